@@ -1,6 +1,7 @@
 // The whole configuration after loading: complete, checked and frozen.
 
 import type { DestinationSettings } from '../destinations/config.ts';
+import type { Remark } from './problem.ts';
 import type { QueueSettings } from '../queue/config.ts';
 import type { ScrapeSettings } from '../scrape/config.ts';
 
@@ -11,25 +12,7 @@ export interface Settings {
   readonly queue: QueueSettings;
 }
 
-/** Something accepted that has no effect here, or deserves a warning: listed at start, by `check config` and on the page. */
-export interface Remark {
-  readonly kind: 'no_effect' | 'ignored_section' | 'warning';
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  readonly path: string;
-  readonly text: string;
-}
-
-/** One thing that is wrong: `file:line:column: path: text`. */
-export interface Problem {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  readonly path: string;
-  /** What is wrong and what is expected. */
-  readonly text: string;
-}
+export type { Problem, Remark } from './problem.ts';
 
 export interface LoadedConfig {
   readonly settings: Settings;

@@ -1,6 +1,13 @@
 // A destination: one remote_write entry together with its block under tributary.destinations.
 
-import type { HttpClientSettings } from '../io/http/config.ts';
+import { compact, filled } from '../config/build.ts';
+import { block, defaultBlock, fail, key, optional, remark } from '../config/schema.ts';
+import type { Block, Values } from '../config/schema.ts';
+import { bool, choice, duration, int, listOf, mapOf, secret, size, text, url } from '../config/types.ts';
+import { urlParts } from '../config/url.ts';
+import { buildHttpClient, checkHttpClient, httpClientKeys } from '../io/http/config.ts';
+import type { HttpClientSettings, Sigv4Settings } from '../io/http/config.ts';
+import { buildRelabel, relabelBlock } from '../relabel/config.ts';
 import type { RelabelSettings } from '../relabel/config.ts';
 
 export type ProfileName = 'auto' | 'victoriametrics' | 'generic';
@@ -31,4 +38,196 @@ export interface DestinationSettings {
   readonly maxBytes?: number;
   /** The live lane closes a body this long after its first record. Default 1 s. */
   readonly maxDelayMs: number;
+}
+
+const writeRequest1 = 'prometheus.WriteRequest';
+const writeRequest2 = 'io.prometheus.write.v2.Request';
+const protobufMessages = ['', writeRequest1, writeRequest2] as const;
+const protobufMessage = choice(protobufMessages, (value) => {
+  return `invalid protobuf_message value: unknown type for remote write protobuf message ${value}, supported: ${writeRequest1}, ${writeRequest2}`;
+});
+
+const sigv4Keys = {
+  region: optional(text, 'AWS region.', { defaultText: 'AWS_REGION' }),
+  access_key: optional(text, 'Access key id.', { defaultText: 'AWS_ACCESS_KEY_ID' }),
+  secret_key: optional(secret, 'Secret access key.', { defaultText: 'AWS_SECRET_ACCESS_KEY' }),
+  profile: optional(text, 'Profile of the shared credentials file.'),
+  role_arn: optional(text, 'Role to take on.'),
+  external_id: optional(text, 'External id for that role.'),
+  use_fips_sts_endpoint: key(bool, false, 'Take the role on at the FIPS endpoint.'),
+};
+
+const sigv4Block = block(sigv4Keys, {
+  check(at) {
+    if ((filled(at.values.access_key) === undefined) !== (filled(at.values.secret_key) === undefined)) {
+      fail(at, undefined, 'must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SigV4 config');
+    }
+  },
+});
+
+const byLatency = 'concurrency follows the latency of the receiver, there are no shards';
+
+export const queueConfigKeys = {
+  capacity: key(int, 10_000, 'Samples buffered per shard.', { limit: 'above 0', noEffect: 'samples wait on disk: see tributary.queue' }),
+  max_shards: key(int, 50, 'Most shards.', { limit: 'above 0', noEffect: byLatency }),
+  min_shards: key(int, 1, 'Fewest shards.', { limit: 'above 0, at most max_shards', noEffect: byLatency }),
+  max_samples_per_send: key(int, 2000, 'Most samples of a request; when written it wins over the profile.', { limit: 'above 0', defaultText: 'that of the profile' }),
+  batch_send_deadline: key(duration, 5000, 'Longest wait for a full request; when written it wins over `max_delay`.', { unit: 'duration', defaultText: 'max_delay' }),
+  min_backoff: key(duration, 30, 'First pause after a failure.', { unit: 'duration' }),
+  max_backoff: key(duration, 5000, 'Longest pause after failures.', { unit: 'duration', limit: 'at least min_backoff' }),
+  retry_on_http_429: key(bool, false, 'Retry when the receiver answers 429.', { noEffect: '429 is always retried' }),
+  sample_age_limit: key(duration, 0, 'Samples older than this are dropped and counted instead of sent.', { unit: 'duration', defaultText: 'no limit' }),
+};
+
+/** Only what is written is printed: an absent key leaves the choice to the profile. */
+const queueConfigBlock = block(queueConfigKeys, { printExplicitOnly: true });
+
+/** Called by the entry, because Prometheus checks the values also when the block is null (and all of them are zero). */
+function checkQueueConfig(at: Block<typeof queueConfigKeys>): void {
+  const { values } = at;
+  const positive = (name: 'capacity' | 'max_shards' | 'min_shards' | 'max_samples_per_send') => {
+    if (values[name] <= 0) fail(at, name, `remote write queue ${name} must be positive`);
+  };
+  positive('capacity');
+  positive('max_shards');
+  positive('min_shards');
+  if (values.min_shards > values.max_shards) fail(at, 'min_shards', 'remote write queue min_shards must not be greater than max_shards');
+  positive('max_samples_per_send');
+  if (values.max_backoff < values.min_backoff) fail(at, 'max_backoff', 'remote write queue max_backoff must not be less than min_backoff');
+}
+
+export const metadataConfigKeys = {
+  send: key(bool, true, 'Send TYPE, HELP and UNIT.'),
+  send_interval: key(duration, 60_000, 'How often.', { unit: 'duration' }),
+  max_samples_per_send: key(int, 2000, 'Most metrics of a request.'),
+};
+
+/** Headers that the sender sets itself. In lower case. */
+const reservedHeaders = new Set([
+  'host', 'content-encoding', 'content-length', 'content-type', 'user-agent', 'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization',
+  'www-authenticate', 'accept-encoding', 'x-prometheus-remote-write-version', 'x-prometheus-remote-read-version', 'x-amz-date', 'x-amz-security-token',
+  'x-amz-content-sha256',
+]);
+
+function checkHeader(name: string): string | undefined {
+  const lower = name.toLowerCase();
+  if (lower === 'authorization') return 'authorization header must be changed via the basic_auth, authorization, oauth2, sigv4, azuread or google_iam parameter';
+  return reservedHeaders.has(lower) ? `${name} is a reserved header. It must not be changed` : undefined;
+}
+
+export const remoteWriteKeys = {
+  url: optional(url, 'Where samples are sent.', { limit: 'required' }),
+  name: key(text, '', 'Identity of the queue, in metrics and on pages; a queue without a name follows its place in this file.', { limit: 'unique' }),
+  remote_timeout: key(duration, 30_000, 'Time that a request may take.', { unit: 'duration' }),
+  protobuf_message: key(protobufMessage, writeRequest1, 'Message that is sent.', { noEffect: 'remote write 1.0 is sent' }),
+  headers: key(mapOf(text, checkHeader), new Map<string, string>(), 'Further headers.'),
+  write_relabel_configs: key(listOf(relabelBlock, 'empty or null relabeling rule in remote write config'), [], 'Rules for what is sent; a sample they drop is not sent here.'),
+  send_exemplars: key(bool, false, 'Send exemplars.'),
+  send_native_histograms: key(bool, false, 'Send native histograms.', { noEffect: 'native histograms are not scraped yet' }),
+  round_robin_dns: key(bool, false, 'Spread connections over all addresses of the name.', { noEffect: 'names are resolved anew on failure and with the age of connections' }),
+  sigv4: optional(sigv4Block, 'AWS signature.'),
+  queue_config: key(queueConfigBlock, defaultBlock(queueConfigKeys), 'How requests are cut and repeated.'),
+  metadata_config: key(block(metadataConfigKeys), defaultBlock(metadataConfigKeys), 'Sending of metadata.'),
+  ...httpClientKeys,
+  enable_http2: key(bool, false, 'Allow HTTP/2.', { noEffect: 'HTTP/1.1 is used' }),
+};
+export type RemoteWriteBlock = Block<typeof remoteWriteKeys>;
+
+const absentAuth: Readonly<Record<string, string>> = { azuread: 'azuread', google_iam: 'google_iam' };
+
+export const remoteWriteBlock = block(remoteWriteKeys, {
+  check: checkRemoteWrite,
+  refused: (name) => (Object.hasOwn(absentAuth, name) ? `${name} is not supported yet, expected one of basic_auth, authorization, oauth2, sigv4` : undefined),
+});
+
+function checkRemoteWrite(at: RemoteWriteBlock): void {
+  const { values } = at;
+  if (values.url === undefined && !at.bad.has('url')) fail(at, 'url', 'url for remote_write is empty, expected a URL');
+  const parts = urlParts(values.url ?? '');
+  if (values.url !== undefined && (!/^https?$/.test(parts.scheme) || parts.host === '')) {
+    remark(at, 'url', 'warning', 'the URL has no http or https address: nothing can be sent to it');
+  }
+  if (values.sigv4 !== undefined) checkSingleAuth(at);
+  checkQueueConfig(values.queue_config);
+  checkHttpClient(at);
+}
+
+function checkSingleAuth(at: RemoteWriteBlock): void {
+  const { values } = at;
+  const bearer = filled(values.bearer_token) ?? filled(values.bearer_token_file);
+  const configured: string[] = [];
+  if (values.basic_auth !== undefined) configured.push('basic_auth');
+  if (values.authorization !== undefined || bearer !== undefined) configured.push('authorization');
+  if (values.oauth2 !== undefined) configured.push('oauth2');
+  if (configured.length === 0) return;
+  const list = [...configured, 'sigv4'].join(' ');
+  fail(at, 'sigv4', `at most one of basic_auth, authorization, oauth2, sigv4, azuread or google_iam must be configured. Currently configured: [${list}]`);
+}
+
+export const destinationKeys = {
+  profile: key(choice(['auto', 'victoriametrics', 'generic'] as const, (value) => `unknown profile ${JSON.stringify(value)}`), 'auto', 'What is known about the receiver; `auto` finds it out.'),
+  max_bytes: optional(size, 'Guaranteed quota of this destination in the queue.', { unit: 'bytes', limit: 'the sum fits tributary.queue.max_bytes', defaultText: 'an even share' }),
+  max_delay: key(duration, 1000, 'How long the live lane waits for more samples; longer saves bytes and never risks data.', { unit: 'duration', limit: '0 to 10m' }),
+};
+export type DestinationBlock = Block<typeof destinationKeys>;
+
+const maxDelayMsMax = 600_000;
+
+export const destinationsMap = mapOf(
+  block(destinationKeys, {
+    nullIsDefault: true,
+    check(at) {
+      if (at.values.max_delay > maxDelayMsMax) fail(at, 'max_delay', 'max_delay is out of range, expected 0 to 10m');
+      if (at.values.max_bytes !== undefined && at.values.max_bytes <= 0) fail(at, 'max_bytes', 'max_bytes is not above 0, expected a quota');
+    },
+  }),
+);
+
+/** The settings of one remote_write entry and its block under tributary.destinations. */
+export function buildDestination(entry: RemoteWriteBlock, own: DestinationBlock | undefined): DestinationSettings {
+  const { values } = entry;
+  const http = buildHttpClient(values);
+  const headers = [...values.headers].map(([name, value]) => ({ name, values: [value], secrets: [], files: [] }));
+  return compact({
+    name: filled(values.name),
+    url: values.url ?? '',
+    remoteTimeoutMs: values.remote_timeout,
+    protobufMessage: values.protobuf_message === '' ? writeRequest1 : values.protobuf_message,
+    writeRelabel: values.write_relabel_configs.map(buildRelabel),
+    sendExemplars: values.send_exemplars,
+    sendNativeHistograms: values.send_native_histograms,
+    roundRobinDns: values.round_robin_dns,
+    http: compact({ ...http, sigv4: values.sigv4 === undefined ? undefined : buildSigv4(values.sigv4.values), headers: [...http.headers, ...headers] }),
+    queue: buildQueueConfig(values.queue_config),
+    metadata: {
+      send: values.metadata_config.values.send,
+      sendIntervalMs: values.metadata_config.values.send_interval,
+      maxSamplesPerSend: values.metadata_config.values.max_samples_per_send,
+    },
+    profile: own?.values.profile ?? 'auto',
+    maxBytes: own?.values.max_bytes,
+    maxDelayMs: own?.values.max_delay ?? 1000,
+  });
+}
+
+function buildSigv4(values: Values<typeof sigv4Keys>): Sigv4Settings {
+  return compact({
+    region: filled(values.region),
+    accessKey: filled(values.access_key),
+    secretKey: filled(values.secret_key),
+    profile: filled(values.profile),
+    roleArn: filled(values.role_arn),
+    externalId: filled(values.external_id),
+    useFipsStsEndpoint: values.use_fips_sts_endpoint,
+  });
+}
+
+function buildQueueConfig({ values, explicit }: Block<typeof queueConfigKeys>): DestinationSettings['queue'] {
+  return compact({
+    maxSamplesPerSend: explicit.has('max_samples_per_send') ? values.max_samples_per_send : undefined,
+    batchSendDeadlineMs: explicit.has('batch_send_deadline') ? values.batch_send_deadline : undefined,
+    minBackoffMs: values.min_backoff,
+    maxBackoffMs: values.max_backoff,
+    sampleAgeLimitMs: values.sample_age_limit,
+  });
 }

@@ -27,6 +27,14 @@ export interface PageSink {
   /** One sample. NaN stands for the ordinary NaN. `timestampMs` is undefined where the line has none. */
   sample(id: number, value: number, timestampMs: number | undefined): void;
   exemplar(id: number, exemplar: ParsedExemplar): void;
+  /**
+   * Whether the comment line at `start` (with its line break, which lies before `end`) is the one that came next on the last page. If so, `keyEnd` is set
+   * behind it, `commentType` is the type it sets for the samples that follow (undefined when it sets none), and it must not be parsed.
+   */
+  expectComment(bytes: Uint8Array, start: number, end: number): boolean;
+  commentType: MetricType | undefined;
+  /** After a comment line was parsed: remembers it for `expectComment`. `lineEnd` is behind its line break. */
+  learnComment(bytes: Uint8Array, start: number, lineEnd: number, type: MetricType | undefined): void;
   /** One TYPE, HELP or UNIT line; fields that the line does not tell are undefined. */
   metadata(family: string, type: MetricType | undefined, help: string | undefined, unit: string | undefined): void;
 }

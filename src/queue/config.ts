@@ -1,5 +1,10 @@
 // tributary.queue: where and how records are kept until they are acknowledged.
 
+import { block, fail, key, report } from '../config/schema.ts';
+import type { Block, Type, Values } from '../config/schema.ts';
+import { parseSize, printSize } from '../config/size.ts';
+import { choice, duration, size, text } from '../config/types.ts';
+
 export interface QueueSettings {
   /** Quota of all streams together, bytes; shared evenly by destinations that name none of their own. */
   readonly maxBytes: number;
@@ -18,3 +23,55 @@ export const defaultQueueSettings: QueueSettings = {
   fsyncIntervalMs: 1000,
   segmentBytes: 64 * 1024 ** 2,
 };
+
+type FreeSpaceFloor = QueueSettings['freeSpaceFloor'];
+
+const freeSpaceFloor: Type<FreeSpaceFloor> = {
+  ...text,
+  name: 'percentage or size',
+  zero: { bytes: 0 },
+  print: (value) => ('share' in value ? `${Number((value.share * 100).toFixed(6))}%` : printSize(value.bytes)),
+  read(node, path, context) {
+    const written = text.read(node, path, context);
+    if (written === undefined) return undefined;
+    const percent = /^([0-9]+(?:\.[0-9]+)?)%$/.exec(written)?.[1];
+    if (percent !== undefined && Number(percent) < 100) return { share: Number(percent) / 100 };
+    const parsed = parseSize(written);
+    if (parsed.ok && parsed.bytes >= 0) return { bytes: parsed.bytes };
+    return report(context, node.at, path, `${JSON.stringify(written)} is neither a share nor a size, expected 5% (below 100%) or 10GiB`);
+  },
+};
+
+const segmentBytesMin = 64 * 1024;
+const segmentBytesMax = 1024 ** 3;
+const fsyncWords = ['interval', 'always', 'none'] as const;
+
+export const queueKeys = {
+  max_bytes: key(size, defaultQueueSettings.maxBytes, 'Quota of all streams together; destinations without a quota of their own share what is left evenly.', { unit: 'bytes', limit: '64KiB or more' }),
+  free_space_floor: key(freeSpaceFloor, defaultQueueSettings.freeSpaceFloor, 'Free space of the file system that is left alone, so that the node stays usable.', { limit: 'below 100%' }),
+  fsync: key(choice(fsyncWords, (value) => `unknown fsync policy ${JSON.stringify(value)}`), defaultQueueSettings.fsync, 'When records are forced to the medium: every `fsync_interval`, with each write, or by the system alone.'),
+  fsync_interval: key(duration, defaultQueueSettings.fsyncIntervalMs, 'The most that a power loss can take; a killed process loses nothing.', { unit: 'duration', limit: '10ms to 1m' }),
+  segment_bytes: key(size, defaultQueueSettings.segmentBytes, 'Size at which a segment file is closed: space is given back in such steps.', { unit: 'bytes', limit: '64KiB to 1GiB' }),
+};
+
+export const queueBlock = block(queueKeys, { check: checkQueue, nullIsDefault: true });
+
+function checkQueue(at: Block<typeof queueKeys>): void {
+  const { max_bytes: maxBytes, segment_bytes: segmentBytes, fsync_interval: fsyncIntervalMs } = at.values;
+  if (segmentBytes < segmentBytesMin || segmentBytes > segmentBytesMax) {
+    fail(at, 'segment_bytes', `${printSize(segmentBytes)} is out of range, expected ${printSize(segmentBytesMin)} to ${printSize(segmentBytesMax)}`);
+  } else if (maxBytes < segmentBytesMin) {
+    fail(at, 'max_bytes', `${printSize(maxBytes)} is too small, expected at least ${printSize(segmentBytesMin)}`);
+  }
+  if (fsyncIntervalMs < 10 || fsyncIntervalMs > 60_000) fail(at, 'fsync_interval', 'fsync_interval is out of range, expected 10ms to 1m');
+}
+
+export function buildQueue(values: Values<typeof queueKeys>): QueueSettings {
+  return {
+    maxBytes: values.max_bytes,
+    freeSpaceFloor: values.free_space_floor,
+    fsync: values.fsync,
+    fsyncIntervalMs: values.fsync_interval,
+    segmentBytes: values.segment_bytes,
+  };
+}

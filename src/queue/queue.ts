@@ -2,6 +2,8 @@
 
 import type { Image } from '../wire/image.ts';
 
+export { openQueue, type QueueOptions } from './open-queue.ts';
+
 /** What a source appends. The queue writes the runs of `image` that the current segment lacks before the record that needs them. */
 export type RecordInput = SamplesInput | RawInput;
 
@@ -79,7 +81,7 @@ export type Settlement = 'acknowledged' | 'rejected';
 export interface Stream {
   readonly name: string;
   /**
-   * Appends records in order. Everything appended in one turn of the event loop is written together, at the latest
+   * Appends records in order; their bytes must not change afterwards. Everything appended in one turn of the event loop is written together, at the latest
    * after the queue's write window (docs/formats/queue.md). Never throws: what cannot be kept is counted.
    */
   append(records: readonly RecordInput[]): void;
@@ -88,8 +90,11 @@ export interface Stream {
    * counted and skipped. Empty when there is nothing.
    */
   read(afterSequence: number, limits: { readonly samples: number; readonly bytes: number }): Promise<QueuedRecord[]>;
-  /** Settles the records of a closed sequence range. `samples` of it may have been refused: they count as rejected. */
-  settle(first: number, last: number, rejectedSamples: number): void;
+  /**
+   * Settles the records of a closed sequence range. Of their samples, `rejectedSamples` were refused for good and `expiredSamples` (default 0) were given
+   * up for their age by the sender; the rest counts as acknowledged.
+   */
+  settle(first: number, last: number, rejectedSamples: number, expiredSamples?: number): void;
   /** Calls back (once per registration) as soon as a record after `sequence` is readable. */
   onRecord(sequence: number, callback: () => void): void;
   state(): StreamState;

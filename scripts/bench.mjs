@@ -1,0 +1,25 @@
+// `npm run bench -- <name> [arguments]`: measures one path. test/bench/<name>.ts exports `run(args)`, which measures and returns
+// {table: lines for people, figures: {name: number}, bars: [{name, value, limit, holds}]}. Prints the table, then one line of JSON for
+// programs. Exit code 1 when a bar does not hold.
+
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { bundle } from './bundle.mjs';
+import { ensure, root } from './ensure.mjs';
+
+const [name, ...args] = process.argv.slice(2);
+const folder = join(root, 'test', 'bench');
+
+if (name === undefined || !existsSync(join(folder, `${name}.ts`))) {
+  const names = readdirSync(folder).filter((file) => file.endsWith('.ts')).map((file) => file.slice(0, -3));
+  console.error(`Usage: npm run bench -- <name> [arguments]\nnames: ${names.join(', ')}`);
+  process.exit(2);
+}
+
+ensure();
+const { run } = await import(pathToFileURL(await bundle(`test/bench/${name}.ts`, `bench-${name}`)).href);
+const { table = [], figures, bars = [] } = await run(args);
+for (const line of table) console.log(line);
+console.log(JSON.stringify({ bench: name, figures, bars }));
+process.exitCode = bars.every((bar) => bar.holds) ? 0 : 1;

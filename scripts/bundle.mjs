@@ -1,0 +1,24 @@
+// Makes one TypeScript file of the repository runnable by plain Node: bundled into .cache/, dependencies left outside.
+
+import { join } from 'node:path';
+import { root } from './ensure.mjs';
+
+/** Bundles `entry` (a path below the root) and returns the absolute path of the module. */
+export async function bundle(entry, name) {
+  // Loaded late: this file is imported before the dependencies may be installed.
+  const { build } = await import('esbuild');
+  const outfile = join(root, '.cache', 'bundles', `${name}.mjs`);
+  await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+    sourcemap: true,
+    logLevel: 'warning',
+  });
+  return outfile;
+}

@@ -1,0 +1,325 @@
+// Builds the line and keeps it in step with the configuration: the one file that knows every stage.
+//
+//     config -> discovery -> targets -> scrape -> series -> queue -> sender
+//
+// Start: configuration, queue, destinations, web, scraping. Reload: destinations first, so that series know where they go, then
+// scraping, then discovery; a configuration that does not load changes nothing. Stop: the same in reverse, senders flush last.
+
+import { hostname } from 'node:os';
+import { createDiscoveryManager } from '../discovery/manager.ts';
+import type { DiscoveryManager } from '../discovery/manager.ts';
+import { createAgentView } from './agent-view.ts';
+import type { BuildInfo } from './cli/build-info.ts';
+import type { Flags } from './cli/flags.ts';
+import { loadConfig } from './config/load.ts';
+import type { LoadResult } from './config/load.ts';
+import { formatProblem, formatRemark } from './config/problem.ts';
+import type { LoadedConfig, Problem, Settings } from './config/settings.ts';
+import { watchConfig } from './config/watch.ts';
+import type { ConfigWatch } from './config/watch.ts';
+import type { DestinationSettings } from './destinations/config.ts';
+import { nameEntries } from './destinations/naming.ts';
+import { systemClock } from './io/clock.ts';
+import { systemDisk } from './io/disk.ts';
+import { createHttpClient } from './io/http/client.ts';
+import { systemRandom } from './io/random.ts';
+import { TributaryError } from './model/error.ts';
+import { openQueue } from './queue/queue.ts';
+import type { Queue, Stream } from './queue/queue.ts';
+import { createScraper } from './scrape/scraper.ts';
+import type { Scraper } from './scrape/scraper.ts';
+import { Assembler } from './sender/assembly.ts';
+import { Sender } from './sender/sender.ts';
+import { createSenderMetrics } from './sender/telemetry.ts';
+import type { SenderMetrics } from './sender/telemetry.ts';
+import { createSeriesStage } from './series/stage.ts';
+import type { SeriesStage } from './series/stage.ts';
+import type { Logger } from './telemetry/logger.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+import type { Gauge, Metrics } from './telemetry/metrics.ts';
+import { createProcessMetrics } from './telemetry/process-metrics.ts';
+import { startWebServer } from './web/server.ts';
+import type { WebServer } from './web/server.ts';
+import type { ReloadResult, ReloadView } from './web/view.ts';
+import { initZstd } from './wire/zstd.ts';
+
+/** Ledger note under which the names of unnamed destinations are kept. */
+const NAMES_NOTE = 'unnamed-destinations';
+
+export interface AgentOptions {
+  readonly flags: Flags;
+  readonly build: BuildInfo;
+  readonly logger: Logger;
+  /** Wall time of the start of the process, milliseconds. */
+  readonly startedMs: number;
+  readonly requestQuit: () => void;
+}
+
+export interface Agent {
+  /** Where the web server listens. */
+  readonly addresses: WebServer['addresses'];
+  reload(): Promise<ReloadResult>;
+  /** Ends gracefully: senders get `--storage.remote.flush-deadline`, what is left stays on disk. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the collector. Fails with CONFIG_INVALID (the message lists every problem), QUEUE_LOCKED, QUEUE_FORMAT_NEWER, WEB_LISTEN or the
+ * system's error for a queue folder that cannot be used; what was started is stopped then.
+ */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const loaded = loadConfig(options.flags.configFile);
+  if (!loaded.ok) throw new TributaryError('CONFIG_INVALID', loaded.problems.map(formatProblem).join('\n'));
+  await initZstd();
+  const metrics = createMetrics();
+  const queue = await openQueue({
+    path: options.flags.storagePath,
+    settings: loaded.config.settings.queue,
+    disk: systemDisk,
+    clock: systemClock,
+    logger: options.logger.child({ stage: 'queue' }),
+    metrics,
+  });
+  const line = new Line(options, metrics, queue, loaded.config);
+  try {
+    await line.start();
+  } catch (error) {
+    await line.stop();
+    throw error;
+  }
+  return line;
+}
+
+class Line implements Agent {
+  readonly #options: AgentOptions;
+  readonly #metrics: Metrics;
+  readonly #queue: Queue;
+  readonly #series: SeriesStage;
+  readonly #scraper: Scraper;
+  readonly #discovery: DiscoveryManager;
+  readonly #senders = new Map<string, Sender>();
+  readonly #streams = new Map<string, Stream>();
+  readonly #senderMetrics: SenderMetrics;
+  readonly #reloadMetrics: { readonly successful: Gauge; readonly successTime: Gauge };
+  readonly #ready: Gauge;
+  #config: LoadedConfig;
+  #watch: ConfigWatch | undefined;
+  #web: WebServer | undefined;
+  #reload: ReloadView;
+  #reloading: Promise<ReloadResult> | undefined;
+  #isReady = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: AgentOptions, metrics: Metrics, queue: Queue, config: LoadedConfig) {
+    const { logger, build } = options;
+    const userAgent = `Tributary/${build.version}`;
+    this.#options = options;
+    this.#metrics = metrics;
+    this.#queue = queue;
+    this.#config = config;
+    const nowMs = systemClock.nowMs();
+    this.#reload = { successful: true, lastSuccessMs: nowMs, lastAttemptMs: nowMs, problems: [], error: '' };
+    createProcessMetrics(metrics, build);
+    this.#senderMetrics = createSenderMetrics(metrics);
+    this.#reloadMetrics = {
+      successful: metrics.gauge('prometheus_config_last_reload_successful', 'Whether the last configuration reload attempt was successful.'),
+      successTime: metrics.gauge('prometheus_config_last_reload_success_timestamp_seconds', 'Timestamp of the last successful configuration reload.'),
+    };
+    this.#ready = metrics.gauge('prometheus_ready', 'Whether startup was fully completed and the collector is ready for normal operation.');
+    this.#series = createSeriesStage({ random: systemRandom, metrics, nowMs: () => systemClock.nowMs() });
+    this.#scraper = createScraper({
+      clock: systemClock,
+      disk: systemDisk,
+      logger: logger.child({ stage: 'scrape' }),
+      metrics,
+      openSeries: (target, settings) => this.#series.open(target, settings),
+      createHttpClient,
+      userAgent,
+      seedText: `${hostname()} ${JSON.stringify([...config.settings.externalLabels])}`,
+    });
+    this.#discovery = createDiscoveryManager({
+      clock: systemClock,
+      logger: logger.child({ stage: 'discovery' }),
+      metrics,
+      random: systemRandom,
+      userAgent,
+      onUpdate: (job, groups) => this.#scraper.setGroups(job, groups),
+    });
+    metrics.beforeExposition(() => this.#observe());
+  }
+
+  get addresses(): WebServer['addresses'] {
+    return this.#web?.addresses ?? [];
+  }
+
+  async start(): Promise<void> {
+    const { flags, build, logger, startedMs } = this.#options;
+    this.#noteLoaded();
+    await this.#applyDestinations(this.#config.settings);
+    // The web server comes before scraping: a port in use must not cost a scrape.
+    this.#web = await startWebServer({ view: this.#createView(), flags, build, metrics: this.#metrics, logger, startedMs });
+    this.#applyScraping(this.#config.settings);
+    this.#watchFiles(this.#config.files);
+    this.#isReady = true;
+    this.#logRemarks();
+    logger.info('started', { version: build.version, jobs: this.#config.settings.scrape.length, destinations: this.#senders.size });
+  }
+
+  /** Loads the configuration again; calls that overlap share one load. */
+  reload(): Promise<ReloadResult> {
+    this.#reloading ??= this.#reloadNow().finally(() => (this.#reloading = undefined));
+    return this.#reloading;
+  }
+
+  async #reloadNow(): Promise<ReloadResult> {
+    const loaded = loadConfig(this.#options.flags.configFile);
+    if (!loaded.ok) return this.#refuse(loaded);
+    this.#config = loaded.config;
+    this.#watchFiles(loaded.config.files);
+    await this.#applyDestinations(loaded.config.settings);
+    this.#applyScraping(loaded.config.settings);
+    this.#noteLoaded();
+    this.#logRemarks();
+    this.#options.logger.info('configuration loaded', { file: this.#options.flags.configFile });
+    return { ok: true };
+  }
+
+  /** The running configuration stays; the repair is watched for. */
+  #refuse(loaded: LoadResult & { ok: false }): ReloadResult {
+    const error = loaded.problems.map(formatProblem).join('\n');
+    this.#reload = { ...this.#reload, successful: false, lastAttemptMs: systemClock.nowMs(), problems: loaded.problems };
+    this.#watchFiles([...new Set([...this.#config.files, ...loaded.files])]);
+    this.#options.logger.error('configuration refused, the running one stays in force', { problems: problemTexts(loaded.problems) });
+    return { ok: false, error };
+  }
+
+  #noteLoaded(): void {
+    const nowMs = systemClock.nowMs();
+    this.#reload = { successful: true, lastSuccessMs: nowMs, lastAttemptMs: nowMs, problems: [], error: '' };
+  }
+
+  #logRemarks(): void {
+    for (const remark of this.#config.remarks) this.#options.logger.warn(formatRemark(remark), { kind: remark.kind });
+  }
+
+  #watchFiles(files: readonly string[]): void {
+    this.#watch?.close();
+    if (this.#stopping !== undefined) return;
+    this.#watch = watchConfig(files, () => void this.reload(), systemClock, this.#options.logger);
+  }
+
+  /** Senders follow the configuration: new ones start, changed ones take over their settings, those of removed entries stop. */
+  async #applyDestinations(settings: Settings): Promise<void> {
+    const names = await this.#nameDestinations(settings.destinations);
+    const wanted = new Map(settings.destinations.map((destination, i) => [names[i]!, destination]));
+    const removed = [...this.#senders.keys()].filter((name) => !wanted.has(name));
+    const share = evenShare(settings);
+    for (const [name, { maxBytes }] of wanted) this.#streams.set(name, this.#queue.stream(name, { maxBytes: maxBytes ?? share }));
+    const destinations = [...wanted].map(([name, destination]) => ({
+      stream: this.#streams.get(name)!,
+      writeRelabel: destination.writeRelabel,
+      sendExemplars: destination.sendExemplars,
+    }));
+    this.#series.configure({ destinations, externalLabels: settings.externalLabels });
+    for (const [name, destination] of wanted) this.#applyDestination(name, destination);
+    await Promise.all(removed.map((name) => this.#removeSender(name)));
+  }
+
+  #applyDestination(name: string, settings: DestinationSettings): void {
+    const known = this.#senders.get(name);
+    if (known !== undefined) return known.update(settings);
+    const { logger, build } = this.#options;
+    const sender = new Sender({
+      name,
+      settings,
+      stream: this.#streams.get(name)!,
+      clock: systemClock,
+      random: systemRandom,
+      logger: logger.child({ stage: 'sender', destination: name }),
+      metrics: this.#senderMetrics,
+      version: build.version,
+      createClient: (http) => createHttpClient(http, { clock: systemClock, userAgent: `Tributary/${build.version}` }),
+      createAssembler: (limits) => new Assembler(limits),
+      collectMetadata: () => this.#metadata(),
+    });
+    this.#senders.set(name, sender);
+    sender.start();
+  }
+
+  /** The stream stays on disk: a destination that comes back goes on where it was. */
+  async #removeSender(name: string): Promise<void> {
+    const sender = this.#senders.get(name)!;
+    this.#senders.delete(name);
+    await sender.stop(0);
+    sender.removeMetrics();
+    this.#options.logger.warn('destination removed, its queue stays on disk', { destination: name });
+  }
+
+  async #nameDestinations(destinations: readonly DestinationSettings[]): Promise<readonly string[]> {
+    const named = nameEntries(destinations, this.#queue.note(NAMES_NOTE), this.#queue.names());
+    if (this.#queue.note(NAMES_NOTE) !== named.note) await this.#queue.setNote(NAMES_NOTE, named.note);
+    const { logger } = this.#options;
+    for (const name of named.inherited) logger.info('an unnamed remote_write changed its URL and keeps its queue', { destination: name });
+    for (const name of named.parked) {
+      logger.warn('an unnamed remote_write vanished: its queue stays on disk; give remote_write entries names', { destination: name });
+    }
+    return named.names;
+  }
+
+  #applyScraping(settings: Settings): void {
+    this.#scraper.apply(settings.scrape);
+    this.#discovery.apply(settings.scrape.map(({ jobName, discovery }) => ({ job: jobName, discovery })));
+  }
+
+  *#metadata() {
+    for (const pool of this.#scraper.pools()) for (const { target } of pool.active) yield* this.#scraper.metadata(target);
+  }
+
+  #observe(): void {
+    this.#reloadMetrics.successful.set(this.#reload.successful ? 1 : 0);
+    this.#reloadMetrics.successTime.set(this.#reload.lastSuccessMs / 1000);
+    this.#ready.set(this.#isReady ? 1 : 0);
+    for (const sender of this.#senders.values()) sender.observeMetrics();
+  }
+
+  #createView() {
+    return createAgentView({
+      scraper: this.#scraper,
+      senders: this.#senders,
+      streamState: (name) => this.#streams.get(name)!.state(),
+      nowMs: () => systemClock.nowMs(),
+      config: () => this.#config,
+      reload: () => this.#reload,
+      metricsText: () => this.#metrics.text(),
+      isReady: () => this.#isReady && this.#stopping === undefined,
+      isStopping: () => this.#stopping !== undefined,
+      requestReload: () => this.reload(),
+      requestQuit: this.#options.requestQuit,
+    });
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stopNow();
+    return this.#stopping;
+  }
+
+  async #stopNow(): Promise<void> {
+    this.#watch?.close();
+    await this.#discovery.stop();
+    await this.#scraper.stop();
+    await Promise.all([...this.#senders.values()].map((sender) => sender.stop(this.#options.flags.flushDeadlineMs)));
+    await this.#queue.close();
+    await this.#web?.close();
+  }
+}
+
+/** What every destination without a quota of its own gets of the whole. */
+function evenShare(settings: Settings): number {
+  const named = settings.destinations.reduce((sum, { maxBytes }) => sum + (maxBytes ?? 0), 0);
+  const others = settings.destinations.filter(({ maxBytes }) => maxBytes === undefined).length;
+  return Math.floor((settings.queue.maxBytes - named) / Math.max(1, others));
+}
+
+function problemTexts(problems: readonly Problem[]): string[] {
+  return problems.map(formatProblem);
+}

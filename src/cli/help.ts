@@ -1,0 +1,46 @@
+// What `--help`, `--version` and a mistake on the command line print.
+
+import type { BuildInfo } from './build-info.ts';
+import { flagTable, type FlagDeclaration } from './flag-table.ts';
+
+const usage = `Usage: tributary [flags]
+       tributary check config FILE...
+
+Scrapes as Prometheus does, keeps every sample on disk until the storage has acknowledged it.`;
+
+/** The whole help text. */
+export function helpText(): string {
+  const rows: readonly FlagDeclaration[] = flagTable;
+  const lines = rows.filter((flag) => flag.use !== undefined).map(flagLines);
+  const idle = rows.filter((flag) => flag.use === undefined).map((flag) => `--${flag.name}`);
+  return `${usage}\n\nFlags (one or two dashes; --no-x turns a switch off):\n${lines.join('\n')}\n\nAccepted without effect:\n${wrap(idle, 116)}\n`;
+}
+
+/** What is wrong, how it would be right, and where to read on. */
+export function usageError(problems: readonly string[]): string {
+  return `${problems.map((problem) => `tributary: error: ${problem}`).join('\n')}\n\n${usage.split('\n\n')[0] ?? ''}\nAll flags: tributary --help\n`;
+}
+
+export function versionText(build: BuildInfo): string {
+  const commit = build.revision === '' ? '' : ` (branch: ${build.branch}, revision: ${build.revision})`;
+  return `tributary, version ${build.version}${commit}\n  build date: ${build.buildDate}\n  node: ${process.version}\n  platform: ${process.platform}/${process.arch}\n`;
+}
+
+function flagLines(flag: FlagDeclaration): string {
+  const value = flag.kind === 'boolean' ? '' : `=${flag.default === '' ? '""' : flag.default}`;
+  const choices = flag.choices === undefined ? '' : ` One of: ${flag.choices.join(', ')}.`;
+  return `  --${flag.name}${value}\n        ${flag.use ?? ''}${choices}`;
+}
+
+function wrap(words: readonly string[], width: number): string {
+  const lines: string[] = [];
+  let line = ' ';
+  for (const word of words) {
+    if (line.length + word.length + 1 > width) {
+      lines.push(line);
+      line = ' ';
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line].join('\n');
+}

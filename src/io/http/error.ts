@@ -1,0 +1,130 @@
+// Why a request failed. Texts are those of Go's client where users know them from Prometheus' target page; the class sorts them for metrics.
+
+import { errorText } from '../../model/error.ts';
+
+export type HttpErrorClass = 'dns' | 'refused' | 'unreachable' | 'timeout' | 'tls' | 'connection' | 'configuration';
+
+export class HttpError extends Error {
+  readonly class: HttpErrorClass;
+
+  constructor(errorClass: HttpErrorClass, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'HttpError';
+    this.class = errorClass;
+  }
+}
+
+export const DEADLINE_TEXT = 'context deadline exceeded';
+
+type Row = readonly [errorClass: HttpErrorClass, text: string];
+
+/** System errors while dialling, as Go prints them behind `dial tcp <address>: `. */
+const DIAL_ERRORS: Readonly<Record<string, Row>> = {
+  ECONNREFUSED: ['refused', 'connect: connection refused'],
+  EHOSTUNREACH: ['unreachable', 'connect: no route to host'],
+  ENETUNREACH: ['unreachable', 'connect: network is unreachable'],
+  EADDRNOTAVAIL: ['unreachable', 'connect: cannot assign requested address'],
+  EHOSTDOWN: ['unreachable', 'connect: host is down'],
+  ETIMEDOUT: ['timeout', 'connect: connection timed out'],
+  ECONNRESET: ['connection', 'connect: connection reset by peer'],
+  EACCES: ['connection', 'connect: permission denied'],
+  EPERM: ['connection', 'connect: operation not permitted'],
+  EMFILE: ['connection', 'socket: too many open files'],
+  ENFILE: ['connection', 'socket: too many open files in system'],
+};
+
+const DNS_ERRORS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'no such host',
+  ENODATA: 'no such host',
+  EAI_AGAIN: 'Temporary failure in name resolution',
+};
+
+/** A failed TCP connection to `host:port`. */
+export function dialError(error: unknown, host: string, port: number): HttpError {
+  const system = lastSystemError(error);
+  const dns = DNS_ERRORS[system.code];
+  if (dns !== undefined || system.syscall === 'getaddrinfo') {
+    return new HttpError('dns', `dial tcp: lookup ${host}: ${dns ?? system.text}`, { cause: error });
+  }
+  const [errorClass, text] = DIAL_ERRORS[system.code] ?? ['connection', system.text];
+  return new HttpError(errorClass, `dial tcp ${joinHostPort(system.address ?? host, port)}: ${text}`, { cause: error });
+}
+
+const UNKNOWN_AUTHORITY = 'tls: failed to verify certificate: x509: certificate signed by unknown authority';
+const TLS_ERRORS: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
+  CERT_HAS_EXPIRED: 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid',
+  CERT_NOT_YET_VALID: 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'http: server gave HTTP response to HTTPS client',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'tls: no supported versions satisfy MinVersion and MaxVersion',
+  ECONNRESET: 'EOF',
+};
+
+/** A failed TLS handshake. */
+export function tlsError(error: unknown): HttpError {
+  const { code, text } = lastSystemError(error);
+  const known = TLS_ERRORS[code] ?? alertText(code);
+  if (known !== undefined) return new HttpError('tls', known, { cause: error });
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return new HttpError('tls', `tls: failed to verify certificate: x509: ${text}`, { cause: error });
+  return new HttpError('tls', `tls: ${text}`, { cause: error });
+}
+
+/** An error on an open connection. `started`: the first byte of the answer has arrived. */
+export function connectionError(error: unknown, started: boolean): HttpError {
+  if (error instanceof HttpError) return error;
+  const { code, text } = lastSystemError(error);
+  const alert = alertText(code);
+  if (alert !== undefined) return new HttpError('tls', alert, { cause: error });
+  if (code === 'ECONNRESET') return new HttpError('connection', 'read: connection reset by peer', { cause: error });
+  if (code === 'EPIPE') return new HttpError('connection', 'write: broken pipe', { cause: error });
+  if (isEndOfStream(code)) return new HttpError('connection', started ? 'unexpected EOF' : 'EOF', { cause: error });
+  if (code.startsWith('HPE_')) return new HttpError('connection', `malformed HTTP response: ${text}`, { cause: error });
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') return new HttpError('connection', 'server response headers exceeded the limit', { cause: error });
+  if (code === 'UND_ERR_INVALID_ARG') return new HttpError('configuration', text, { cause: error });
+  return new HttpError('connection', text, { cause: error });
+}
+
+/** The peer closed or reset the connection; whether a byte of the answer had come is for the caller to know. */
+export function isPeerGone(error: unknown): boolean {
+  const { code } = lastSystemError(error);
+  return code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET';
+}
+
+/** Go's url.Error: `Get "http://host/path": <error>`. */
+export function withRequest(error: HttpError, method: string, shownUrl: string): HttpError {
+  const operation = method.charAt(0).toUpperCase() + method.slice(1).toLowerCase();
+  return new HttpError(error.class, `${operation} "${shownUrl}": ${error.message}`, { cause: error.cause ?? error });
+}
+
+/** `host:port`, with brackets around an IPv6 address. */
+export function joinHostPort(host: string, port: number | string): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function isEndOfStream(code: string): boolean {
+  return code === 'UND_ERR_SOCKET' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' || code === 'HPE_INVALID_EOF_STATE';
+}
+
+/** `ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED` becomes `remote error: tls: certificate required`. */
+function alertText(code: string): string | undefined {
+  const alert = /^ERR_SSL_.*ALERT_(?:NUMBER_)?(.+)$/.exec(code)?.[1];
+  return alert === undefined ? undefined : `remote error: tls: ${alert.toLowerCase().replaceAll('_', ' ')}`;
+}
+
+interface SystemError {
+  readonly code: string;
+  readonly text: string;
+  readonly syscall?: string | undefined;
+  readonly address?: string | undefined;
+}
+
+/** Of several failed addresses the last one counts, as it does for a reader of Go's text. */
+function lastSystemError(error: unknown): SystemError {
+  const one: unknown = error instanceof AggregateError ? (error.errors.at(-1) ?? error) : error;
+  const { code, syscall, address } = one as { code?: unknown; syscall?: string; address?: string };
+  return { code: typeof code === 'string' ? code : '', text: errorText(one), syscall, address };
+}

@@ -1,0 +1,195 @@
+// Opens the queue: takes the folder, checks its format, opens the ledger and recovers every stream in it. The folder:
+//
+//   FORMAT  lock  notes.json  ledger/  quarantine/  streams/<encoded name>/<16 hex>.seg
+
+import type { Clock } from '../io/clock.ts';
+import type { Disk } from '../io/disk.ts';
+import { TributaryError } from '../model/error.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { QueueSettings } from './config.ts';
+import { FreeSpace, type QueueContext, type StreamContext } from './context.ts';
+import { Ledger } from './ledger.ts';
+import { openLevelStore, type OpenStore, StoreLocked } from './ledger-store.ts';
+import { Notes } from './notes.ts';
+import { Quarantine } from './quarantine.ts';
+import type { Queue, Stream } from './queue.ts';
+import { createQueueMetrics } from './queue-metrics.ts';
+import { RECENT_BYTES_MAX, RecentBudget } from './recent.ts';
+import { type Recovered, newStream, recoverStream } from './recovery.ts';
+import { decodeName, encodeName } from './segment.ts';
+import { QueueStream } from './stream.ts';
+
+const FORMAT = 1;
+/** Images read back from disk, all streams together. Bytes. */
+const IMAGE_BYTES_MAX = 64 * 1024 ** 2;
+/** File systems take names of 255 bytes. */
+const NAME_BYTES_MAX = 240;
+
+export interface QueueOptions {
+  /** Folder of the queue; created when absent. */
+  readonly path: string;
+  readonly settings: QueueSettings;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Recent records held in memory, all streams together. Bytes; default 32 MiB. */
+  readonly recentBytesMax?: number;
+  /** What the ledger is kept in; LevelDB by default. */
+  readonly openStore?: OpenStore;
+}
+
+/**
+ * Opens the queue in a folder and recovers its streams. Fails with QUEUE_LOCKED when another process has it, QUEUE_FORMAT_NEWER when a
+ * later version wrote it, and the system's error when the folder cannot be used at all. Damage never makes it fail.
+ */
+export async function openQueue(options: QueueOptions): Promise<Queue> {
+  const { path, disk } = options;
+  disk.makeFolder(path);
+  checkFormat(disk, path);
+  const metrics = createQueueMetrics(options.metrics);
+  const ledger = await openLedger(options, () => metrics.ledgerDamaged.inc());
+  disk.writeFile(`${path}/lock`, Buffer.from(`${process.pid}\n`));
+  disk.writeFile(`${path}/FORMAT`, Buffer.from(`tributary-queue ${FORMAT}\n`));
+  const context: QueueContext = {
+    ...options,
+    metrics,
+    ledger,
+    recent: new RecentBudget(options.recentBytesMax ?? RECENT_BYTES_MAX),
+    images: { bytes: 0, bytesMax: IMAGE_BYTES_MAX },
+    quarantine: new Quarantine(disk, `${path}/quarantine`),
+    freeSpace: new FreeSpace(disk, options.clock, path, options.settings.freeSpaceFloor),
+  };
+  return new FolderQueue(context, path, recoverAll(context, path), options.metrics);
+}
+
+/** FORMAT says `tributary-queue 1`. A file that says nothing readable is damage: the records carry the version as well. */
+function checkFormat(disk: Disk, path: string): void {
+  if (!disk.exists(`${path}/FORMAT`)) return;
+  const found = /^tributary-queue (\d+)\n?$/.exec(Buffer.from(disk.readFile(`${path}/FORMAT`)).toString());
+  const version = Number(found?.[1] ?? FORMAT);
+  if (version <= FORMAT) return;
+  throw new TributaryError('QUEUE_FORMAT_NEWER', `the queue in ${path} has format ${version}, this version reads up to format ${FORMAT}`);
+}
+
+async function openLedger(options: QueueOptions, onDamage: () => void): Promise<Ledger> {
+  const { path, disk, clock, logger } = options;
+  try {
+    return await Ledger.open({ path: `${path}/ledger`, disk, clock, logger, openStore: options.openStore ?? openLevelStore, onDamage });
+  } catch (error) {
+    if (!(error instanceof StoreLocked)) throw error;
+    const pid = disk.exists(`${path}/lock`) ? Buffer.from(disk.readFile(`${path}/lock`)).toString().trim() : 'unknown';
+    throw new TributaryError('QUEUE_LOCKED', `the queue in ${path} is in use by the process with pid ${pid}`, { cause: error });
+  }
+}
+
+function recoverAll(context: QueueContext, root: string): Map<string, Recovered> {
+  const { disk, ledger, logger } = context;
+  const streams = new Map<string, Recovered>();
+  const folders = new Set([...ledger.entries('s/')].map(([key]) => key.slice(2)));
+  if (disk.exists(`${root}/streams`)) for (const folder of disk.list(`${root}/streams`)) folders.add(folder);
+  for (const folder of folders) {
+    const name = decodeName(folder);
+    if (name === undefined) continue;
+    const path = `${root}/streams/${folder}`;
+    disk.makeFolder(path);
+    const recovered = recoverStream(disk, path, folder, ledger);
+    streams.set(name, recovered);
+    report(logger, name, recovered);
+    if (recovered.missingRecords > 0) context.metrics.corruptRecords.with(name).inc(recovered.missingRecords);
+  }
+  return streams;
+}
+
+function report(logger: Logger, name: string, recovered: Recovered): void {
+  const pending = recovered.samples - recovered.settled.samples;
+  const { scanned, missingRecords } = recovered;
+  const fields = { destination: name, segments: recovered.segments.length, scanned, pending_samples: pending };
+  if (missingRecords > 0) logger.error('segments of the queue are missing', { ...fields, records: missingRecords });
+  else logger.info('the queue of a destination was opened', fields);
+}
+
+class FolderQueue implements Queue {
+  readonly #context: QueueContext;
+  readonly #root: string;
+  /** On disk and not opened yet. */
+  readonly #recovered: Map<string, Recovered>;
+  readonly #streams = new Map<string, QueueStream>();
+  readonly #notes: Notes;
+  #isWriting = false;
+  #closed: Promise<void> | undefined;
+
+  constructor(context: QueueContext, root: string, recovered: Map<string, Recovered>, metrics: Metrics) {
+    this.#context = context;
+    this.#root = root;
+    this.#recovered = recovered;
+    this.#notes = new Notes(context.disk, `${root}/notes.json`, context.ledger);
+    metrics.beforeExposition(() => this.#setGauges());
+  }
+
+  stream(name: string, options: { readonly maxBytes: number }): Stream {
+    const open = this.#streams.get(name);
+    if (open !== undefined) {
+      open.setMaxBytes(options.maxBytes);
+      return open;
+    }
+    const folder = encodeName(name);
+    if (name === '' || folder.length > NAME_BYTES_MAX) {
+      throw new TributaryError('QUEUE_NAME', `the name of a destination needs 1 to ${NAME_BYTES_MAX} bytes as a folder name, got ${folder.length}: ${name}`);
+    }
+    const context: StreamContext = { ...this.#context, name, folder, path: `${this.#root}/streams/${folder}` };
+    const stream = new QueueStream(context, this.#recovered.get(name) ?? newStream(), options.maxBytes, () => this.#scheduleWrite());
+    this.#recovered.delete(name);
+    this.#streams.set(name, stream);
+    stream.setMaxBytes(options.maxBytes);
+    return stream;
+  }
+
+  names(): string[] {
+    return [...new Set([...this.#recovered.keys(), ...this.#streams.keys()])].sort();
+  }
+
+  note(key: string): string | undefined {
+    return this.#notes.get(key);
+  }
+
+  setNote(key: string, value: string): Promise<void> {
+    return this.#notes.set(key, value);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#streams.values()].map((stream) => stream.close()));
+    await this.#context.ledger.close();
+    this.#context.disk.remove(`${this.#root}/lock`);
+  }
+
+  /** Everything appended in one turn of the event loop, across all streams, is written at the end of it. */
+  #scheduleWrite(): void {
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    setImmediate(() => {
+      this.#isWriting = false;
+      for (const stream of this.#streams.values()) stream.write();
+    });
+  }
+
+  #setGauges(): void {
+    const { metrics, recent } = this.#context;
+    metrics.memoryBytes.set(recent.bytes);
+    for (const stream of this.#streams.values()) {
+      const state = stream.state();
+      metrics.pendingSamples.with(state.name).set(state.counters.pending);
+      metrics.pendingRecords.with(state.name).set(state.pendingRecords);
+      metrics.pendingBytes.with(state.name).set(state.pendingBytes);
+      metrics.diskBytes.with(state.name).set(state.diskBytes);
+      metrics.segments.with(state.name).set(state.segments);
+      metrics.mode.with(state.name).set(['ok', 'full', 'failing'].indexOf(state.mode));
+    }
+  }
+}

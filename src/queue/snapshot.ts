@@ -1,0 +1,39 @@
+// The state of a stream that outlives the process: settled ranges and the counters of the identity. It is saved in the ledger and
+// repeated in checkpoint records, so that either can stand in for the other; of the two the one with the higher `revision` is newer.
+
+import { payloadFits, type RecordHeader } from './record.ts';
+import type { RangeNumbers } from './ranges.ts';
+import type { LossReason } from './queue.ts';
+
+export interface StreamSnapshot {
+  /** Grows with every snapshot of the stream. */
+  readonly revision: number;
+  /** Last sequence and samples of the stream when it was taken. */
+  readonly lastSequence: number;
+  readonly samples: number;
+  /** See `SettledRanges.toNumbers`. */
+  readonly settled: RangeNumbers;
+  readonly acknowledged: number;
+  readonly lost: Readonly<Record<LossReason, number>>;
+  /** Samples that never got a sequence, because the disk was full. They are part of `lost.disk_full`. */
+  readonly refused: number;
+  readonly newestMs: number | null;
+}
+
+export const noLosses = (): Record<LossReason, number> => ({ evicted: 0, expired: 0, corrupt: 0, rejected: 0, disk_full: 0, dropped: 0 });
+
+/** The snapshot in a text that was checked before, or undefined when a later version wrote something else. */
+export function snapshotFromText(text: string): StreamSnapshot | undefined {
+  try {
+    const value = JSON.parse(text) as StreamSnapshot;
+    if (!Array.isArray(value.settled) || typeof value.revision !== 'number') return undefined;
+    return { ...value, lost: { ...noLosses(), ...value.lost } };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The snapshot of a checkpoint record, or undefined when it is damaged. */
+export function parseSnapshot(header: RecordHeader, payload: Buffer): StreamSnapshot | undefined {
+  return payloadFits(header, payload) ? snapshotFromText(payload.toString()) : undefined;
+}

@@ -1,0 +1,296 @@
+// The loops of one job. Compares the live set of targets with the loops that run, starts and retires them, and carries them over a reload.
+//
+// A target that is gone is retired, not ended: as in Prometheus its markers are written two ticks and a tenth of the interval later and stamped
+// with the first of these ticks. If a target with the same labels and address appears meanwhile (it flapped, or only its interval or a hidden label
+// changed), it takes over the retired loop with its series, so that no marker lands between two samples of one series.
+//
+// After a reload that changes what becomes of pages, a target goes on with new series; the old ones are ended in the same way, except for those that
+// the new ones hold as well.
+
+import type { TargetGroup } from '../../discovery/discovery.ts';
+import type { HttpClient } from '../io/http/types.ts';
+import { errorText } from '../model/error.ts';
+import { labelsKey } from '../model/labels.ts';
+import { ScrapeError } from '../model/scrape-error.ts';
+import type { Target } from '../model/target.ts';
+import { createTargetPool } from '../targets/pool.ts';
+import type { TargetPool } from '../targets/pool.ts';
+import type { ScrapeSettings } from './config.ts';
+import { ScrapeLoop } from './loop.ts';
+import type { LoopEnvironment } from './loop.ts';
+import type { PageSeries } from './page-series.ts';
+import { keepsSeries } from './same-settings.ts';
+import { nextGridMs, scrapeOffsetMs } from './schedule.ts';
+import type { Schedule, ScheduleEntry } from './schedule.ts';
+import type { Timer } from '../io/clock.ts';
+
+export interface PoolEnvironment extends LoopEnvironment {
+  readonly schedule: Schedule;
+  readonly seedText: string;
+  readonly openSeries: (target: Target, settings: ScrapeSettings) => PageSeries;
+  /** Throws when the settings make no client. */
+  readonly openClient: (settings: ScrapeSettings) => HttpClient;
+}
+
+/** Shortest time between two comparisons with discovery: a churning cluster reports changes hundreds of times a second. */
+const SYNC_PAUSE_MS = 1000;
+
+export class ScrapePool {
+  readonly #env: PoolEnvironment;
+  #targets: TargetPool;
+  #client: HttpClient | ScrapeError;
+  readonly #loops = new Map<string, ScrapeLoop>();
+  /** Retired loops by what their series are known by, labels and address. */
+  readonly #retired = new Map<string, Retirement[]>();
+  /** Series that were replaced on a reload and wait for their end. */
+  readonly #replaced = new Set<SeriesEnd>();
+  #syncTimer: Timer | undefined;
+  #syncedMs = -Infinity;
+
+  constructor(env: PoolEnvironment, settings: ScrapeSettings) {
+    this.#env = env;
+    this.#targets = createTargetPool(settings);
+    env.metrics.pools.inc();
+    this.#client = this.#openClient(settings);
+    if (this.#client instanceof ScrapeError) env.metrics.poolsFailed.inc();
+    env.metrics.poolTargetLimit.with(settings.jobName).set(settings.targetLimit);
+  }
+
+  get settings(): ScrapeSettings {
+    return this.#targets.settings;
+  }
+
+  get targets(): TargetPool {
+    return this.#targets;
+  }
+
+  get loops(): ReadonlyMap<string, ScrapeLoop> {
+    return this.#loops;
+  }
+
+  setGroups(groups: readonly TargetGroup[]): void {
+    this.#report(this.#targets.setGroups(groups));
+    if (this.#syncTimer !== undefined) return;
+    const waitMs = this.#syncedMs + SYNC_PAUSE_MS - this.#env.clock.monotonicMs();
+    if (waitMs <= 0) this.#sync();
+    else this.#syncTimer = this.#env.clock.after(waitMs, () => this.#sync());
+  }
+
+  /** Takes over changed settings: all loops go on under them, with their health, at their new places in the interval. */
+  reload(settings: ScrapeSettings): void {
+    const { metrics } = this.#env;
+    metrics.poolReloads.inc();
+    const groups = [...this.#targets.groups()];
+    this.#targets = createTargetPool(settings);
+    this.#report(this.#targets.setGroups(groups));
+    closeClient(this.#client);
+    this.#client = this.#openClient(settings);
+    if (this.#client instanceof ScrapeError) metrics.poolReloadsFailed.inc();
+    metrics.poolTargetLimit.with(settings.jobName).set(settings.targetLimit);
+    for (const loop of this.#loops.values()) this.#retire(loop);
+    this.#loops.clear();
+    this.#sync();
+  }
+
+  /** Ends all loops without markers, as Prometheus does for a job that is gone and at shutdown. */
+  async stop(): Promise<void> {
+    this.#syncTimer?.cancel();
+    const retired = [...this.#retired.values()].flat();
+    for (const { entry, loop } of retired) {
+      this.#env.schedule.remove(entry);
+      this.#discard(loop);
+    }
+    for (const end of this.#replaced) {
+      this.#env.schedule.remove(end);
+      end.series.release();
+    }
+    for (const loop of this.#loops.values()) this.#discard(loop);
+    this.#retired.clear();
+    this.#replaced.clear();
+    this.#loops.clear();
+    this.#forgetMetrics();
+    if (!(this.#client instanceof ScrapeError)) await this.#client.close();
+  }
+
+  #sync(): void {
+    const { clock, metrics } = this.#env;
+    const job = this.settings.jobName;
+    this.#syncTimer?.cancel();
+    this.#syncTimer = undefined;
+    this.#syncedMs = clock.monotonicMs();
+    const live = this.#targets.targets();
+    for (const [key, loop] of this.#loops) {
+      if (live.has(key)) continue;
+      this.#loops.delete(key);
+      this.#retire(loop);
+    }
+    for (const [key, target] of live) {
+      const loop = this.#loops.get(key);
+      if (loop === undefined) this.#loops.set(key, this.#adopt(target) ?? this.#create(target));
+      else loop.retarget(target);
+    }
+    this.#applyTargetLimit();
+    metrics.poolSyncs.with(job).inc();
+    metrics.poolTargets.with(job).set(this.#loops.size);
+    metrics.droppedTargets.with(job).set(this.#targets.droppedCount());
+    metrics.syncLength.with(job).observe((clock.monotonicMs() - this.#syncedMs) / 1000);
+  }
+
+  /** All targets of a job that has too many fail, so that the excess is seen. */
+  #applyTargetLimit(): void {
+    const limit = this.settings.targetLimit;
+    const count = this.#loops.size;
+    const isOver = limit > 0 && count > limit;
+    if (isOver) this.#env.metrics.exceededTargetLimit.inc();
+    const error = isOver ? new ScrapeError('target_limit', `target_limit exceeded (number of targets: ${count}, limit: ${limit})`) : undefined;
+    for (const loop of this.#loops.values()) loop.refuse(error);
+  }
+
+  #create(target: Target): ScrapeLoop {
+    const loop = new ScrapeLoop(this.#env, this.#loopConfig(target), this.#env.openSeries(target, this.settings));
+    this.#schedule(loop);
+    return loop;
+  }
+
+  /** A retired loop with the same labels and address goes on as `target`'s. */
+  #adopt(target: Target): ScrapeLoop | undefined {
+    const identity = seriesIdentity(target);
+    const candidates = this.#retired.get(identity);
+    const found = candidates?.pop();
+    if (candidates?.length === 0) this.#retired.delete(identity);
+    if (found === undefined) return undefined;
+    const { loop, entry } = found;
+    const { settings } = this;
+    const isFresh = !keepsSeries(loop.settings, settings);
+    this.#env.schedule.remove(entry);
+    loop.configure(this.#loopConfig(target));
+    loop.whenIdle(() => {
+      if (isFresh) this.#replaceSeries(loop, entry);
+      else loop.series.reconfigure({ sampleLimit: settings.sampleLimit, scrapeTimeoutMs: loop.target.scrapeTimeoutMs });
+    });
+    this.#schedule(loop);
+    return loop;
+  }
+
+  #replaceSeries(loop: ScrapeLoop, timing: SeriesEnd): void {
+    const old = loop.series;
+    loop.replaceSeries(this.#env.openSeries(loop.target, loop.settings));
+    if (loop.lastScrapeMs === undefined) return old.release();
+    const end = new SeriesEnd(timing.tickMs, timing.dueMs, old, () => {
+      this.#replaced.delete(end);
+      if (!loop.isStopped) endAllBut(old, loop.series, end.tickMs);
+      old.release();
+    });
+    this.#replaced.add(end);
+    this.#env.schedule.add(end);
+  }
+
+  #retire(loop: ScrapeLoop): void {
+    const { schedule } = this.#env;
+    const tickMs = loop.dueMs;
+    schedule.remove(loop);
+    const identity = seriesIdentity(loop.target);
+    const entry = new SeriesEnd(tickMs, tickMs + 1.1 * loop.target.scrapeIntervalMs, loop.series, () => {
+      this.#forget(identity, entry);
+      loop.whenIdle(() => {
+        // A target that was never scraped has no series to end.
+        if (loop.lastScrapeMs !== undefined) loop.series.end(entry.tickMs);
+        this.#discard(loop);
+      });
+    });
+    const waiting = this.#retired.get(identity);
+    if (waiting === undefined) this.#retired.set(identity, [{ loop, entry }]);
+    else waiting.push({ loop, entry });
+    schedule.add(entry);
+  }
+
+  #forget(identity: string, entry: SeriesEnd): void {
+    const rest = this.#retired.get(identity)?.filter((retirement) => retirement.entry !== entry) ?? [];
+    if (rest.length === 0) this.#retired.delete(identity);
+    else this.#retired.set(identity, rest);
+  }
+
+  #discard(loop: ScrapeLoop): void {
+    this.#env.schedule.remove(loop);
+    loop.stop();
+    loop.series.release();
+  }
+
+  #schedule(loop: ScrapeLoop): void {
+    loop.dueMs = nextGridMs(this.#env.clock.nowMs(), loop.target.scrapeIntervalMs, loop.offsetMs);
+    this.#env.schedule.add(loop);
+  }
+
+  #loopConfig(target: Target) {
+    const offsetMs = scrapeOffsetMs(target.key, this.#env.seedText, target.scrapeIntervalMs);
+    return { target, settings: this.settings, client: this.#client, offsetMs };
+  }
+
+  #openClient(settings: ScrapeSettings): HttpClient | ScrapeError {
+    try {
+      return this.#env.openClient(settings);
+    } catch (error) {
+      this.#env.logger.error('scrape client cannot be created', { job: settings.jobName, error: errorText(error) });
+      return new ScrapeError('configuration', errorText(error), { cause: error });
+    }
+  }
+
+  #report(errors: readonly string[]): void {
+    if (errors.length === 0) return;
+    const job = this.settings.jobName;
+    this.#env.metrics.syncFailed.with(job).inc(errors.length);
+    for (const error of errors) this.#env.logger.error('target cannot be built', { job, error });
+  }
+
+  #forgetMetrics(): void {
+    const { metrics } = this.#env;
+    const families = [metrics.poolSyncs, metrics.poolTargets, metrics.poolTargetLimit, metrics.droppedTargets, metrics.syncFailed, metrics.syncLength];
+    for (const family of families) family.remove(this.settings.jobName);
+  }
+}
+
+interface Retirement {
+  readonly loop: ScrapeLoop;
+  readonly entry: SeriesEnd;
+}
+
+/** The moment at which series end; `tickMs` is the time of their markers. */
+class SeriesEnd implements ScheduleEntry {
+  place = -1;
+  tickMs: number;
+  dueMs: number;
+  readonly series: PageSeries;
+  readonly #end: () => void;
+
+  constructor(tickMs: number, dueMs: number, series: PageSeries, end: () => void) {
+    this.tickMs = tickMs;
+    this.dueMs = dueMs;
+    this.series = series;
+    this.#end = end;
+  }
+
+  run(): undefined {
+    this.#end();
+  }
+
+  realign(_nowMs: number, shiftMs: number): number {
+    this.tickMs += Math.round(shiftMs);
+    return this.dueMs + shiftMs;
+  }
+}
+
+/** Markers for the series that `successor` does not go on with. */
+function endAllBut(series: PageSeries, successor: PageSeries, tickMs: number): void {
+  series.untrack(successor.trackedLabels());
+  series.end(tickMs);
+}
+
+/** What a target's series are known by. */
+function seriesIdentity(target: Target): string {
+  return `${target.url}\u0002${labelsKey(target.labels)}`;
+}
+
+/** Idle connections close at once, busy ones after their scrape. */
+function closeClient(client: HttpClient | ScrapeError): void {
+  if (!(client instanceof ScrapeError)) void client.close();
+}

@@ -1,0 +1,111 @@
+// Exemplars of one target: collected while a page is read, sent when the page was accepted and a destination wants them.
+// Source of the rules: OpenMetrics 1.0 (128 characters), Prometheus' exemplar storage (an exemplar that repeats the last one of its series is dropped).
+
+import type { ParsedExemplar } from '../exposition/sink.ts';
+import type { RawInput } from '../queue/queue.ts';
+import { encodeExemplarSeries } from '../wire/write-request.ts';
+import type { Outlet } from './outlet.ts';
+import { VALUE } from './scratch.ts';
+import type { Scratch } from './scratch.ts';
+
+/** All label names and values of an exemplar together, characters (OpenMetrics 1.0, section exemplars). */
+const LABEL_RUNES_MAX = 128;
+/** Series with exemplars whose labels are kept at hand, per target and outlet; the rest are read from the image each time. */
+const LABELS_KEPT_MAX = 2000;
+
+interface Timed {
+  readonly labels: ReadonlyMap<string, string>;
+  readonly value: number;
+  readonly timestampMs: number;
+}
+
+export class ExemplarMemory {
+  readonly #wanted: boolean;
+  #pending = new Map<number, ParsedExemplar[]>();
+  readonly #last = new Map<number, Timed>();
+  readonly #labels = new Map<Outlet, Map<number, [string, string][]>>();
+
+  constructor(outlets: readonly Outlet[]) {
+    this.#wanted = outlets.some((outlet) => outlet.exemplarStreams.length > 0);
+  }
+
+  begin(): void {
+    if (this.#pending.size > 0) this.#pending = new Map();
+  }
+
+  add(id: number, exemplar: ParsedExemplar): void {
+    if (!this.#wanted) return;
+    const list = this.#pending.get(id);
+    if (list === undefined) this.#pending.set(id, [exemplar]);
+    else list.push(exemplar);
+  }
+
+  remove(id: number): void {
+    this.#last.delete(id);
+    for (const labels of this.#labels.values()) labels.delete(id);
+  }
+
+  /** What the accepted page brought for this outlet, as a piece of a write request. */
+  take(outlet: Outlet, scratch: Scratch, scrapeMs: number): RawInput | undefined {
+    if (this.#pending.size === 0 || outlet.exemplarStreams.length === 0) return undefined;
+    outlet.writer.place();
+    const pieces: Uint8Array[] = [];
+    let oldestMs = Infinity;
+    let newestMs = -Infinity;
+    let count = 0;
+    for (const [id, parsed] of this.#pending) {
+      if (scratch.seen[id] !== VALUE || outlet.writer.positionOf(id) < 0) continue;
+      const own = scratch.timestampsMs?.[id] ?? NaN;
+      const fresh = this.#fresh(id, parsed, Number.isNaN(own) ? scrapeMs : own);
+      if (fresh.length === 0) continue;
+      pieces.push(encodeExemplarSeries(this.#labelsOf(outlet, id), fresh));
+      count += fresh.length;
+      oldestMs = Math.min(oldestMs, fresh[0]!.timestampMs);
+      newestMs = Math.max(newestMs, fresh.at(-1)!.timestampMs);
+    }
+    if (count === 0) return undefined;
+    return { type: 'raw', samples: count, oldestMs, newestMs, body: Buffer.concat(pieces) };
+  }
+
+  /** Those that were not sent before, oldest first. */
+  #fresh(id: number, parsed: readonly ParsedExemplar[], sampleMs: number): Timed[] {
+    const timed = parsed
+      .filter((exemplar) => runes(exemplar.labels) <= LABEL_RUNES_MAX)
+      .map((e) => ({ labels: e.labels, value: e.value, timestampMs: e.timestampMs ?? sampleMs, timed: e.timestampMs !== undefined }))
+      .sort((a, b) => a.timestampMs - b.timestampMs);
+    const fresh: Timed[] = [];
+    for (const exemplar of timed) {
+      const last = fresh.at(-1) ?? this.#last.get(id);
+      if (last !== undefined && (exemplar.timestampMs < last.timestampMs || isSame(exemplar, last, exemplar.timed))) continue;
+      fresh.push(exemplar);
+    }
+    const newest = fresh.at(-1);
+    if (newest !== undefined) this.#last.set(id, newest);
+    return fresh;
+  }
+
+  #labelsOf(outlet: Outlet, id: number): [string, string][] {
+    let kept = this.#labels.get(outlet);
+    if (kept === undefined) this.#labels.set(outlet, (kept = new Map()));
+    let labels = kept.get(id);
+    if (labels === undefined) {
+      labels = outlet.writer.labelsAt(outlet.writer.positionOf(id));
+      if (kept.size < LABELS_KEPT_MAX) kept.set(id, labels);
+    }
+    return labels;
+  }
+}
+
+/** The same exemplar again; one without a timestamp of its own is the same whenever labels and value are. */
+function isSame(a: Timed, b: Timed, comparesTime: boolean): boolean {
+  if (!Object.is(a.value, b.value) || a.labels.size !== b.labels.size) return false;
+  if (comparesTime && a.timestampMs !== b.timestampMs) return false;
+  for (const [name, value] of a.labels) if (b.labels.get(name) !== value) return false;
+  return true;
+}
+
+function runes(labels: ReadonlyMap<string, string>): number {
+  let count = 0;
+  for (const [name, value] of labels) count += [...name].length + [...value].length;
+  return count;
+}

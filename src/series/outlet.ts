@@ -1,0 +1,187 @@
+// Where the series of a target go: the destinations that share a set of write rules see the same labels, so they share one image, and a
+// scrape becomes one column that each of their streams gets.
+
+import type { LabelMap } from '../model/labels.ts';
+import type { RawInput, RecordInput, SamplesInput, Stream } from '../queue/queue.ts';
+import { applyRules } from '../relabel/relabel.ts';
+import type { CompiledRules } from '../relabel/relabel.ts';
+import { encodeColumn } from '../wire/column.ts';
+import { ByteWriter, encodeLabels } from '../wire/labels.ts';
+import { ImageWriter } from './image-writer.ts';
+import { MARKER, VALUE } from './scratch.ts';
+import type { Scratch } from './scratch.ts';
+import type { SeriesMetrics } from './series-metrics.ts';
+import type { ExtraSample } from './series.ts';
+
+/** Destinations with equal write rules. */
+export interface Feed {
+  /** Equal for equal rules. */
+  readonly key: string;
+  /** write_relabel_configs; undefined when there are none. */
+  readonly rules: CompiledRules | undefined;
+  readonly streams: readonly Stream[];
+  /** Those of them that want exemplars. */
+  readonly exemplarStreams: readonly Stream[];
+}
+
+const relabelled = new ByteWriter(4096);
+
+// One column at a time is under construction: the arrays are shared and grow to the largest target.
+let columnBits = new Uint32Array(2 * 1024);
+let columnTimestamps = new Float64Array(1024);
+let columnBitmap = new Uint8Array(128);
+
+export class Outlet {
+  readonly writer = new ImageWriter();
+  #feed: Feed;
+  readonly #metrics: SeriesMetrics;
+  /** Series the write rules drop, so that their samples are counted. */
+  readonly #dropped = new Set<number>();
+
+  constructor(feed: Feed, metrics: SeriesMetrics) {
+    this.#feed = feed;
+    this.#metrics = metrics;
+  }
+
+  get key(): string {
+    return this.#feed.key;
+  }
+
+  /** Other destinations with the same rules. */
+  setFeed(feed: Feed): void {
+    this.#feed = feed;
+  }
+
+  get exemplarStreams(): readonly Stream[] {
+    return this.#feed.exemplarStreams;
+  }
+
+  /** Takes in a new series: `labels` with external labels, `encoded` the same as bytes. */
+  stage(id: number, labels: LabelMap, encoded: Uint8Array): void {
+    this.#dropped.delete(id);
+    if (this.#feed.rules === undefined) return this.writer.stage(id, encoded);
+    const own: LabelMap = new Map(labels);
+    if (!applyRules(this.#feed.rules, own)) {
+      this.#dropped.add(id);
+      return;
+    }
+    relabelled.length = 0;
+    encodeLabels(own, relabelled);
+    this.writer.stage(id, relabelled.bytes.subarray(0, relabelled.length));
+  }
+
+  remove(id: number): void {
+    this.#dropped.delete(id);
+    this.writer.remove(id);
+  }
+
+  /** Appends what the scrape brought to every stream. `exemplars` is a ready piece of a write request. */
+  emit(scratch: Scratch, extras: readonly ExtraSample[], timestampMs: number, exemplars: RawInput | undefined): void {
+    this.writer.place();
+    const records: RecordInput[] = [];
+    const first = this.#column(scratch, timestampMs);
+    if (first !== undefined) records.push(first);
+    for (const layer of layers(extras)) {
+      const record = this.#layer(layer);
+      if (record !== undefined) records.push(record);
+    }
+    this.#countDropped(scratch);
+    for (const stream of this.#feed.streams) stream.append(records);
+    if (exemplars !== undefined) for (const stream of this.#feed.exemplarStreams) stream.append([exemplars]);
+  }
+
+  #countDropped(scratch: Scratch): void {
+    if (this.#dropped.size === 0) return;
+    let dropped = 0;
+    for (const id of this.#dropped) if (scratch.seen[id] === VALUE) dropped++;
+    this.#metrics.dropped('write_relabel', dropped * this.#feed.streams.length);
+  }
+
+  #column(scratch: Scratch, timestampMs: number): SamplesInput | undefined {
+    const { seriesAt, positions } = this.writer;
+    const { seen, bits, timestampsMs } = scratch;
+    ensureColumn(positions);
+    columnBitmap.fill(0, 0, Math.ceil(positions / 8));
+    let samples = 0;
+    let oldestMs = timestampMs;
+    let newestMs = timestampMs;
+    for (let position = 0; position < positions; position++) {
+      let id = seriesAt[position]!;
+      if (id < 0) continue;
+      if (seen[id] !== VALUE && seen[id] !== MARKER) {
+        id = this.#aliasWithValue(position, seen);
+        if (id < 0) continue;
+      }
+      columnBitmap[position >>> 3]! |= 1 << (position & 7);
+      columnBits[2 * samples] = bits[2 * id]!;
+      columnBits[2 * samples + 1] = bits[2 * id + 1]!;
+      if (timestampsMs !== undefined) {
+        const own = timestampsMs[id]!;
+        const at = Number.isNaN(own) ? timestampMs : own;
+        columnTimestamps[samples] = at;
+        if (at < oldestMs) oldestMs = at;
+        if (at > newestMs) newestMs = at;
+      }
+      samples++;
+    }
+    if (samples === 0) return undefined;
+    const column = encodeColumn({
+      bitmap: samples === positions ? undefined : columnBitmap.subarray(0, Math.ceil(positions / 8)),
+      bits: columnBits,
+      samples,
+      timestampsMs: timestampsMs === undefined ? undefined : columnTimestamps,
+    });
+    return { type: 'samples', image: this.writer.image, positions, samples, timestampMs, oldestMs, newestMs, column };
+  }
+
+  #aliasWithValue(position: number, seen: Uint8Array): number {
+    if (this.writer.aliases.size === 0) return -1;
+    return this.writer.aliases.get(position)?.find((id) => seen[id] === VALUE || seen[id] === MARKER) ?? -1;
+  }
+
+  /** Samples beyond the first of their series, at most one per series: a column with timestamps of its own. */
+  #layer(extras: readonly ExtraSample[]): SamplesInput | undefined {
+    const placed = extras
+      .map((extra) => ({ extra, position: this.writer.positionOf(extra.id) }))
+      .filter(({ position }) => position >= 0)
+      .sort((a, b) => a.position - b.position);
+    if (placed.length === 0) return undefined;
+    const { positions } = this.writer;
+    ensureColumn(positions);
+    columnBitmap.fill(0, 0, Math.ceil(positions / 8));
+    let oldestMs = Infinity;
+    let newestMs = -Infinity;
+    for (const [i, { extra, position }] of placed.entries()) {
+      columnBitmap[position >>> 3]! |= 1 << (position & 7);
+      columnBits[2 * i] = extra.low;
+      columnBits[2 * i + 1] = extra.high;
+      columnTimestamps[i] = extra.timestampMs;
+      oldestMs = Math.min(oldestMs, extra.timestampMs);
+      newestMs = Math.max(newestMs, extra.timestampMs);
+    }
+    const samples = placed.length;
+    const bitmap = columnBitmap.subarray(0, Math.ceil(positions / 8));
+    const column = encodeColumn({ bitmap, bits: columnBits, samples, timestampsMs: columnTimestamps });
+    return { type: 'samples', image: this.writer.image, positions, samples, timestampMs: newestMs, oldestMs, newestMs, column };
+  }
+}
+
+/** Splits extra samples so that no series is twice in one layer; order per series is kept. */
+function layers(extras: readonly ExtraSample[]): ExtraSample[][] {
+  const result: ExtraSample[][] = [];
+  const depth = new Map<number, number>();
+  for (const extra of extras) {
+    const at = depth.get(extra.id) ?? 0;
+    depth.set(extra.id, at + 1);
+    (result[at] ??= []).push(extra);
+  }
+  return result;
+}
+
+function ensureColumn(positions: number): void {
+  if (columnTimestamps.length >= positions) return;
+  const room = Math.ceil((positions * 1.25) / 64) * 64;
+  columnBits = new Uint32Array(2 * room);
+  columnTimestamps = new Float64Array(room);
+  columnBitmap = new Uint8Array(Math.ceil(room / 8));
+}

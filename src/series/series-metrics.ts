@@ -1,0 +1,57 @@
+// What the series stage counts, over all targets.
+
+import type { Counter, Metrics } from '../telemetry/metrics.ts';
+
+/** Why samples of a page are not appended. `scrape_failed`: the page broke off or broke a limit, so all of it is rolled back. */
+export type SeriesDropReason = 'duplicate' | 'out_of_order' | 'out_of_bounds' | 'scrape_failed' | 'write_relabel';
+
+export interface SeriesMetrics {
+  dropped(reason: SeriesDropReason, samples: number): void;
+  added(series: number): void;
+  removed(series: number): void;
+  markers(series: number): void;
+  exemplarRejected(reason: 'too_long' | 'out_of_order'): void;
+  flushedByForce(): void;
+}
+
+export function createSeriesMetrics(metrics: Metrics): SeriesMetrics {
+  const dropped = metrics.counters(
+    'tributary_series_samples_dropped_total',
+    'Samples read from pages that were not appended, by reason; write_relabel counts copies per destination.',
+    ['reason'],
+  );
+  const added = metrics.counter('tributary_series_added_total', 'Series that were new to their target.');
+  const removed = metrics.counter('tributary_series_removed_total', 'Series that left the cache of their target.');
+  const markers = metrics.counter('tributary_series_staleness_markers_total', 'Staleness markers written for vanished series.');
+  const exemplars = metrics.counters('tributary_series_exemplars_dropped_total', 'Exemplars not sent, by reason.', ['reason']);
+  const flushes = metrics.counter(
+    'prometheus_target_scrapes_cache_flush_forced_total',
+    'How many times a series cache was emptied because scrapes kept failing.',
+  );
+  const duplicates = metrics.counter(
+    'prometheus_target_scrapes_sample_duplicate_timestamp_total',
+    'Samples rejected because of a duplicate timestamp.',
+  );
+  const outOfOrder = metrics.counter('prometheus_target_scrapes_sample_out_of_order_total', 'Samples rejected because they are out of order.');
+  const outOfBounds = metrics.counter(
+    'prometheus_target_scrapes_sample_out_of_bounds_total',
+    'Samples rejected because their timestamp is too far ahead.',
+  );
+  const asPrometheus: Partial<Record<SeriesDropReason, Counter>> = {
+    duplicate: duplicates,
+    out_of_order: outOfOrder,
+    out_of_bounds: outOfBounds,
+  };
+  return {
+    dropped(reason, samples) {
+      if (samples === 0) return;
+      dropped.with(reason).inc(samples);
+      asPrometheus[reason]?.inc(samples);
+    },
+    added: (series) => added.inc(series),
+    removed: (series) => removed.inc(series),
+    markers: (series) => markers.inc(series),
+    exemplarRejected: (reason) => exemplars.with(reason).inc(),
+    flushedByForce: () => flushes.inc(),
+  };
+}

@@ -1,0 +1,46 @@
+// Figures as people read them, and the page's style.
+
+/** `0.4 s`, `12 s`, `3 min 20 s`, `5 h 10 min`, `2 d 3 h`. */
+export function formatAge(seconds: number): string {
+  const s = Math.max(0, seconds);
+  if (s < 10) return `${s.toFixed(1)} s`;
+  if (s < 60) return `${Math.floor(s)} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s`;
+  if (s < 86_400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`;
+}
+
+/** Powers of 1024: `512 B`, `1.5 KiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit] ?? ''}`;
+}
+
+/** `1,234,567`. */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+export const style = `
+:root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }
+body { margin: 0; }
+header, main, footer { padding: 0.6rem 1.2rem; }
+header { display: flex; gap: 1.5rem; align-items: baseline; border-bottom: 1px solid #8884; }
+nav a { margin-right: 0.8rem; }
+h2 { font-size: 1.1rem; margin: 1.4rem 0 0.5rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: 0.25rem 0.6rem; border-bottom: 1px solid #8883; overflow-wrap: anywhere; }
+th { white-space: nowrap; }
+pre { overflow-x: auto; }
+.up, .ready, .sending { color: #16803c; }
+.down, .parked { color: #c0232c; font-weight: 600; }
+.unknown, .retrying, .starting, .stopping { color: #a65f00; }
+.alarm { border-left: 4px solid #c0232c; padding: 0.1rem 1rem; }
+footer { opacity: 0.7; }
+`;

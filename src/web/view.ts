@@ -1,0 +1,117 @@
+// What the web surface may know about the agent: plain data, asked for per request. `agent.ts` implements it; nothing in this folder
+// reaches into a stage. Everything here is already free of secrets: URLs are redacted, the YAML is masked.
+
+import type { Problem, Remark } from '../config/settings.ts';
+import type { LabelMap } from '../model/labels.ts';
+import type { ScrapeErrorClass } from '../model/scrape-error.ts';
+import type { Target } from '../model/target.ts';
+import type { StreamCounters, StreamState } from '../queue/queue.ts';
+import type { RelabelSettings } from '../relabel/config.ts';
+
+export type TargetHealth = 'unknown' | 'up' | 'down';
+
+export interface ActiveTargetView {
+  readonly target: Target;
+  readonly health: TargetHealth;
+  /** Empty while the last scrape was good. */
+  readonly lastError: string;
+  readonly errorClass: ScrapeErrorClass | undefined;
+  /** Wall time of the last scrape's start, milliseconds since the epoch; undefined before the first one. */
+  readonly lastScrapeMs: number | undefined;
+  readonly lastScrapeDurationSeconds: number;
+}
+
+export interface DroppedTargetView {
+  readonly discoveredLabels: ReadonlyMap<string, string>;
+  /** Why it is not scraped, for people: the rule that dropped it, or what is wrong with its labels. */
+  readonly reason: string;
+}
+
+/** One job. */
+export interface PoolView {
+  readonly name: string;
+  readonly active: readonly ActiveTargetView[];
+  /** At most `keep_dropped_targets` of them. */
+  readonly dropped: readonly DroppedTargetView[];
+  /** All of them, kept or not. */
+  readonly droppedCount: number;
+}
+
+/** What a relabel rule left; `output` is empty once a rule has dropped the target. */
+export interface RelabelStepView {
+  readonly rule: RelabelSettings;
+  readonly output: LabelMap;
+  readonly keep: boolean;
+}
+
+export interface MetadataView {
+  readonly family: string;
+  readonly type: string;
+  readonly help: string;
+  readonly unit: string;
+}
+
+/**
+ * `sending`: answers are good or nothing was sent yet. `retrying`: the last answer or connection failed and the same records are tried
+ * again. `parked`: nothing is tried until something changes (a secret file, a configuration). `stopped`: the agent is ending.
+ */
+export type DestinationState = 'sending' | 'retrying' | 'parked' | 'stopped';
+
+export interface DestinationView {
+  readonly name: string;
+  /** Without user, password and secret parameters. */
+  readonly url: string;
+  readonly profile: string;
+  /** Compression in use, such as `zstd` or `snappy`. */
+  readonly encoding: string;
+  readonly state: DestinationState;
+  /** Age of the oldest sample that has no verdict yet; 0 while there is none. */
+  readonly oldestUnsentAgeSeconds: number;
+  readonly pendingBytes: number;
+  readonly pendingRecords: number;
+  readonly diskBytes: number;
+  readonly queueMode: StreamState['mode'];
+  /** The accounting identity, in samples: appended = acknowledged + lost (by reason) + pending. */
+  readonly counters: StreamCounters;
+  /** Empty when there is none. */
+  readonly lastError: string;
+  /** Wall time, milliseconds since the epoch. */
+  readonly lastErrorMs: number | undefined;
+  readonly lastSuccessMs: number | undefined;
+}
+
+export interface ReloadView {
+  /** Whether the configuration that was read last is the one in force. */
+  readonly successful: boolean;
+  /** Wall time of the last successful load. */
+  readonly lastSuccessMs: number;
+  readonly lastAttemptMs: number;
+  /** What was wrong with the configuration that was refused last; empty while `successful`. */
+  readonly problems: readonly Problem[];
+  /** The failure as one text when it is no list of problems (the file is missing); empty otherwise. */
+  readonly error: string;
+}
+
+/** `error` is the text of what went wrong, with every problem on a line of its own. */
+export type ReloadResult = { readonly ok: true } | { readonly ok: false; readonly error: string };
+
+export interface AgentView {
+  /** All jobs, in any order. */
+  pools(): readonly PoolView[];
+  /** The job's relabel rules applied one by one; undefined for a job that does not exist. */
+  relabelSteps(pool: string, labels: LabelMap): readonly RelabelStepView[] | undefined;
+  /** What the target's last pages told about metric families. */
+  metadata(target: Target): Iterable<MetadataView>;
+  configYaml(): string;
+  remarks(): readonly Remark[];
+  reload(): ReloadView;
+  destinations(): readonly DestinationView[];
+  /** Own metrics, text exposition 0.0.4. */
+  metricsText(): Promise<string>;
+  /** Ready to scrape and deliver: configuration applied, queue open. */
+  isReady(): boolean;
+  isStopping(): boolean;
+  requestReload(): Promise<ReloadResult>;
+  /** Begins the graceful stop; returns at once. */
+  requestQuit(): void;
+}

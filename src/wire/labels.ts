@@ -1,0 +1,131 @@
+// Label sets as bytes: the repeated field 1 of prometheus.TimeSeries (Label {1: name, 2: value}), as runs and request bodies hold
+// them. Encoding happens once per new series, so names, which repeat, are kept encoded. Pure but for that bounded memo.
+
+import { compareUtf8 } from '../model/labels.ts';
+import type { LabelMap } from '../model/labels.ts';
+
+/** Names kept encoded, over all targets: exporters use a few thousand; what is above is encoded each time. */
+const NAMES_KEPT = 16_384;
+/** Longest UTF-8 form of one UTF-16 unit, bytes. */
+const BYTES_PER_UNIT = 3;
+
+const encodedNames = new Map<string, Buffer>();
+
+/** A growing byte buffer that is written from the front. */
+export class ByteWriter {
+  bytes: Buffer;
+  length = 0;
+
+  constructor(capacityBytes: number) {
+    this.bytes = Buffer.allocUnsafeSlow(capacityBytes);
+  }
+
+  /** Makes room for `more` bytes. */
+  reserve(more: number): void {
+    if (this.length + more <= this.bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + more));
+    this.bytes.copy(larger, 0, 0, this.length);
+    this.bytes = larger;
+  }
+}
+
+/** Appends the label set, sorted by name, without empty values. Returns the bytes written. */
+export function encodeLabels(labels: LabelMap, to: ByteWriter): number {
+  const start = to.length;
+  const names = sortedNames(labels);
+  for (const name of names) encodeLabel(name, labels.get(name)!, to);
+  return to.length - start;
+}
+
+/** Exporters mostly write labels in order: insertion sort is linear for them. */
+function sortedNames(labels: LabelMap): string[] {
+  const names: string[] = [];
+  for (const [name, value] of labels) {
+    if (value === '') continue;
+    let at = names.length;
+    while (at > 0 && compareUtf8(names[at - 1]!, name) > 0) at--;
+    if (at === names.length) names.push(name);
+    else names.splice(at, 0, name);
+  }
+  return names;
+}
+
+function encodeLabel(name: string, value: string, to: ByteWriter): void {
+  const nameBytes = encodedName(name);
+  to.reserve(nameBytes.length + value.length * BYTES_PER_UNIT + 16);
+  const { bytes } = to;
+  const valueBytes = utf8Length(value);
+  const content = nameBytes.length + 1 + varintBytes(valueBytes) + valueBytes;
+  let at = to.length;
+  bytes[at++] = 0x0a;
+  at = writeVarint(bytes, at, content);
+  bytes.set(nameBytes, at);
+  at += nameBytes.length;
+  bytes[at++] = 0x12;
+  at = writeVarint(bytes, at, valueBytes);
+  if (valueBytes === value.length) for (let i = 0; i < valueBytes; i++) bytes[at + i] = value.charCodeAt(i);
+  else bytes.write(value, at, 'utf8');
+  to.length = at + valueBytes;
+}
+
+/** Field 1 of Label with its tag and length. */
+function encodedName(name: string): Buffer {
+  const known = encodedNames.get(name);
+  if (known !== undefined) return known;
+  const text = Buffer.from(name, 'utf8');
+  const head = Buffer.alloc(8);
+  head[0] = 0x0a;
+  const encoded = Buffer.concat([head.subarray(0, writeVarint(head, 1, text.length)), text]);
+  if (encodedNames.size < NAMES_KEPT) encodedNames.set(name, encoded);
+  return encoded;
+}
+
+function utf8Length(text: string): number {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return Buffer.byteLength(text, 'utf8');
+  return text.length;
+}
+
+/** Bytes of a varint below 2^32. */
+export function varintBytes(value: number): number {
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  if (value < 0x200000) return 3;
+  return value < 0x10000000 ? 4 : 5;
+}
+
+/** Writes a varint below 2^32; returns the offset behind it. */
+export function writeVarint(bytes: Uint8Array, at: number, value: number): number {
+  while (value >= 0x80) {
+    bytes[at++] = (value & 0x7f) | 0x80;
+    value >>>= 7;
+  }
+  bytes[at++] = value;
+  return at;
+}
+
+/** Reads encoded labels back. Fails on nothing: the bytes are our own. */
+export function decodeLabels(bytes: Uint8Array): [string, string][] {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const labels: [string, string][] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const label = readVarint(bytes, at + 1);
+    const name = readVarint(bytes, label.next + 1);
+    const value = readVarint(bytes, name.next + name.value + 1);
+    labels.push([
+      text.toString('utf8', name.next, name.next + name.value),
+      text.toString('utf8', value.next, value.next + value.value),
+    ]);
+    at = label.next + label.value;
+  }
+  return labels;
+}
+
+/** Reads a varint below 2^32. */
+export function readVarint(bytes: Uint8Array, at: number): { value: number; next: number } {
+  let value = 0;
+  for (let shift = 0; ; shift += 7) {
+    const byte = bytes[at++]!;
+    value += (byte & 0x7f) * 2 ** shift;
+    if (byte < 0x80) return { value, next: at };
+  }
+}

@@ -1,0 +1,84 @@
+// Snappy, block format (never framed), as remote write 1.0 uses it. The native package where its binary loads, else the one in
+// JavaScript: same format, about half as fast. This is the only file that knows either.
+//
+// All calls are synchronous: a request body lies on a heap that the next body overwrites, so it must be compressed before
+// anything else runs.
+
+import { createRequire } from 'node:module';
+import { errorText, TributaryError } from '../model/error.ts';
+
+export interface SnappyCodec {
+  readonly name: 'native' | 'javascript';
+  /** Returns a copy of its own. */
+  compress(bytes: Uint8Array): Uint8Array;
+  /** Returns a copy of its own; fails on damaged input. */
+  decompress(data: Uint8Array): Uint8Array;
+}
+
+interface NativeSnappy {
+  compressSync(input: Uint8Array): Buffer;
+  uncompressSync(input: Uint8Array, options: { asBuffer: true }): Buffer;
+}
+
+interface JavascriptSnappy {
+  compress(input: Uint8Array): Uint8Array;
+  uncompress(input: Uint8Array): Uint8Array;
+}
+
+/** Loads the native codec; undefined where its binary is missing or does not fit this system. `load` is a seam for tests. */
+export function nativeSnappy(load: (name: string) => unknown = createRequire(import.meta.url)): SnappyCodec | undefined {
+  try {
+    const native = load('snappy') as NativeSnappy;
+    return {
+      name: 'native',
+      compress: (bytes) => native.compressSync(bytes),
+      decompress: (data) => native.uncompressSync(data, { asBuffer: true }),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+export function javascriptSnappy(): SnappyCodec {
+  const javascript = createRequire(import.meta.url)('snappyjs') as JavascriptSnappy;
+  return { name: 'javascript', compress: (bytes) => javascript.compress(bytes), decompress: (data) => javascript.uncompress(data) };
+}
+
+let codec: SnappyCodec | undefined;
+
+function loaded(): SnappyCodec {
+  return (codec ??= nativeSnappy() ?? javascriptSnappy());
+}
+
+/** Which codec is in use; for logs. */
+export function snappyName(): SnappyCodec['name'] {
+  return loaded().name;
+}
+
+/** Compresses into one snappy block. Returns a copy of its own. */
+export function snappyCompress(bytes: Uint8Array): Uint8Array {
+  return loaded().compress(bytes);
+}
+
+/** Expands one snappy block. Fails with SNAPPY_DECOMPRESS when the data is damaged or claims more than `maxBytes`. */
+export function snappyDecompress(data: Uint8Array, maxBytes = Number.POSITIVE_INFINITY): Uint8Array {
+  const claimed = snappyRawBytes(data);
+  if (claimed === undefined || claimed > maxBytes) {
+    throw new TributaryError('SNAPPY_DECOMPRESS', `snappy: a block of ${data.length} bytes claims ${claimed ?? 'no'} bytes, at most ${maxBytes} are allowed`);
+  }
+  try {
+    return loaded().decompress(data);
+  } catch (cause) {
+    throw new TributaryError('SNAPPY_DECOMPRESS', `snappy: a block of ${data.length} bytes does not expand: ${errorText(cause)}`, { cause });
+  }
+}
+
+/** Size after expansion as the block's preamble (a varint of up to 32 bits) claims it; undefined when there is none. */
+function snappyRawBytes(data: Uint8Array): number | undefined {
+  let size = 0;
+  for (let i = 0; i < 5 && i < data.length; i++) {
+    size += (data[i]! & 0x7f) * 2 ** (7 * i);
+    if (data[i]! < 0x80) return size;
+  }
+  return undefined;
+}

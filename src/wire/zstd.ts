@@ -1,0 +1,125 @@
+// Zstandard, on the heap of one WebAssembly instance. The heap is part of the interface: request bodies are assembled in it,
+// from runs that were expanded in it, and compressed from it, so that label bytes are moved inside one array and never
+// through JavaScript objects. Node's own codec (zlib, Node 22.15 and newer) allocates its output in small pieces, so the WebAssembly one is
+// used for everything on every Node. This is the only file that knows the package.
+//
+// All calls are synchronous and reuse one context each way. `heap()` and `heapView()` must be asked for again after any call that may
+// allocate: growing the memory detaches the old views.
+
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { TributaryError } from '../model/error.ts';
+
+/** What of the package's Emscripten module is used. Sizes are bytes, pointers offsets into HEAPU8. */
+interface ZstdModule {
+  readonly HEAPU8: Uint8Array<ArrayBuffer>;
+  _malloc(bytes: number): number;
+  _free(pointer: number): void;
+  _ZSTD_createCCtx(): number;
+  _ZSTD_createDCtx(): number;
+  _ZSTD_compressBound(bytes: number): number;
+  _ZSTD_isError(code: number): number;
+  _ZSTD_compress_usingDict(
+    context: number, to: number, room: number, from: number, bytes: number, dictionary: number, dictionaryBytes: number, level: number,
+  ): number;
+  _ZSTD_decompress_usingDict(
+    context: number, to: number, room: number, from: number, bytes: number, dictionary: number, dictionaryBytes: number,
+  ): number;
+}
+
+interface Region {
+  pointer: number;
+  bytes: number;
+}
+
+let module: ZstdModule | undefined;
+let compressContext = 0;
+let decompressContext = 0;
+let view: DataView<ArrayBuffer> | undefined;
+const input: Region = { pointer: 0, bytes: 0 };
+const output: Region = { pointer: 0, bytes: 0 };
+
+/** Loads the codec. Call it once before anything else here; later calls do nothing. */
+export async function initZstd(): Promise<void> {
+  if (module !== undefined) return;
+  const require = createRequire(import.meta.url);
+  // The package exports only whole-buffer helpers that allocate per call; the module behind them lies beside its entry.
+  const entry = require.resolve('@bokuweb/zstd-wasm');
+  await (require(entry) as { init(): Promise<void> }).init();
+  module = (require(join(dirname(entry), 'module.js')) as { Module: ZstdModule }).Module;
+  compressContext = module._ZSTD_createCCtx();
+  decompressContext = module._ZSTD_createDCtx();
+}
+
+function loaded(): ZstdModule {
+  if (module === undefined) throw new TributaryError('ZSTD_NOT_LOADED', 'zstd is used before initZstd has finished');
+  return module;
+}
+
+/** The heap as bytes. Ask again after anything that may allocate. */
+export function heap(): Uint8Array<ArrayBuffer> {
+  return loaded().HEAPU8;
+}
+
+/** The heap as a DataView. Ask again after anything that may allocate. */
+export function heapView(): DataView<ArrayBuffer> {
+  const { buffer } = loaded().HEAPU8;
+  if (view?.buffer !== buffer) view = new DataView(buffer);
+  return view;
+}
+
+/** Allocates on the heap; free it with `heapFree`. */
+export function heapAllocate(bytes: number): number {
+  const pointer = loaded()._malloc(bytes);
+  if (pointer === 0) throw new TributaryError('ZSTD_MEMORY', `zstd heap: no room for ${bytes} bytes`);
+  return pointer;
+}
+
+export function heapFree(pointer: number): void {
+  loaded()._free(pointer);
+}
+
+/** Makes a region at least `bytes` large; its content is not kept. */
+function ensure(region: Region, bytes: number): number {
+  if (region.bytes >= bytes) return region.pointer;
+  if (region.pointer !== 0) heapFree(region.pointer);
+  // Rounded up by a quarter, so that slowly growing inputs do not allocate every time.
+  const rounded = Math.ceil((bytes * 1.25) / 4096) * 4096;
+  region.pointer = heapAllocate(rounded);
+  region.bytes = rounded;
+  return region.pointer;
+}
+
+/** Compresses `bytes` bytes that lie on the heap at `pointer`. Returns a copy of its own. */
+export function compressHeap(pointer: number, bytes: number, level: number): Buffer {
+  const z = loaded();
+  const room = z._ZSTD_compressBound(bytes);
+  const to = ensure(output, room);
+  const size = z._ZSTD_compress_usingDict(compressContext, to, room, pointer, bytes, 0, 0, level);
+  if (z._ZSTD_isError(size) !== 0) throw new TributaryError('ZSTD_COMPRESS', `zstd: compressing ${bytes} bytes failed with code ${size | 0}`);
+  return Buffer.from(z.HEAPU8.subarray(to, to + size));
+}
+
+/** Expands `data` to exactly `rawBytes` bytes at `pointer` on the heap. */
+export function decompressToHeap(data: Uint8Array, pointer: number, rawBytes: number): void {
+  const z = loaded();
+  const from = ensure(input, data.length);
+  z.HEAPU8.set(data, from);
+  const size = z._ZSTD_decompress_usingDict(decompressContext, pointer, rawBytes, from, data.length, 0, 0);
+  if (size === rawBytes && z._ZSTD_isError(size) === 0) return;
+  throw new TributaryError('ZSTD_DECOMPRESS', `zstd: ${data.length} bytes should expand to ${rawBytes}, the codec says ${size | 0}`);
+}
+
+/** Compresses a buffer. Returns a copy of its own. */
+export function zstdCompress(bytes: Uint8Array, level: number): Buffer {
+  const from = ensure(input, bytes.length);
+  heap().set(bytes, from);
+  return compressHeap(from, bytes.length, level);
+}
+
+/** Expands a buffer whose size before compression is known. Returns a copy of its own. */
+export function zstdDecompress(data: Uint8Array, rawBytes: number): Uint8Array<ArrayBuffer> {
+  const to = ensure(output, rawBytes);
+  decompressToHeap(data, to, rawBytes);
+  return heap().slice(to, to + rawBytes);
+}

@@ -1,0 +1,68 @@
+// What Prometheus 3.14 accepts and refuses, recorded from the running program: every case goes through the same load as at start.
+
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { formatProblem } from '../../src/config/problem.ts';
+
+interface Vector {
+  readonly name: string;
+  readonly config: string;
+  readonly accepted: boolean;
+  readonly message?: string;
+}
+
+const discovery = 'a discovery that does not exist in this version is refused by its name';
+const server = 'a section of the full server is accepted and listed as ignored';
+
+/** Cases in which we decide otherwise, by name, with the reason. */
+const exceptions: Readonly<Record<string, string>> = {
+  'kubernetes {"role": "pod"}': discovery,
+  'kubernetes {"role": "endpointslice", "namespaces": {"names": ["a"]}}': discovery,
+  'kubernetes {"role": "pod", "namespaces": {"own_namespace": true}}': discovery,
+  'kubernetes {"role": "pod", "api_server": "x"}': discovery,
+  'kubernetes {"role": "pod", "kubeconfig_file": "f"}': discovery,
+  'kubernetes {"role": "pod", "api_server": "http://x", "bearer_token": "x"}': discovery,
+  'kubernetes {"role": "pod", "selectors": [{"role": "pod", "label": "a=b"}]}': discovery,
+  'kubernetes {"role": "pod", "selectors": [{"role": "pod", "field": "spec.nodeName=x"}]}': discovery,
+  'kubernetes {"role": "endpoints", "selectors": [{"role": "pod", "label": "a"}, {"role": "service", "label": "b"}, {"role": "endpoints", "label": "c"}]}': discovery,
+  'kubernetes {"role": "pod", "selectors": [{"role": "node", "label": "a"}], "attach_metadata": {"node": true}}': discovery,
+  'kubernetes {"role": "pod", "attach_metadata": {"node": true, "namespace": true}}': discovery,
+  'kubernetes {"role": "pod", "attach_metadata": {"deployment": true, "job": true, "cronjob": true}}': discovery,
+  'rw {"azuread": {"cloud": "AzurePublic", "managed_identity": {"client_id": "00000000-0000-0000-0000-000000000000"}}}': 'azuread is refused by its name until it exists',
+  'top {"rule_files": ["x.yml"]}': server,
+  'top {"remote_read": [{"url": "http://x"}]}': server,
+};
+
+const vectors = readFileSync(new URL('../fixtures/vectors/config.jsonl', import.meta.url), 'utf8')
+  .split('\n')
+  .filter((line) => line !== '')
+  .map((line) => JSON.parse(line) as Vector);
+
+function load(vector: Vector) {
+  return loadConfig('/nonexistent/prometheus.yml', { readFile: () => Buffer.from(vector.config), env: {} });
+}
+
+describe('what the configuration check of Prometheus says', () => {
+  test('there are 618 cases', () => expect(vectors).toHaveLength(618));
+
+  test.each(vectors)('$name', (vector) => {
+    const result = load(vector);
+    const expected = Object.hasOwn(exceptions, vector.name) ? !vector.accepted : vector.accepted;
+    expect(result.ok ? [] : result.problems.map(formatProblem)).toSatisfy((problems: string[]) => (problems.length === 0) === expected);
+  });
+
+  test('every exception names a case', () => {
+    const names = new Set(vectors.map((vector) => vector.name));
+    expect(Object.keys(exceptions).filter((name) => !names.has(name))).toEqual([]);
+  });
+
+  const worded = vectors.filter((vector) => !vector.accepted && !Object.hasOwn(exceptions, vector.name) && !/^yaml|kubernetes/.test(vector.message ?? '') && !vector.name.startsWith('kubernetes'));
+
+  test.each(worded)('$name is refused in the words of Prometheus', (vector) => {
+    const result = load(vector);
+    const texts = result.ok ? [] : result.problems.map((problem) => problem.text);
+    // The recorded messages have runs of blanks collapsed.
+    expect(texts.some((text) => text.replaceAll(/ +/g, ' ').includes(vector.message ?? ''))).toBe(true);
+  });
+});

@@ -1,0 +1,196 @@
+// A world for sender tests: a stream in memory, a client that answers as told, an assembler that makes one body per so many records, and a
+// clock that stands still. Nothing here touches the network.
+
+import { defaultHttpClientSettings } from '../../../src/io/http/config.ts';
+import { HttpError, type HttpErrorClass } from '../../../src/io/http/error.ts';
+import type { HttpClient, HttpRequest, HttpResponse } from '../../../src/io/http/types.ts';
+import { seededRandom } from '../../../src/io/random.ts';
+import type { DestinationSettings } from '../../../src/destinations/config.ts';
+import type { QueuedRecord, Stream, StreamState } from '../../../src/queue/queue.ts';
+import { Sender, type BodyAssembler, type SenderOptions } from '../../../src/sender/sender.ts';
+import { createSenderMetrics } from '../../../src/sender/telemetry.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { silentLogger } from '../../../src/telemetry/logger.ts';
+import { snappyDecompress } from '../../../src/wire/snappy.ts';
+import { initZstd, zstdDecompress } from '../../../src/wire/zstd.ts';
+import { createTestClock } from '../../support/clock.ts';
+import { zstdContentBytes } from '../../support/zstd-frame.ts';
+import { decodeWriteRequest, encodeWriteRequest, valueBits, type PlainRequest } from '../../support/write-request.ts';
+
+await initZstd();
+
+export interface Sent {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly codec: string;
+  readonly content: PlainRequest;
+  /** Names of the series, in order. */
+  readonly names: readonly string[];
+  readonly atMs: number;
+}
+
+export type FakeAnswer =
+  | number
+  | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string }
+  | { readonly error: HttpErrorClass }
+  | 'hang';
+
+export const baseSettings: DestinationSettings = {
+  name: 'a',
+  url: 'http://user:secret@storage.example/insert/0/prometheus/api/v1/write',
+  remoteTimeoutMs: 30_000,
+  protobufMessage: 'prometheus.WriteRequest',
+  writeRelabel: [],
+  sendExemplars: false,
+  sendNativeHistograms: false,
+  roundRobinDns: false,
+  http: defaultHttpClientSettings,
+  queue: { minBackoffMs: 30, maxBackoffMs: 5000, sampleAgeLimitMs: 0 },
+  metadata: { send: false, sendIntervalMs: 60_000, maxSamplesPerSend: 2000 },
+  profile: 'auto',
+  maxDelayMs: 1000,
+};
+
+export interface Settled {
+  readonly first: number;
+  readonly last: number;
+  readonly rejected: number;
+  readonly expired: number;
+}
+
+export class FakeStream implements Stream {
+  readonly name = 'a';
+  readonly records: QueuedRecord[] = [];
+  readonly settled: Settled[] = [];
+  /** Limits every read to this many records, as a segment's end would. */
+  recordsPerRead = Number.POSITIVE_INFINITY;
+  failReads = 0;
+  #waiting: { sequence: number; callback: () => void }[] = [];
+
+  /** One record per call, with one sample per name. */
+  add(names: readonly string[], timestampMs: number, type: 'samples' | 'raw' = 'samples', exemplars = 0): void {
+    const series = names.map((name) => ({
+      labels: [['__name__', name]] as [string, string][],
+      samples: exemplars > 0 ? [] : [{ value: valueBits(1), timestampMs }],
+      exemplars: Array.from({ length: exemplars }, () => ({ labels: [['id', 'x']] as [string, string][], value: valueBits(2), timestampMs })),
+    }));
+    const payload = encodeWriteRequest({ series });
+    this.append([{ payload, samples: exemplars > 0 ? 0 : names.length, timestampMs, type }]);
+  }
+
+  append(inputs: readonly unknown[]): void {
+    for (const input of inputs as { payload: Uint8Array; samples: number; timestampMs: number; type: 'samples' | 'raw' }[]) {
+      this.records.push({
+        sequence: this.records.length + 1, type: input.type, samples: input.samples, timestampMs: input.timestampMs, oldestMs: input.timestampMs,
+        newestMs: input.timestampMs, bytes: input.payload.length, image: undefined, positions: 0, payload: input.payload,
+      });
+    }
+    const ready = this.#waiting.filter((waiting) => waiting.sequence < this.records.length);
+    this.#waiting = this.#waiting.filter((waiting) => waiting.sequence >= this.records.length);
+    for (const { callback } of ready) callback();
+  }
+
+  async read(after: number, limits: { readonly samples: number; readonly bytes: number }): Promise<QueuedRecord[]> {
+    if (this.failReads-- > 0) throw new Error('input/output error');
+    let samples = 0;
+    return this.records.slice(after).slice(0, this.recordsPerRead).filter((record) => (samples += record.samples) <= limits.samples);
+  }
+
+  settle(first: number, last: number, rejected: number, expired = 0): void {
+    this.settled.push({ first, last, rejected, expired });
+  }
+
+  onRecord(sequence: number, callback: () => void): void {
+    if (sequence < this.records.length) callback();
+    else this.#waiting.push({ sequence, callback });
+  }
+
+  state(): StreamState {
+    const settledTo = this.settled.at(-1)?.last ?? 0;
+    const rest = this.records.slice(settledTo);
+    const pending = rest.reduce((sum, record) => sum + record.samples, 0);
+    const appended = this.records.reduce((sum, record) => sum + record.samples, 0);
+    const lost = { evicted: 0, expired: 0, corrupt: 0, rejected: 0, disk_full: 0, dropped: 0 };
+    return {
+      name: this.name, counters: { appended, acknowledged: appended - pending, lost, pending }, pendingRecords: rest.length,
+      pendingBytes: rest.reduce((sum, record) => sum + record.bytes, 0), diskBytes: 0, segments: 1, newestMs: this.records.at(-1)?.newestMs,
+      oldestPendingMs: rest[0]?.oldestMs, lastSequence: this.records.length, mode: 'ok', lastError: undefined,
+    };
+  }
+}
+
+export function createWorld(overrides: Partial<DestinationSettings> = {}, options: { recordsPerBody?: number; metadata?: SenderOptions['collectMetadata'] } = {}) {
+  const clock = createTestClock();
+  const stream = new FakeStream();
+  const metrics = createMetrics();
+  const settings: DestinationSettings = { ...baseSettings, ...overrides };
+  const sent: Sent[] = [];
+  const script: FakeAnswer[] = [];
+  const world = {
+    clock, stream, metrics, settings, sent, script,
+    clients: 0, closed: 0, inFlight: 0, mostInFlight: 0,
+    /** Decides when nothing is scripted. */
+    answer: (_sent: Sent): FakeAnswer => 204,
+    sender: undefined as unknown as Sender,
+    names: () => sent.map((one) => one.names.join('+')),
+    async metric(line: string): Promise<string | undefined> {
+      return (await metrics.text()).split('\n').find((text) => text.startsWith(`${line} `))?.slice(line.length + 1);
+    },
+  };
+  const client = (): HttpClient => {
+    world.clients++;
+    return {
+      async request(request) {
+        const one = decode(request, clock.monotonicMs());
+        sent.push(one);
+        world.mostInFlight = Math.max(world.mostInFlight, ++world.inFlight);
+        try {
+          return await respond(script.shift() ?? world.answer(one), request);
+        } finally {
+          world.inFlight--;
+        }
+      },
+      prepare: (url) => ({ url }),
+      stream: () => ({ abort: () => undefined }),
+      close: async () => void world.closed++,
+    };
+  };
+  world.sender = new Sender({
+    name: 'a', settings, stream, clock, random: seededRandom(1), logger: silentLogger, metrics: createSenderMetrics(metrics), version: '0.1.0',
+    createClient: client, createAssembler: () => assembler(options.recordsPerBody ?? 100), collectMetadata: options.metadata ?? (() => []),
+  });
+  return world;
+}
+
+export type World = ReturnType<typeof createWorld>;
+
+/** Bodies of so many records; a payload that begins with 0xff cannot be assembled. The buffer of a body is wiped when the next is asked for. */
+export function assembler(recordsPerBody: number): BodyAssembler {
+  return {
+    *bodies(records) {
+      for (let i = 0; i < records.length; i += recordsPerBody) {
+        const some = records.slice(i, i + recordsPerBody);
+        if (some.some((record) => record.payload[0] === 0xff)) throw new Error('column of 3 bytes does not fit an image of 5 positions');
+        const bytes = Buffer.concat(some.map((record) => record.payload));
+        const samples = some.reduce((sum, record) => sum + record.samples, 0);
+        yield { bytes, samples, series: samples, newestMs: Math.max(...some.map((record) => record.newestMs)) };
+        bytes.fill(0);
+      }
+    },
+  };
+}
+
+function decode(request: HttpRequest, atMs: number): Sent {
+  const codec = request.headers['Content-Encoding'] ?? '';
+  const content = decodeWriteRequest(codec === 'zstd' ? zstdDecompress(request.body!, zstdContentBytes(request.body!)) : snappyDecompress(request.body!));
+  return { url: request.url, headers: request.headers, codec, content, names: content.series.map((series) => series.labels[0]?.[1] ?? ''), atMs };
+}
+
+function respond(answer: FakeAnswer, request: HttpRequest): Promise<HttpResponse> {
+  if (answer === 'hang') {
+    return new Promise((_, reject) => request.signal?.addEventListener('abort', () => reject(new HttpError('connection', 'context canceled')), { once: true }));
+  }
+  if (typeof answer === 'object' && 'error' in answer) return Promise.reject(new HttpError(answer.error, `Post "http://storage.example": ${answer.error}`));
+  const { status, headers = {}, body = '' } = typeof answer === 'number' ? { status: answer } : answer;
+  return Promise.resolve({ status, statusText: '', headers, body: Buffer.from(body), truncated: false });
+}

@@ -1,0 +1,87 @@
+// An agent as the web sees it, made of constants, and a server in front of it on a free loopback port.
+
+import { parseCommandLine } from '../../../src/cli/flags.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { silentLogger } from '../../../src/telemetry/logger.ts';
+import { startWebServer, type WebServer } from '../../../src/web/server.ts';
+import type { ActiveTargetView, AgentView, DestinationView } from '../../../src/web/view.ts';
+
+export function activeTarget(job: string, address: string, change: Partial<ActiveTargetView> = {}): ActiveTargetView {
+  return {
+    target: {
+      key: address,
+      job,
+      labels: [['instance', address], ['job', job]],
+      discoveredLabels: new Map([['__address__', address], ['job', job]]),
+      provenance: new Map([['__scrape_interval__', '15s']]),
+      url: `http://${address}/metrics`,
+      scrapeIntervalMs: 15_000,
+      scrapeTimeoutMs: 10_000,
+    },
+    health: 'up',
+    lastError: '',
+    errorClass: undefined,
+    lastScrapeMs: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
+    lastScrapeDurationSeconds: 0.25,
+    ...change,
+  };
+}
+
+export const destination: DestinationView = {
+  name: 'master-a',
+  url: 'http://storage.example/api/v1/write',
+  profile: 'victoriametrics',
+  encoding: 'zstd',
+  state: 'retrying',
+  oldestUnsentAgeSeconds: 75,
+  pendingBytes: 2048,
+  pendingRecords: 3,
+  diskBytes: 4096,
+  queueMode: 'ok',
+  counters: { appended: 100, acknowledged: 60, lost: { evicted: 5, expired: 0, corrupt: 2, rejected: 3, disk_full: 0, dropped: 0 }, pending: 30 },
+  lastError: 'connection refused',
+  lastErrorMs: Date.UTC(2026, 0, 2),
+  lastSuccessMs: undefined,
+};
+
+export const fakeView: AgentView = {
+  pools: () => [
+    { name: 'node', active: [activeTarget('node', '127.0.0.1:9100'), activeTarget('node', 'b:1', { health: 'down', lastError: 'refused <b>', errorClass: 'refused' })], dropped: [], droppedCount: 0 },
+    { name: 'api', active: [activeTarget('api', 'c:1', { health: 'unknown', lastScrapeMs: undefined, lastScrapeDurationSeconds: 0 })],
+      dropped: [{ discoveredLabels: new Map([['__address__', 'd:1']]), reason: 'drop __address__ =~ d:.*' }], droppedCount: 4 },
+  ],
+  relabelSteps: (pool, labels) =>
+    pool !== 'node' ? undefined : [
+      { rule: { action: 'replace', sourceLabels: ['a'], separator: ';', regex: '(.*)', modulus: 0n, targetLabel: 'b', replacement: '$1', if: [] }, output: labels, keep: true },
+      { rule: { action: 'drop', sourceLabels: [], separator: ';', regex: '', modulus: 0n, targetLabel: '', replacement: '', if: ['{x="y"}'] }, output: new Map(), keep: false },
+    ],
+  metadata: (target) => [
+    { family: 'up_total', type: 'counter', help: `Ups of ${target.job}.`, unit: '' },
+    { family: 'a_bytes', type: 'gauge', help: 'A.', unit: 'bytes' },
+  ],
+  configYaml: () => 'global: {}\n',
+  remarks: () => [{ kind: 'no_effect', file: 'a.yml', line: 3, column: 5, path: 'remote_write[0].queue_config.max_shards', text: 'has no effect' }],
+  reload: () => ({ successful: false, lastSuccessMs: 0, lastAttemptMs: 1000, problems: [{ file: 'a.yml', line: 1, column: 1, path: 'x', text: 'unknown key' }], error: '' }),
+  destinations: () => [destination],
+  metricsText: () => Promise.resolve('# HELP x X.\nx 1\n'),
+  isReady: () => true,
+  isStopping: () => false,
+  requestReload: () => Promise.resolve({ ok: true }),
+  requestQuit: () => undefined,
+};
+
+export interface TestServer {
+  readonly base: string;
+  readonly port: number;
+  readonly server: WebServer;
+}
+
+/** Listens on a free loopback port; the caller closes it. */
+export async function startTestServer(view: Partial<AgentView> = {}, ...args: string[]): Promise<TestServer> {
+  const command = parseCommandLine(['--web.listen-address=127.0.0.1:0', ...args]);
+  if (command.kind !== 'run') throw new Error(JSON.stringify(command));
+  const build = { version: '1.2.3', revision: 'abc', branch: 'main', buildDate: '2026-01-01' };
+  const server = await startWebServer({ view: { ...fakeView, ...view }, flags: command.flags, build, metrics: createMetrics(), logger: silentLogger, startedMs: 0 });
+  const port = server.addresses[0]?.port ?? 0;
+  return { base: `http://127.0.0.1:${port}`, port, server };
+}

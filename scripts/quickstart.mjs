@@ -34,6 +34,8 @@ const helpers = [
 
 /** How long a helper may take to answer after it was started, milliseconds. */
 const helperStartMs = 20_000;
+/** The first scrapes come within one interval of 5 s, their delivery a second later, milliseconds. */
+const firstDeliveryMs = 10_000;
 
 /** Starts what is missing; returns the collector's arguments. Its last three lines follow when the collector is ready. */
 export async function prepareQuickstart() {
@@ -79,9 +81,22 @@ async function startHelper({ name, binary, probe, args, without }, peers) {
 
 async function announceReady() {
   await until(() => answers(`${page}-/ready`, 200), Number.POSITIVE_INFINITY, () => false);
+  // The three lines come last: what the first delivery has to say is waited for.
+  await until(hasDelivered, firstDeliveryMs, () => false);
   console.log(`Page:   ${page}`);
   console.log(`Query:  curl '${storage}/api/v1/query?query=up'`);
   console.log(`Stop:   Ctrl-C (data stays in ${relative(root, data)})`);
+}
+
+/** Whether the destination has acknowledged something, or said why not. */
+async function hasDelivered() {
+  try {
+    const response = await fetch(`${page}api/v1/status/destinations`);
+    const { destinations } = (await response.json()).data;
+    return destinations.some(({ counters, lastError }) => counters.acknowledged > 0 || lastError !== '');
+  } catch {
+    return false;
+  }
 }
 
 /** Asks again every 200 ms; false when time is over or `gaveUp` says so. */

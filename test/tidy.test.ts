@@ -15,7 +15,8 @@ const linesMax = 450;
 const imports: Readonly<Record<string, readonly string[]>> = {
   model: [],
   io: ['telemetry'],
-  telemetry: [],
+  // The build's facts become a metric.
+  telemetry: ['cli'],
   // Pure parts.
   relabel: [],
   exposition: [],
@@ -150,7 +151,9 @@ describe('documents', () => {
   test('docs/metrics.md names every metric in the sources', () => {
     const text = readDocument('docs/metrics.md');
     const names = namesInSource(/['`]((?:tributary|prometheus)_[a-z0-9_]+[a-z0-9])['`]/g);
-    expect(names.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+    // Some literals are the beginning of names that are put together.
+    const isPrefix = (name: string) => text.includes(`\`${name}_`);
+    expect(names.filter((name) => !text.includes(`\`${name}\``) && !isPrefix(name))).toEqual([]);
   });
   test('docs/errors.md has an entry for every code', () => {
     const text = readDocument('docs/errors.md');

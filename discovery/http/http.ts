@@ -42,7 +42,7 @@ class HttpProvider implements Provider {
 
   start(sink: GroupSink): void {
     this.#sink = sink;
-    this.#tick();
+    this.#run();
   }
 
   async stop(): Promise<void> {
@@ -53,17 +53,20 @@ class HttpProvider implements Provider {
   }
 
   /** A slow answer swallows ticks, it does not shift them. */
-  #tick(): void {
+  async #tick(): Promise<void> {
     const { clock } = this.#deps;
     const intervalMs = this.#settings.refreshIntervalMs;
     const startedMs = clock.monotonicMs();
-    this.#running = this.#refresh().then(() => {
-      if (this.#stop.signal.aborted) return;
-      const takenMs = clock.monotonicMs() - startedMs;
-      const pauseMs = intervalMs - (takenMs % intervalMs);
-      this.#timer = clock.after(pauseMs * (1 - this.#spread), () => this.#tick());
-      this.#spread = 0;
-    });
+    await this.#refresh();
+    if (this.#stop.signal.aborted) return;
+    const takenMs = clock.monotonicMs() - startedMs;
+    const pauseMs = intervalMs - (takenMs % intervalMs);
+    this.#timer = clock.after(pauseMs * (1 - this.#spread), () => this.#run());
+    this.#spread = 0;
+  }
+
+  #run(): void {
+    this.#running = this.#tick();
   }
 
   async #refresh(): Promise<void> {

@@ -80,8 +80,8 @@ function defaultText(declared: Key<unknown>): string {
   if (declared.defaultText !== undefined) return cell(declared.defaultText);
   if (declared.default === undefined) return '';
   const plain = declared.type.print(declared.default);
-  const isList = typeof plain === 'object' || plain === '';
-  return isList ? '' : cell(`\`${String(plain)}\``);
+  if (plain === '' || typeof plain === 'object') return '';
+  return cell(`\`${typeof plain === 'string' ? plain : JSON.stringify(plain, (_key, value: unknown) => (typeof value === 'bigint' ? Number(value) : value))}\``);
 }
 
 function cell(text: string): string {

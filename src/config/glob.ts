@@ -1,6 +1,6 @@
 // File patterns as Go's filepath.Glob reads them: `*`, `?` and `[a-z]` within a path element, `\` before a literal character.
 
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
 
 /** Existing paths that match an absolute pattern, sorted; a folder that cannot be read has no matches. */
@@ -14,7 +14,7 @@ export function globFiles(pattern: string): string[] {
 function matchesIn(folder: string, element: string): string[] {
   if (!/[*?[\\]/.test(element)) {
     const file = path.join(folder, element);
-    return statSync(file, { throwIfNoEntry: false }) === undefined ? [] : [file];
+    return existsSync(file) ? [file] : [];
   }
   const matcher = elementPattern(element);
   try {

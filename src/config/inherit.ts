@@ -1,8 +1,8 @@
 // What a job takes over from `global`, and the checks that need both. Blocks go in and come out complete, so that the effective
 // configuration can be printed from them. Source: Prometheus config.GlobalConfig and ScrapeConfig.Validate.
 
-import { isEscapingScheme, limitKeys, scrapeSwitchKeys, textProtocols } from '../scrape/config.ts';
-import type { ScrapeBlock } from '../scrape/config.ts';
+import { isEscapingScheme, limitKeys, textProtocols } from '../scrape/config.ts';
+import type { ScrapeBlock, scrapeSwitchKeys } from '../scrape/config.ts';
 import { isValidLabelName } from '../model/names.ts';
 import { expandEnv } from './env.ts';
 import { fail, remark } from './schema.ts';

@@ -78,7 +78,7 @@ export function key<T>(type: Type<T>, defaultValue: NoInfer<T>, doc: string, ext
 
 /** A key whose absence means something of its own: `undefined`. */
 export function optional<T>(type: Type<T>, doc: string, extras: KeyExtras = {}): Key<T | undefined> {
-  return { type: type as Type<T | undefined>, default: undefined, nullValue: undefined, doc, ...extras };
+  return { type, default: undefined, nullValue: undefined, doc, ...extras };
 }
 
 export interface BlockOptions<K extends Keys> {
@@ -182,12 +182,17 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   let best: string | undefined;
   let bestEdits = limit + 1;
   for (const candidate of known) {
-    const edits = editDistance(name, candidate);
+    const edits = contains(name, candidate) ? 1 : editDistance(name, candidate);
     if (edits >= bestEdits) continue;
     best = candidate;
     bestEdits = edits;
   }
   return best;
+}
+
+/** `scrape_classic_histograms` means `always_scrape_classic_histograms`, however many letters that adds. */
+function contains(name: string, candidate: string): boolean {
+  return name.length > 4 && candidate.length > 4 && (candidate.includes(name) || name.includes(candidate));
 }
 
 function editDistance(a: string, b: string): number {

@@ -34,7 +34,7 @@ export const prometheus: Profile = { name: 'prometheus', codecs: ['zstd', 'snapp
 /** Anything else. 8,000 items stay below a quarter of the usual burst limits (50,000 at Cortex) and below 10,000 series a request. */
 export const generic: Profile = { name: 'generic', codecs: ['snappy'], badRequest: 'partial', itemsPerBody: 8000 };
 
-const VM_CLUSTER_PATH = /^\/insert\/[^/]+\//;
+const VM_CLUSTER_PATH = /\/insert\/[^/]+\//;
 const SHARED_PATH = /\/api\/v1\/write\/?$/;
 
 /** The profile of a destination. `auto` looks at the path: `/insert/...` is VictoriaMetrics, `.../api/v1/write` is one of two, the rest is generic. */

@@ -114,10 +114,10 @@ export class LineLexer {
   }
 
   #name(token: Token, state: LexerState, colons: boolean): Token {
-    let byte = this.#peek();
-    while (beginsName(byte) || isDigit(byte) || (colons && byte === COLON)) {
-      this.at++;
-      byte = this.#peek();
+    for (; this.at < this.limit; this.at++) {
+      const byte = this.bytes[this.at]!;
+      if (beginsName(byte) || isDigit(byte) || (colons && byte === COLON)) continue;
+      break;
     }
     this.state = state;
     return token;

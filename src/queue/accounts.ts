@@ -87,6 +87,11 @@ export class Accounts {
     return { appended: this.samples + this.#refused, acknowledged: this.#acknowledged, lost: { ...this.#lost }, pending: this.pendingSamples };
   }
 
+  /** Changes whenever a snapshot would say something that the records themselves do not. */
+  fingerprint(): string {
+    return `${this.settled.records} ${this.settled.base} ${this.#refused} ${this.#acknowledged}`;
+  }
+
   snapshot(): StreamSnapshot {
     this.#revision += 1;
     return {

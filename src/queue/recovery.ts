@@ -30,6 +30,8 @@ export interface Recovered {
   readonly newestMs: number | undefined;
   /** Segments whose headers had to be walked. */
   readonly scanned: number;
+  /** A file without a record, which the next segment replaces. */
+  readonly emptyTail: string | undefined;
   /** Records that are gone with their whole segment. */
   readonly missingRecords: number;
 }
@@ -44,13 +46,12 @@ export function recoverStream(disk: Disk, path: string, folder: string, ledger: 
   const state = newer(ledgerState, found.snapshot ?? (ledgerState === undefined ? checkpointOf(disk, path, found.segments) : undefined));
   joinSegments(found.segments, state, found.isTorn);
   const recovered = settle(found.segments, state, state === ledgerState);
-  dropEmptyTail(disk, path, found.segments, ledger, folder);
-  return { ...recovered, scanned: found.scanned };
+  return { ...recovered, scanned: found.scanned, emptyTail: takeEmptyTail(found.segments, ledger, folder) };
 }
 
 /** A stream that has nothing on disk yet. */
 export function newStream(): Recovered {
-  return { ...settle([], undefined, false), scanned: 0 };
+  return { ...settle([], undefined, false), scanned: 0, emptyTail: undefined };
 }
 
 interface Files {
@@ -133,7 +134,7 @@ function startOf(first: Segment, state: StreamSnapshot | undefined): number {
   return base === first.first - 1 ? baseSamples : first.samplesBefore;
 }
 
-function settle(segments: Segment[], state: StreamSnapshot | undefined, isExact: boolean): Omit<Recovered, 'scanned'> {
+function settle(segments: Segment[], state: StreamSnapshot | undefined, isExact: boolean): Omit<Recovered, 'scanned' | 'emptyTail'> {
   const head = segments[0];
   const tail = segments.at(-1);
   const lastSequence = tail?.last ?? state?.lastSequence ?? 0;
@@ -168,12 +169,14 @@ function settle(segments: Segment[], state: StreamSnapshot | undefined, isExact:
   };
 }
 
-/** A last segment without a record (killed between its checkpoint and its first record) would share its name with the next one. */
-function dropEmptyTail(disk: Disk, path: string, segments: Segment[], ledger: Ledger, folder: string): void {
-  for (const segment of segments) ledger.put(segmentKey(folder, segment.file), segmentToText(segment));
+/**
+ * Takes out a last segment without a record, of which there is only a checkpoint. The file stays until the next segment, which gets the
+ * same name, replaces it.
+ */
+function takeEmptyTail(segments: Segment[], ledger: Ledger, folder: string): string | undefined {
   const tail = segments.at(-1);
-  if (tail === undefined || tail.last >= tail.first) return;
-  segments.pop();
-  ledger.delete(segmentKey(folder, tail.file));
-  disk.remove(`${path}/${tail.file}`);
+  const isEmpty = tail !== undefined && tail.last < tail.first;
+  if (isEmpty) segments.pop();
+  for (const segment of segments) ledger.put(segmentKey(folder, segment.file), segmentToText(segment));
+  return isEmpty ? tail.file : undefined;
 }

@@ -27,6 +27,12 @@ export interface WriterHooks {
   begun(): void;
 }
 
+export interface WriterOptions {
+  readonly maxBytes: number;
+  /** A file without a record that the first segment replaces. */
+  readonly emptyTail: string | undefined;
+}
+
 export class StreamWriter {
   mode: StreamState['mode'] = 'ok';
   lastError: string | undefined;
@@ -36,19 +42,24 @@ export class StreamWriter {
   readonly #segments: SegmentList;
   readonly #hooks: WriterHooks;
   #writer: SegmentWriter | undefined;
+  #emptyTail: string | undefined;
   #staged: RecentRecord[] = [];
   #stagedSamples = 0;
+  /** What the last checkpoint said, in short. */
+  #checkpointed: string;
   #syncTimer: Timer | undefined;
   #isDirty = false;
   #syncing: Promise<void> | undefined;
   readonly #closing = new Set<Promise<void>>();
 
-  constructor(context: StreamContext, accounts: Accounts, segments: SegmentList, hooks: WriterHooks, maxBytes: number) {
+  constructor(context: StreamContext, accounts: Accounts, segments: SegmentList, hooks: WriterHooks, options: WriterOptions) {
     this.#context = context;
     this.#accounts = accounts;
     this.#segments = segments;
     this.#hooks = hooks;
-    this.maxBytes = maxBytes;
+    this.maxBytes = options.maxBytes;
+    this.#emptyTail = options.emptyTail;
+    this.#checkpointed = accounts.fingerprint();
   }
 
   /** Writes the records, in order. Never throws. */
@@ -63,12 +74,18 @@ export class StreamWriter {
     this.#commit();
   }
 
-  /** Repeats the state of the stream in the segment, for the case that the ledger is lost. */
+  /** Repeats the state of the stream in the segment when it has changed, for the case that the ledger is lost. */
   checkpoint(): void {
-    const writer = this.#writer;
-    if (writer === undefined || writer.segment.bytes === 0) return;
-    writer.stageCheckpoint(this.#accounts.snapshot(), this.#accounts.lastSequence + 1, this.#accounts.samples);
+    if (this.#accounts.fingerprint() === this.#checkpointed) return;
+    const writer = this.#writer ?? this.#begin();
+    if (writer === undefined) return;
+    this.#stageCheckpoint(writer);
     this.#commit();
+  }
+
+  #stageCheckpoint(writer: SegmentWriter): void {
+    writer.stageCheckpoint(this.#accounts.snapshot(), this.#accounts.lastSequence + 1, this.#accounts.samples);
+    this.#checkpointed = this.#accounts.fingerprint();
   }
 
   isWriting(segment: Segment): boolean {
@@ -77,7 +94,8 @@ export class StreamWriter {
 
   async close(): Promise<void> {
     this.checkpoint();
-    this.#seal();
+    // A segment without a record stays when its checkpoint is the newest there is; it is gone after the next opening.
+    this.#seal(this.#writer?.segment.bytes === 0);
     this.#syncTimer?.cancel();
     this.#syncTimer = undefined;
     await Promise.all([...this.#closing, this.#syncing]);
@@ -100,7 +118,7 @@ export class StreamWriter {
       const writer = this.#writer ?? this.#begin();
       if (writer === undefined) return undefined;
       if (writer.segment.bytes + writer.stagedBytes === 0) {
-        writer.stageCheckpoint(this.#accounts.snapshot(), this.#accounts.lastSequence + 1, this.#accounts.samples);
+        this.#stageCheckpoint(writer);
       }
       const cost = writer.cost(input);
       if (cost > this.maxBytes) return this.#tooLarge(cost);
@@ -128,6 +146,8 @@ export class StreamWriter {
     const { disk, path } = this.#context;
     try {
       disk.makeFolder(path);
+      if (this.#emptyTail === segmentFile(this.#accounts.lastSequence + 1)) disk.remove(`${path}/${this.#emptyTail}`);
+      this.#emptyTail = undefined;
       // Only a file that could be neither cut off nor removed stands in the way.
       while (disk.exists(`${path}/${segmentFile(this.#accounts.lastSequence + 1)}`)) this.#accounts.skipSequence();
       const first = this.#accounts.lastSequence + 1;
@@ -162,6 +182,7 @@ export class StreamWriter {
       writer.commit();
     } catch (error) {
       for (const record of staged) this.#accounts.refuse(record.samples);
+      this.#checkpointed = '';
       if (writer.isBroken) this.#seal();
       return this.#failWith(error);
     }
@@ -193,14 +214,14 @@ export class StreamWriter {
   }
 
   /** Closes the segment: it gets its index entry in the ledger and is never written again. */
-  #seal(): void {
+  #seal(discardsEmpty = true): void {
     const writer = this.#writer;
     if (writer === undefined) return;
     this.#writer = undefined;
     this.#isDirty = false;
     const { ledger, folder, settings } = this.#context;
     if (writer.segment.last >= writer.segment.first) ledger.put(segmentKey(folder, writer.segment.file), segmentToText(writer.segment));
-    else this.#discard(writer.segment);
+    else if (discardsEmpty) this.#discard(writer.segment);
     const closed = this.#closeFile(writer, settings.fsync !== 'none');
     this.#closing.add(closed);
     void closed.finally(() => this.#closing.delete(closed));

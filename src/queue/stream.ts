@@ -57,7 +57,7 @@ export class QueueStream implements Stream {
       evict: (segment: Segment) => this.#evict(segment),
       begun: () => this.#removeSettled(1, Infinity),
     };
-    this.#writer = new StreamWriter(context, this.#accounts, this.#segments, hooks, maxBytes);
+    this.#writer = new StreamWriter(context, this.#accounts, this.#segments, hooks, { maxBytes, emptyTail: recovered.emptyTail });
     context.ledger.addSource(() => this.#saveState());
     this.#removeSettled(1, Infinity);
   }
@@ -81,7 +81,8 @@ export class QueueStream implements Stream {
     this.#batchBytes = 0;
     this.#writer.write(batch);
     this.#context.recent.enforce();
-    this.#context.ledger.schedule();
+    if (this.#writer.mode === 'ok') this.#context.ledger.schedule();
+    else this.#changed();
     this.#wake();
   }
 

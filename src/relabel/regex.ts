@@ -6,6 +6,8 @@
 //   2. `foo.*`, `.*foo`, `foo.*bar`, `.*foo.*`, `.+` -> string functions
 //   3. what backtracks little, see regex-backtrack.ts -> JavaScript's RegExp, written anew from the parsed tree
 //   4. everything else                          -> re2js, with the latest answers remembered
+//
+// One known difference: two groups with one name are refused, which Go accepts.
 
 import { RE2JS } from 're2js';
 import { TributaryError, errorText } from '../model/error.ts';

@@ -4,13 +4,13 @@
 //
 // The working set is a Map. A missing label and one with an empty value are the same, and setting a label to '' removes it.
 
-import { hash } from 'node:crypto';
 import { METRIC_NAME, compareUtf8 } from '../model/labels.ts';
 import type { LabelMap } from '../model/labels.ts';
 import { isValidLabelName } from '../model/names.ts';
 import type { NameScheme } from '../model/names.ts';
 import type { RelabelAction, RelabelSettings } from './config.ts';
 import { toLowerCase, toUpperCase } from './letter-case.ts';
+import { md5LastEightBytes } from './md5.ts';
 import { compileRegex, compileReplacer } from './regex.ts';
 import type { Groups, Matcher } from './regex.ts';
 import { compileSelector } from './selector.ts';
@@ -172,9 +172,9 @@ function setAction(rule: RelabelSettings, compute: (value: string) => string): A
   };
 }
 
-/** The last eight bytes of the MD5, read as a big-endian number. Example: "baz" modulo 1000 is 976. */
+/** Example: "baz" modulo 1000 is 976. */
 function hashModulo(value: string, modulus: bigint): string {
-  return String(hash('md5', value, 'buffer').readBigUInt64BE(8) % modulus);
+  return String(md5LastEightBytes(value) % modulus);
 }
 
 /** Copies each label whose name matches to the name that the replacement gives. Names are not checked; of two equal ones the later wins. */

@@ -39,9 +39,8 @@ export function validateRule(rule: RelabelSettings, explicit: ReadonlySet<string
 /** What Prometheus finds while it still reads the YAML, and the selectors of `if`. */
 function readingProblems(rule: RelabelSettings): string[] {
   const problems: string[] = [];
-  for (const name of rule.sourceLabels) {
-    if (!isValidLabelName(name, 'utf8')) problems.push(`${quote(name)} is not a valid label name`);
-  }
+  // The decoder lets a null through where the action stands.
+  if ((rule.action as string) === '') problems.push('relabel action cannot be empty');
   const searches = rule.action === 'replace_all' || rule.action === 'labelmap_all';
   problems.push(...failure(() => (searches ? compileReplacer(rule.regex) : compileRegex(rule.regex))));
   for (const text of rule.if) problems.push(...failure(() => compileSelector(text)));

@@ -39,13 +39,21 @@ export function gunzipBody(sink: PlainSink, options: GunzipOptions): GzipBody {
   let gathered: Buffer[] = [];
   let gatheredBytes = 0;
   let stream: Gunzip | undefined;
+  let isAborted = false;
+  // A stream may still have something to say when nobody listens any more.
+  const listener: PlainSink = {
+    onPlain: (chunk) => isAborted || sink.onPlain(chunk),
+    onPlainEnd: () => isAborted || sink.onPlainEnd(),
+    onPlainError: (error) => isAborted || sink.onPlainError(error),
+  };
   return {
     push(chunk) {
+      if (isAborted) return;
       if (stream !== undefined) return void stream.write(chunk);
       gathered.push(chunk);
       gatheredBytes += chunk.length;
       if (gatheredBytes <= GATHER_BYTES_MAX) return;
-      stream = openStream(sink, chunkSize);
+      stream = openStream(listener, chunkSize);
       for (const piece of gathered) stream.write(piece);
       gathered = [];
     },
@@ -54,7 +62,8 @@ export function gunzipBody(sink: PlainSink, options: GunzipOptions): GzipBody {
       expandAtOnce(sink, gathered, { chunkSize, ...(options.limitBytes > 0 ? { maxOutputLength: options.limitBytes } : {}) });
     },
     abort() {
-      stream?.removeAllListeners('data').removeAllListeners('end').destroy();
+      isAborted = true;
+      stream?.destroy();
       gathered = [];
     },
   };

@@ -51,7 +51,7 @@ export interface PoolState {
 export interface Scraper {
   /** Brings the jobs in line with the configuration. Groups of jobs that stay are kept. */
   apply(jobs: readonly ScrapeSettings[]): void;
-  /** Discovery's news for one job: groups replace those with the same source. Ignored for a job that does not exist. */
+  /** All groups that discovery knows for the job; those it had before and that are not among them are gone. Ignored for a job that does not exist. */
   setGroups(job: string, groups: readonly TargetGroup[]): void;
   /** By name. */
   pools(): PoolState[];

@@ -150,7 +150,7 @@ export class Delivery {
     let rejectedSamples = 0;
     let expiredSamples = 0;
     for (let piece = pending.pop(); piece !== undefined; piece = pending.pop()) {
-      const { end, answer, body: sent } = await this.#untilEnd(piece, cuts < cutsMax, giveUpAtMs);
+      const { end, answer, body: sent } = await this.#untilEnd(piece, cuts < cutsMax && this.#mayCut(piece.body, cutsMax), giveUpAtMs);
       if (end.action === 'left') return { isComplete: false, rejectedSamples, expiredSamples };
       if (end.action === 'expired') {
         expiredSamples += sent.samples;
@@ -171,6 +171,12 @@ export class Delivery {
       }
     }
     return { isComplete: true, rejectedSamples, expiredSamples };
+  }
+
+  /** A single series that is too large is dropped only where others were accepted: else it is the receiver that is set up wrongly. */
+  #mayCut(body: Body, cutsMax: number): boolean {
+    const isSingle = body.samples + body.exemplars + body.metadata <= 1;
+    return !isSingle || cutsMax === CUTS_MAX.inAll || this.#state.lastSuccessMs !== undefined;
   }
 
   /** Counts samples that could not be made into a request. */
@@ -199,7 +205,9 @@ export class Delivery {
         continue;
       }
       if (verdict.action !== 'retry') {
-        this.#receiverAnswered(body, verdict.action === 'done', codecs === this.#codecs && refusedInZstd);
+        this.#receiverAnswered(body, verdict.action === 'done');
+        // An answer of the former address teaches nothing about the present one.
+        if (verdict.action === 'done' && codecs === this.#codecs) this.#learnCodec(body, refusedInZstd);
         return { end: verdict, body, answer };
       }
       if ('error' in answer.outcome) codecs.reconnected();
@@ -218,13 +226,17 @@ export class Delivery {
     return answer;
   }
 
-  /** The link works and the receiver has decided. Accepted in snappy what zstd was refused for: that proves the codec. */
-  #receiverAnswered(body: Body, isAccepted: boolean, wasRefusedInZstd: boolean): void {
+  /** The link works and the receiver has decided. */
+  #receiverAnswered(body: Body, isAccepted: boolean): void {
     if (this.#state.status !== 'sending') this.#options.logger.info('delivering again');
     this.#state = { ...this.#state, status: 'sending' };
     if (!isAccepted) return;
     this.#state = { ...this.#state, lastSuccessMs: this.#options.clock.nowMs() };
     this.#metrics.delivered(body, body.data.length, body.rawBytes, body.newestMs);
+  }
+
+  /** Accepted in snappy what it refused in zstd: that proves the codec. */
+  #learnCodec(body: Body, wasRefusedInZstd: boolean): void {
     if (wasRefusedInZstd) return this.#fallBack();
     this.#codecs.accepted(body.codec);
     this.#profile = profileAfter(this.#profile, body.codec);

@@ -19,8 +19,11 @@ export interface LinkOptions {
   readonly settings: DestinationSettings;
   readonly clock: Clock;
   readonly version: string;
-  readonly createClient: (settings: HttpClientSettings) => HttpClient;
+  readonly createClient: CreateClient;
 }
+
+/** `destination` has what lies beside the HTTP block, such as `round_robin_dns`. The caller closes the client. */
+export type CreateClient = (settings: HttpClientSettings, destination: DestinationSettings) => HttpClient;
 
 export interface Answer {
   /** `aborted`: we gave up ourselves; nothing is known. */
@@ -41,14 +44,14 @@ export class Link {
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#settings = options.settings;
-    this.#client = options.createClient(options.settings.http);
+    this.#client = options.createClient(options.settings.http, options.settings);
   }
 
   /** Later requests use these settings; one in flight ends as it began. */
   update(settings: DestinationSettings): void {
     const previous = this.#client;
     this.#settings = settings;
-    this.#client = this.#options.createClient(settings.http);
+    this.#client = this.#options.createClient(settings.http, settings);
     void previous.close().catch(() => undefined);
   }
 

@@ -11,16 +11,14 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { DestinationSettings } from '../destinations/config.ts';
 import { tenantOf, type Tenant } from '../destinations/tenant.ts';
 import type { Clock } from '../io/clock.ts';
-import type { HttpClientSettings } from '../io/http/config.ts';
 import { redactUrl } from '../io/http/redact.ts';
-import type { HttpClient } from '../io/http/types.ts';
 import type { Random } from '../io/random.ts';
-import { errorText } from '../model/error.ts';
+import { errorText, TributaryError } from '../model/error.ts';
 import type { QueuedRecord, Stream } from '../queue/queue.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Body } from './body.ts';
 import { Delivery, type DeliveryState } from './delivery.ts';
-import { Link } from './link.ts';
+import { Link, type CreateClient } from './link.ts';
 import { MetadataSender, type CollectMetadata } from './metadata.ts';
 import { countRequest } from './split.ts';
 import type { DestinationMetrics, SenderMetrics } from './telemetry.ts';
@@ -34,6 +32,8 @@ const BATCH_LIMITS = { samples: 4_000_000, bytes: 16 * 1024 ** 2 };
 const COLLECT_STEP_MS = 1000;
 /** Pause after records were announced and none could be read: all of them damaged or evicted meanwhile, or the disk fails. */
 const EMPTY_READ_PAUSE_MS = 500;
+/** Pause when the heap has no room for a body: bodies of other destinations may be done by then. */
+const MEMORY_PAUSE_MS = 5000;
 
 /** Makes request bodies from records; see assembly.ts. A body's bytes are valid only until the next one is asked for. */
 export interface BodyAssembler {
@@ -57,7 +57,7 @@ export interface SenderOptions {
   /** Of the program, for the User-Agent. */
   readonly version: string;
   /** The sender closes what it created. */
-  readonly createClient: (settings: HttpClientSettings) => HttpClient;
+  readonly createClient: CreateClient;
   readonly createAssembler: (limits: { readonly bodyBytes: number }) => BodyAssembler;
   /** Metadata of everything that is scraped. */
   readonly collectMetadata: CollectMetadata;
@@ -139,6 +139,8 @@ export class Sender {
    * stream for the next start. Resolves when nothing of this sender runs any more.
    */
   async stop(deadlineMs: number): Promise<void> {
+    // The queue writes at the end of a turn what was appended in it, and that is to be sent, too.
+    await turn();
     this.#isStopping = true;
     this.#metadata.stop();
     this.#waits.wakeAll();
@@ -270,11 +272,19 @@ export class Sender {
     try {
       return await this.#sendBodies(this.#bodies(records));
     } catch (error) {
+      if (isOutOfMemory(error)) return this.#sendLater(records, error);
       if (records.length === 1) return this.#giveUpUnreadable(records[0]!, error);
       const middle = records.length >> 1;
       const older = await this.#sendRecords(records.slice(0, middle));
       return older.isComplete ? add(older, await this.#sendRecords(records.slice(middle))) : older;
     }
+  }
+
+  /** No room to assemble now says nothing about the records. */
+  async #sendLater(records: readonly QueuedRecord[], error: unknown): Promise<SentRecords> {
+    this.#options.logger.error('no memory to assemble a request; trying again', { error: errorText(error) });
+    if (!this.#isStopping) await this.#waits.wait(MEMORY_PAUSE_MS);
+    return this.#isStopping ? { ...NOTHING_SENT, isComplete: false } : this.#sendRecords(records);
   }
 
   #giveUpUnreadable(record: QueuedRecord, error: unknown): SentRecords {
@@ -332,6 +342,10 @@ function countSamples(records: readonly QueuedRecord[]): number {
   let samples = 0;
   for (const record of records) samples += record.samples;
   return samples;
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof TributaryError && error.code === 'ZSTD_MEMORY';
 }
 
 function countExemplars(records: readonly QueuedRecord[]): number {

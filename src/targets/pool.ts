@@ -22,8 +22,11 @@ export type { RelabelStep } from '../relabel/relabel.ts';
 
 export interface TargetPool {
   readonly settings: ScrapeSettings;
-  /** Groups with a known source take the place of the old ones. Returns the texts of targets that could not be built. */
-  setGroups(changed: readonly TargetGroup[]): string[];
+  /**
+   * Takes over all groups of the job. Groups are told apart by identity, because two providers may use one source name: a group object that it
+   * knows already is not built again. Returns the texts of targets that could not be built, each once.
+   */
+  setGroups(groups: readonly TargetGroup[]): string[];
   /** Every group it holds, for a pool that takes its place. */
   groups(): Iterable<TargetGroup>;
   /** The live set by key; duplicates are collapsed, the first one stays. A fresh map. */
@@ -45,20 +48,15 @@ interface BuiltGroup {
 
 export function createTargetPool(settings: ScrapeSettings): TargetPool {
   const rules = compileRules(settings.relabel, settings.nameScheme);
-  const built = new Map<string, BuiltGroup>();
+  let built = new Map<TargetGroup, BuiltGroup>();
   return {
     settings,
-    setGroups(changed) {
+    setGroups(groups) {
       const errors: string[] = [];
-      for (const group of changed) {
-        if (group.targets.length === 0) built.delete(group.source);
-        else built.set(group.source, buildGroup(group, settings, rules, errors));
-      }
+      built = new Map(groups.map((group) => [group, built.get(group) ?? buildGroup(group, settings, rules, errors)]));
       return errors;
     },
-    *groups() {
-      for (const { group } of built.values()) yield group;
-    },
+    groups: () => built.keys(),
     targets: () => joinTargets(built.values()),
     dropped: () => keptDropped(built.values(), settings, rules),
     droppedCount: () => countDropped(built.values()),

@@ -135,7 +135,7 @@ export function kubeStatePage(seriesCount: number, seed: number, options: PageOp
 function podLabels(random: Random): string {
   const app = `workload-${Math.floor(random() * 400)}`;
   return `namespace="team-${Math.floor(random() * 60)}-production",pod="${app}-${hexText(random, 10)}-${hexText(random, 5)}",`
-    + `uid="${uuid(random)}",container="${app}"`;
+    + `uid="${uuid(random)}",node="worker-${Math.floor(random() * 900) + 100}",container="${app}"`;
 }
 
 const CONTAINER_METRICS: readonly (readonly [name: string, type: string, help: string, counter: boolean])[] = [

@@ -104,7 +104,7 @@ async function run(seed: number): Promise<void> {
     }
     const records = await readAll(stream!, { samples: 1 + int(20), bytes: 1 + int(2000) });
     expect(records.map((r) => ({ sequence: r.sequence, n: r.newestMs / 1000 }))).toEqual(model.pending());
-    for (const r of records) expect(Buffer.from(r.payload)).toEqual(body(r.newestMs / 1000, r.payload.length));
+    expect(records.filter((r) => !body(r.newestMs / 1000, r.payload.length).equals(r.payload))).toEqual([]);
     const { counters } = stream!.state();
     expect(counters).toMatchObject({ ...model.counters(), lost: { rejected: model.rejected, disk_full: model.refused, corrupt: 0 } });
     expect(imbalance(stream!.state())).toBe(0);

@@ -7,6 +7,7 @@ import { declareScrapeMetrics } from '../../src/scrape/metrics.ts';
 import { createSenderMetrics } from '../../src/sender/telemetry.ts';
 import { createSeriesMetrics } from '../../src/series/series-metrics.ts';
 import type { Counter, Family, Gauge, Histogram, Metrics } from '../../src/telemetry/metrics.ts';
+import { createProcessMetrics } from '../../src/telemetry/process-metrics.ts';
 import { declareWebMetrics } from '../../src/web/web-metrics.ts';
 
 export interface FamilyRow {
@@ -21,6 +22,7 @@ export function recordFamilies(): FamilyRow[] {
   const rows: FamilyRow[] = [];
   const metrics = recorder(rows);
   for (const declare of [createDiscoveryMetrics, createQueueMetrics, createSenderMetrics, createSeriesMetrics, declareScrapeMetrics, declareWebMetrics]) declare(metrics);
+  createProcessMetrics(metrics, { version: '', revision: '', branch: '', buildDate: '' });
   return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

@@ -5,7 +5,7 @@ import { lookup } from 'node:dns';
 import { connect as connectTcp } from 'node:net';
 import type { LookupFunction, Socket, TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { Clock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import type { Random } from '../random.ts';
 import { HttpError, dialError, joinHostPort, tlsError } from './error.ts';
 import type { Proxy } from './proxy.ts';
@@ -53,6 +53,8 @@ class Dial implements Dialling {
   readonly #dialer: Dialer;
   readonly #callback: Dialled;
   #socket: Socket | undefined;
+  /** Limit of the step under way. */
+  #timer: Timer | undefined;
   #done = false;
 
   constructor(route: DialRoute, dialer: Dialer, callback: Dialled) {
@@ -98,10 +100,10 @@ class Dial implements Dialling {
   }
 
   #readTunnelAnswer(socket: Socket): void {
-    const timer = this.#dialer.clock.after(DIAL_TIMEOUT_MS, () => this.#fail(new HttpError('timeout', 'proxyconnect tcp: i/o timeout')));
+    this.#timer = this.#dialer.clock.after(DIAL_TIMEOUT_MS, () => this.#fail(new HttpError('timeout', 'proxyconnect tcp: i/o timeout')));
     const onGone = () => finish(new HttpError('connection', 'proxyconnect tcp: EOF'));
     const finish = (error?: HttpError) => {
-      timer.cancel();
+      this.#timer?.cancel();
       socket.off('data', onData).off('end', onGone).off('close', onGone).off('error', onGone);
       if (error !== undefined) return this.#fail(error);
       socket.pause();
@@ -139,11 +141,11 @@ class Dial implements Dialling {
     socket: Socket, event: string, timeoutMs: number, timedOut: () => HttpError, toError: (error: unknown) => HttpError, next: () => void,
   ): void {
     this.#socket = socket;
-    const timer = this.#dialer.clock.after(timeoutMs, () => finish(timedOut()));
+    this.#timer = this.#dialer.clock.after(timeoutMs, () => finish(timedOut()));
     const onError = (error: unknown) => finish(toError(error));
     const onClose = () => finish(new HttpError('connection', 'EOF'));
     const finish = (error?: HttpError) => {
-      timer.cancel();
+      this.#timer?.cancel();
       socket.off('error', onError).off('close', onClose).off(event, onDone);
       if (error !== undefined) return this.#fail(error);
       if (!this.#done) next();
@@ -161,6 +163,7 @@ class Dial implements Dialling {
   #fail(error: HttpError): void {
     if (this.#done) return;
     this.#done = true;
+    this.#timer?.cancel();
     this.#socket?.on('error', ignore).destroy();
     this.#callback(error, undefined);
   }

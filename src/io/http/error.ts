@@ -81,8 +81,8 @@ export function connectionError(error: unknown, started: boolean): HttpError {
   if (alert !== undefined) return new HttpError('tls', alert, { cause: error });
   if (code === 'ECONNRESET') return new HttpError('connection', 'read: connection reset by peer', { cause: error });
   if (code === 'EPIPE') return new HttpError('connection', 'write: broken pipe', { cause: error });
-  if (isEndOfStream(code)) return new HttpError('connection', started ? 'unexpected EOF' : 'EOF', { cause: error });
-  if (code.startsWith('HPE_')) return new HttpError('connection', `malformed HTTP response: ${text}`, { cause: error });
+  if (isEndOfStream(code, text)) return new HttpError('connection', started ? 'unexpected EOF' : 'EOF', { cause: error });
+  if ((error as Error).name === 'HTTPParserError') return new HttpError('connection', `malformed HTTP response: ${text}`, { cause: error });
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return new HttpError('connection', 'server response headers exceeded the limit', { cause: error });
   if (code === 'UND_ERR_INVALID_ARG') return new HttpError('configuration', text, { cause: error });
   return new HttpError('connection', text, { cause: error });
@@ -105,8 +105,8 @@ export function joinHostPort(host: string, port: number | string): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-function isEndOfStream(code: string): boolean {
-  return code === 'UND_ERR_SOCKET' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' || code === 'HPE_INVALID_EOF_STATE';
+function isEndOfStream(code: string, text: string): boolean {
+  return code === 'UND_ERR_SOCKET' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' || text.includes('Invalid EOF state');
 }
 
 /** `ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED` becomes `remote error: tls: certificate required`. */

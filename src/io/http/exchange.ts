@@ -119,7 +119,7 @@ export class Exchange implements LaneHandler, StreamHandle {
     try {
       const headers = this.#hub.headersFor(this.#plan, this.#trusted, this.#timeoutMs);
       if (Array.isArray(headers)) return this.#dispatch(headers, fresh);
-      (headers as Promise<string[]>).then((list) => this.#dispatch(list, fresh)).catch((error: unknown) => this.#fail(error as HttpError));
+      headers.then((list) => this.#dispatch(list, fresh)).catch((error: unknown) => this.#fail(error as HttpError));
     } catch (error) {
       this.#fail(error as HttpError);
     }

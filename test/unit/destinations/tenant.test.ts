@@ -9,7 +9,7 @@ describe('tenantOf', () => {
     ['/insert/multitenant/prometheus/api/v1/write', { by: 'labels', id: undefined }], ['/api/v1/write', undefined],
     ['/insert/prometheus/api/v1/write', { by: 'headers', id: '0:0' }],
   ] as const) {
-    it(path, () => expect(tenantOf(`http://vminsert:8480${path}`, [])).toEqual(expected));
+    it(`finds it at ${path}`, () => expect(tenantOf(`http://vminsert:8480${path}`, [])).toEqual(expected));
   }
 
   it('headers name account and project, in any case', () => {

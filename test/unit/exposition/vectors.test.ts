@@ -83,7 +83,7 @@ function finalLabels(labels: ReadonlyMap<string, string>): Map<string, string> {
 }
 
 function key(labels: Iterable<readonly [string, string]>): string {
-  return JSON.stringify([...labels].sort());
+  return JSON.stringify([...labels].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Value bits by label set and time; the first of several with one time. Samples older than the run are not recorded. */

@@ -60,7 +60,7 @@ export function createSimulatedDisk(initial: Iterable<[string, Buffer]> = [], fo
       },
       read(into, offset) {
         if (faults.readError !== undefined) throw systemError(faults.readError, path);
-        return current().copy(into, 0, offset, Math.max(offset, Math.min(current().length, offset + into.length)));
+        return offset >= current().length ? 0 : current().copy(into, 0, offset, Math.min(current().length, offset + into.length));
       },
       async sync() {
         disk.syncs++;

@@ -111,3 +111,7 @@ test('named groups are known by number, in both spellings', () => {
   expect(compileRegex('(?P<a>x)(y)(?<b>z)').groupNames).toEqual(new Map([['a', 1], ['b', 3]]));
   expect(compileRegex('(?i)(?P<a>x)(y)(?<b>z)').groupNames).toEqual(new Map([['a', 1], ['b', 3]]));
 });
+
+test('two groups with one name are refused, unlike in Go', () => {
+  expect(() => compileRegex('(?P<n>a)|(?P<n>b)')).toThrow('error parsing regexp: duplicate capture group name: `n`');
+});

@@ -20,25 +20,27 @@ function check(_: string, labels: LabelObject, rules: readonly Partial<RelabelSe
 
 const abc = { a: 'foo', b: 'bar', c: 'baz' };
 
-describe('replace', [
-  ['copies the joined values by default', abc, [{ sourceLabels: ['a', 'b'], targetLabel: 'd' }], { ...abc, d: 'foo;bar' }],
-  ['puts groups into the replacement', abc, [{ sourceLabels: ['a'], regex: 'f(.*)', targetLabel: 'd', replacement: 'ch${1}-ch${1}' }], { ...abc, d: 'choo-choo' }],
-  ['without a match changes nothing', abc, [{ sourceLabels: ['a'], regex: 'o|f', targetLabel: 'd', replacement: 'x' }], abc],
-  ['without source labels sets a constant', abc, [{ targetLabel: 'd', replacement: 'x' }], { ...abc, d: 'x' }],
-  ['with an empty result removes the label', abc, [{ sourceLabels: ['a'], targetLabel: 'b', replacement: '' }, { sourceLabels: ['gone'], targetLabel: 'c' }], { a: 'foo' }],
-  ['missing labels are empty, the separator stays', {}, [{ sourceLabels: ['x', 'y'], targetLabel: 'd' }], { d: ';' }],
-  ['puts groups into the target', { a: 'k=v' }, [{ sourceLabels: ['a'], regex: '(.*)=(.*)', targetLabel: 'l_$1', replacement: '$2' }], { a: 'k=v', l_k: 'v' }],
-  ['with a target that becomes empty changes nothing', abc, [{ sourceLabels: ['a'], regex: '(x)?.*', targetLabel: '$1', replacement: 'y' }], abc],
-  ['`$1x` is the group 1x, which does not exist', abc, [{ sourceLabels: ['a'], targetLabel: 'd', replacement: '$1x' }], abc],
-  ['named groups can be used', abc, [{ sourceLabels: ['a'], regex: '(?P<n>fo+)', targetLabel: 'd', replacement: '${n}!' }], { ...abc, d: 'foo!' }],
-  ['the empty pattern matches only the empty text', { a: 'x' }, [
-    { sourceLabels: ['a'], regex: '', targetLabel: 'd', replacement: '1' }, { sourceLabels: ['b'], regex: '', targetLabel: 'e', replacement: '2' }], { a: 'x', e: '2' }],
-  ['`.` matches a newline', { a: 'x\ny' }, [{ sourceLabels: ['a'], regex: 'x.y', targetLabel: 'd', replacement: '1' }], { a: 'x\ny', d: '1' }],
-  ['a label removed before can be set again', abc, [{ action: 'labeldrop', regex: 'a' }, { targetLabel: 'a', replacement: 'new' }], { ...abc, a: 'new' }],
-  ['every rule sees the result of those before it', abc, [{ sourceLabels: ['a'], targetLabel: 'd' }, { sourceLabels: ['d'], targetLabel: 'e' }], { ...abc, d: 'foo', e: 'foo' }],
-  ['{{label}} puts a label in', abc, [{ targetLabel: 'd', replacement: '{{a}}/{{b}}/{{gone}}' }], { ...abc, d: 'foo/bar/' }],
-  ['a dollar sign in a label that {{label}} puts in is text', { a: '$1' }, [{ sourceLabels: ['a'], regex: '.(.)', targetLabel: 'd', replacement: '{{a}}-$1' }], { a: '$1', d: '$1-1' }],
-]);
+describe('replace', () => {
+  test.each<Case>([
+    ['copies the joined values by default', abc, [{ sourceLabels: ['a', 'b'], targetLabel: 'd' }], { ...abc, d: 'foo;bar' }],
+    ['puts groups into the replacement', abc, [{ sourceLabels: ['a'], regex: 'f(.*)', targetLabel: 'd', replacement: 'ch${1}-ch${1}' }], { ...abc, d: 'choo-choo' }],
+    ['without a match changes nothing', abc, [{ sourceLabels: ['a'], regex: 'o|f', targetLabel: 'd', replacement: 'x' }], abc],
+    ['without source labels sets a constant', abc, [{ targetLabel: 'd', replacement: 'x' }], { ...abc, d: 'x' }],
+    ['with an empty result removes the label', abc, [{ sourceLabels: ['a'], targetLabel: 'b', replacement: '' }, { sourceLabels: ['gone'], targetLabel: 'c' }], { a: 'foo' }],
+    ['missing labels are empty, the separator stays', {}, [{ sourceLabels: ['x', 'y'], targetLabel: 'd' }], { d: ';' }],
+    ['puts groups into the target', { a: 'k=v' }, [{ sourceLabels: ['a'], regex: '(.*)=(.*)', targetLabel: 'l_$1', replacement: '$2' }], { a: 'k=v', l_k: 'v' }],
+    ['with a target that becomes empty changes nothing', abc, [{ sourceLabels: ['a'], regex: '(x)?.*', targetLabel: '$1', replacement: 'y' }], abc],
+    ['`$1x` is the group 1x, which does not exist', abc, [{ sourceLabels: ['a'], targetLabel: 'd', replacement: '$1x' }], abc],
+    ['named groups can be used', abc, [{ sourceLabels: ['a'], regex: '(?P<n>fo+)', targetLabel: 'd', replacement: '${n}!' }], { ...abc, d: 'foo!' }],
+    ['the empty pattern matches only the empty text', { a: 'x' }, [
+      { sourceLabels: ['a'], regex: '', targetLabel: 'd', replacement: '1' }, { sourceLabels: ['b'], regex: '', targetLabel: 'e', replacement: '2' }], { a: 'x', e: '2' }],
+    ['`.` matches a newline', { a: 'x\ny' }, [{ sourceLabels: ['a'], regex: 'x.y', targetLabel: 'd', replacement: '1' }], { a: 'x\ny', d: '1' }],
+    ['a label removed before can be set again', abc, [{ action: 'labeldrop', regex: 'a' }, { targetLabel: 'a', replacement: 'new' }], { ...abc, a: 'new' }],
+    ['every rule sees the result of those before it', abc, [{ sourceLabels: ['a'], targetLabel: 'd' }, { sourceLabels: ['d'], targetLabel: 'e' }], { ...abc, d: 'foo', e: 'foo' }],
+    ['{{label}} puts a label in', abc, [{ targetLabel: 'd', replacement: '{{a}}/{{b}}/{{gone}}' }], { ...abc, d: 'foo/bar/' }],
+    ['a dollar sign in a label that {{label}} puts in is text', { a: '$1' }, [{ sourceLabels: ['a'], regex: '.(.)', targetLabel: 'd', replacement: '{{a}}-$1' }], { a: '$1', d: '$1-1' }],
+  ])('%s', check);
+});
 
 test('replace with a target that becomes an invalid name under the legacy scheme changes nothing', () => {
   const rules = [{ sourceLabels: ['a'], targetLabel: 'l_$1', replacement: 'x' }];
@@ -46,45 +48,51 @@ test('replace with a target that becomes an invalid name under the legacy scheme
   expect(relabel({ a: 'k-1' }, rules, 'utf8')).toEqual({ a: 'k-1', 'l_k-1': 'x' });
 });
 
-table('keep and drop', [
-  ['keep drops what does not match', abc, [{ action: 'keep', sourceLabels: ['a'], regex: 'no-match' }], 'dropped'],
-  ['keep keeps what matches', abc, [{ action: 'keep', sourceLabels: ['a'], regex: 'f.*' }], abc],
-  ['drop drops what matches', abc, [{ action: 'drop', sourceLabels: ['a'], regex: '.*o.*' }], 'dropped'],
-  ['drop keeps what does not match', abc, [{ action: 'drop', sourceLabels: ['a'], regex: 'f|o' }], abc],
-  ['two missing labels are the separator', {}, [{ action: 'keep', sourceLabels: ['x', 'y'], regex: ';' }], {}],
-  ['keepequal keeps equal values', { a: '1', b: '1' }, [{ action: 'keepequal', sourceLabels: ['a'], targetLabel: 'b' }], { a: '1', b: '1' }],
-  ['keepequal drops others', { a: '1', b: '2' }, [{ action: 'keepequal', sourceLabels: ['a'], targetLabel: 'b' }], 'dropped'],
-  ['dropequal drops equal values', { a: '1', b: '1' }, [{ action: 'dropequal', sourceLabels: ['a'], targetLabel: 'b' }], 'dropped'],
-  ['dropequal takes missing labels for empty', {}, [{ action: 'dropequal', sourceLabels: ['a'], targetLabel: 'b' }], 'dropped'],
-  ['dropequal keeps others', { a: '1' }, [{ action: 'dropequal', sourceLabels: ['a'], targetLabel: 'b' }], { a: '1' }],
-]);
-
-table('hashmod, lowercase, uppercase', [
-  ['hashmod of baz modulo 1000 is 976', abc, [{ action: 'hashmod', sourceLabels: ['c'], targetLabel: 'd', modulus: 1000n }], { ...abc, d: '976' }],
-  ['hashmod takes newlines as they are', { a: 'foo\nbar' }, [{ action: 'hashmod', sourceLabels: ['a'], targetLabel: 'd', modulus: 1000n }], { a: 'foo\nbar', d: '734' }],
-  ['hashmod is exact for large moduli', abc, [{ action: 'hashmod', sourceLabels: ['c'], targetLabel: 'd', modulus: 18446744073709551615n }], { ...abc, d: '16450797887570275976' }],
-  ['lowercase and uppercase map single letters', { a: 'İßΣ' }, [
-    { action: 'lowercase', sourceLabels: ['a'], targetLabel: 'l' }, { action: 'uppercase', sourceLabels: ['a'], targetLabel: 'u' }], { a: 'İßΣ', l: 'ißσ', u: 'İßΣ' }],
-  ['uppercase of nothing removes the label', { b: 'x' }, [{ action: 'uppercase', sourceLabels: ['a'], targetLabel: 'b' }], {}],
-]);
-
-table('label names', [
-  ['labelmap copies, and keeps the original', { __meta_a: '1', __meta_b: '2', c: '3' }, [{ action: 'labelmap', regex: '__meta_(.+)' }], { __meta_a: '1', __meta_b: '2', c: '3', a: '1', b: '2' }],
-  ['labelmap goes in name order, later ones win', { b: '2', a: '1' }, [{ action: 'labelmap', regex: 'a|b', replacement: 'x' }], { a: '1', b: '2', x: '2' }],
-  ['labelmap looks at the labels as they were', { a: '1', aa: '2' }, [{ action: 'labelmap', regex: '(a+)', replacement: 'a$1' }], { a: '1', aa: '1', aaa: '2' }],
-  ['labelmap does not check names', { a: '1' }, [{ action: 'labelmap', regex: 'a', replacement: '' }], { a: '1', '': '1' }],
-  ['labelmap passes over empty labels', { a: '' }, [{ action: 'labelmap', regex: 'a', replacement: 'b' }], { a: '' }],
-  ['labeldrop removes every label whose name matches', abc, [{ action: 'labeldrop', regex: '(a|b.*)' }], { c: 'baz' }],
-  ['labelkeep removes every label whose name does not match', abc, [{ action: 'labelkeep', regex: 'a' }], { a: 'foo' }],
-]);
-
-table("vmagent's actions", [
-  ['keep_if_equal keeps when all source labels are equal', { a: '1', b: '1' }, [{ action: 'keep_if_equal', sourceLabels: ['a', 'b'] }], { a: '1', b: '1' }],
-  ['keep_if_equal drops others', { a: '1', b: '1' }, [{ action: 'keep_if_equal', sourceLabels: ['a', 'b', 'c'] }], 'dropped'],
-  ['drop_if_equal drops when all source labels are equal', { a: '1', b: '1' }, [{ action: 'drop_if_equal', sourceLabels: ['a', 'b'] }], 'dropped'],
-  ['drop_if_equal keeps others', { a: '1' }, [{ action: 'drop_if_equal', sourceLabels: ['a', 'b'] }], { a: '1' }],
-  ['keep_if_contains keeps when the target label contains every value', { t: ',x,y,', a: 'x', b: 'y' }, () => {
+describe('keep and drop', () => {
   test.each<Case>([
+    ['keep drops what does not match', abc, [{ action: 'keep', sourceLabels: ['a'], regex: 'no-match' }], 'dropped'],
+    ['keep keeps what matches', abc, [{ action: 'keep', sourceLabels: ['a'], regex: 'f.*' }], abc],
+    ['drop drops what matches', abc, [{ action: 'drop', sourceLabels: ['a'], regex: '.*o.*' }], 'dropped'],
+    ['drop keeps what does not match', abc, [{ action: 'drop', sourceLabels: ['a'], regex: 'f|o' }], abc],
+    ['two missing labels are the separator', {}, [{ action: 'keep', sourceLabels: ['x', 'y'], regex: ';' }], {}],
+    ['keepequal keeps equal values', { a: '1', b: '1' }, [{ action: 'keepequal', sourceLabels: ['a'], targetLabel: 'b' }], { a: '1', b: '1' }],
+    ['keepequal drops others', { a: '1', b: '2' }, [{ action: 'keepequal', sourceLabels: ['a'], targetLabel: 'b' }], 'dropped'],
+    ['dropequal drops equal values', { a: '1', b: '1' }, [{ action: 'dropequal', sourceLabels: ['a'], targetLabel: 'b' }], 'dropped'],
+    ['dropequal takes missing labels for empty', {}, [{ action: 'dropequal', sourceLabels: ['a'], targetLabel: 'b' }], 'dropped'],
+    ['dropequal keeps others', { a: '1' }, [{ action: 'dropequal', sourceLabels: ['a'], targetLabel: 'b' }], { a: '1' }],
+  ])('%s', check);
+});
+
+describe('hashmod, lowercase, uppercase', () => {
+  test.each<Case>([
+    ['hashmod of baz modulo 1000 is 976', abc, [{ action: 'hashmod', sourceLabels: ['c'], targetLabel: 'd', modulus: 1000n }], { ...abc, d: '976' }],
+    ['hashmod takes newlines as they are', { a: 'foo\nbar' }, [{ action: 'hashmod', sourceLabels: ['a'], targetLabel: 'd', modulus: 1000n }], { a: 'foo\nbar', d: '734' }],
+    ['hashmod is exact for large moduli', abc, [{ action: 'hashmod', sourceLabels: ['c'], targetLabel: 'd', modulus: 18446744073709551615n }], { ...abc, d: '16450797887570275976' }],
+    ['lowercase and uppercase map single letters', { a: 'İßΣ' }, [
+      { action: 'lowercase', sourceLabels: ['a'], targetLabel: 'l' }, { action: 'uppercase', sourceLabels: ['a'], targetLabel: 'u' }], { a: 'İßΣ', l: 'ißσ', u: 'İßΣ' }],
+    ['uppercase of nothing removes the label', { b: 'x' }, [{ action: 'uppercase', sourceLabels: ['a'], targetLabel: 'b' }], {}],
+  ])('%s', check);
+});
+
+describe('label names', () => {
+  test.each<Case>([
+    ['labelmap copies, and keeps the original', { __meta_a: '1', __meta_b: '2', c: '3' }, [{ action: 'labelmap', regex: '__meta_(.+)' }], { __meta_a: '1', __meta_b: '2', c: '3', a: '1', b: '2' }],
+    ['labelmap goes in name order, later ones win', { b: '2', a: '1' }, [{ action: 'labelmap', regex: 'a|b', replacement: 'x' }], { a: '1', b: '2', x: '2' }],
+    ['labelmap looks at the labels as they were', { a: '1', aa: '2' }, [{ action: 'labelmap', regex: '(a+)', replacement: 'a$1' }], { a: '1', aa: '1', aaa: '2' }],
+    ['labelmap does not check names', { a: '1' }, [{ action: 'labelmap', regex: 'a', replacement: '' }], { a: '1', '': '1' }],
+    ['labelmap passes over empty labels', { a: '' }, [{ action: 'labelmap', regex: 'a', replacement: 'b' }], { a: '' }],
+    ['labeldrop removes every label whose name matches', abc, [{ action: 'labeldrop', regex: '(a|b.*)' }], { c: 'baz' }],
+    ['labelkeep removes every label whose name does not match', abc, [{ action: 'labelkeep', regex: 'a' }], { a: 'foo' }],
+  ])('%s', check);
+});
+
+describe("vmagent's actions", () => {
+  test.each<Case>([
+    ['keep_if_equal keeps when all source labels are equal', { a: '1', b: '1' }, [{ action: 'keep_if_equal', sourceLabels: ['a', 'b'] }], { a: '1', b: '1' }],
+    ['keep_if_equal drops others', { a: '1', b: '1' }, [{ action: 'keep_if_equal', sourceLabels: ['a', 'b', 'c'] }], 'dropped'],
+    ['drop_if_equal drops when all source labels are equal', { a: '1', b: '1' }, [{ action: 'drop_if_equal', sourceLabels: ['a', 'b'] }], 'dropped'],
+    ['drop_if_equal keeps others', { a: '1' }, [{ action: 'drop_if_equal', sourceLabels: ['a', 'b'] }], { a: '1' }],
+    ['keep_if_contains keeps when the target label contains every value', { t: ',x,y,', a: 'x', b: 'y' }, [
       { action: 'keep_if_contains', sourceLabels: ['a', 'b', 'gone'], targetLabel: 't' }], { t: ',x,y,', a: 'x', b: 'y' }],
     ['keep_if_contains drops others', { t: ',x,', a: 'x', b: 'y' }, [{ action: 'keep_if_contains', sourceLabels: ['a', 'b'], targetLabel: 't' }], 'dropped'],
     ['drop_if_contains drops when the target label contains every value', { t: ',x,', a: 'x' }, [{ action: 'drop_if_contains', sourceLabels: ['a'], targetLabel: 't' }], 'dropped'],

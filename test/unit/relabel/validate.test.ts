@@ -43,7 +43,7 @@ test.each<[Changes, string[]]>([
   [{ action: 'labeldrop', regex: 'a', replacement: 'x' }, [regexOnly('labeldrop')]],
   [{ action: 'keep' }, []],
   [{ action: 'drop', sourceLabels: ['a-b'] }, []],
-  [{ action: 'drop', sourceLabels: [''] }, ['"" is not a valid label name']],
+  [{ action: '' as 'keep', sourceLabels: ['a'] }, ['relabel action cannot be empty']],
   [{ action: 'keepequal', sourceLabels: ['a'], targetLabel: 'b' }, []],
   [{ action: 'keepequal', sourceLabels: ['a'], targetLabel: 'b', regex: 'x' }, [equalOnly('keepequal')]],
   [{ action: 'keepequal', sourceLabels: ['a'], targetLabel: 'b', regex: '(.*)' }, [equalOnly('keepequal')]],

@@ -87,7 +87,7 @@ describe('scrapeOffsetMs', () => {
     }
   });
   test.each([1000, 7000, 10_000, 15_000, 30_000, 60_000])('every tenth of %i ms holds its share within 15 percent', (intervalMs) => {
-    const tenths = new Array<number>(10).fill(0);
+    const tenths = Array.from({ length: 10 }, () => 0);
     for (let i = 0; i < 20_000; i++) {
       const tenth = Math.floor((scrapeOffsetMs(`target-${i}`, 'seed', intervalMs) * 10) / intervalMs);
       tenths[tenth]! += 1;

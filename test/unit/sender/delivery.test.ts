@@ -141,6 +141,17 @@ describe('zstd to snappy', () => {
     expect(codecs(world)).toBe('snappy');
   });
 
+  it('a late answer of the former address teaches nothing about the new one', async () => {
+    const world = createWorld();
+    let release = (): void => undefined;
+    world.pause = () => new Promise((resolve) => (release = resolve));
+    await send(world, 'm1');
+    world.sender.update({ ...world.settings, url: SHARED });
+    release();
+    await world.clock.settle();
+    expect([world.stream.settled.length, world.sender.destinationState().profile]).toEqual([1, 'prometheus']);
+  });
+
   it('a new address is asked anew', async () => {
     const world = createWorld();
     world.script.push(415);
@@ -218,10 +229,14 @@ describe('refused samples', () => {
     expect(await world.metric('tributary_remote_write_rejected_samples_total{destination="a",reason="too_large"}')).toBe('1');
   });
 
-  it('413 for every size keeps most of the samples and waits', async () => {
+  it('413 for every size, from a receiver that never accepted anything, loses nothing and waits', async () => {
     const world = createWorld();
     world.answer = () => 413;
     await send(world, ...Array.from({ length: 1000 }, (_, i) => `m${i}`));
-    expect([world.stream.settled, world.sender.destinationState().state, world.sent.length < 80]).toEqual([[], 'parked', true]);
+    expect([world.stream.settled, world.sender.destinationState().state, world.sent.length < 30]).toEqual([[], 'parked', true]);
+    expect(await world.metrics.text()).not.toContain('too_large');
+    world.answer = () => 204;
+    await world.clock.advance(60_000);
+    expect(world.stream.settled).toEqual([{ first: 1, last: 1, rejected: 0, expired: 0 }]);
   });
 });

@@ -1,15 +1,16 @@
-// The whole sender over real HTTP on the loopback: real client, real clock, decoding receiver.
+// The whole sender over real HTTP on the loopback: real client, real assembler, real clock, decoding receiver.
 
 import { afterEach, describe, expect, it } from 'vitest';
 import { createHttpClient } from '../../../src/io/http/client.ts';
 import { systemClock } from '../../../src/io/clock.ts';
 import { seededRandom } from '../../../src/io/random.ts';
+import { Assembler } from '../../../src/sender/assembly.ts';
 import { Sender } from '../../../src/sender/sender.ts';
 import { createSenderMetrics } from '../../../src/sender/telemetry.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../../src/telemetry/logger.ts';
 import { startReceiver, type Receiver, type ReceiverOptions } from '../../support/receiver.ts';
-import { assembler, baseSettings, FakeStream } from './world.ts';
+import { baseSettings, FakeStream } from './world.ts';
 
 const running: { sender: Sender; receiver: Receiver }[] = [];
 
@@ -27,7 +28,7 @@ async function start(options: ReceiverOptions = {}) {
   const sender = new Sender({
     name: 'a', settings, stream, clock: systemClock, random: seededRandom(1), logger: silentLogger, metrics: createSenderMetrics(createMetrics()), version: '0.1.0',
     createClient: (http) => createHttpClient(http, { clock: systemClock, userAgent: 'tributary/0.1.0' }),
-    createAssembler: () => assembler(100), collectMetadata: () => [],
+    createAssembler: (limits) => new Assembler(limits), collectMetadata: () => [],
   });
   sender.start();
   running.push({ sender, receiver });
@@ -39,8 +40,9 @@ const names = (receiver: Receiver) => receiver.samples().map((sample) => sample.
 describe('over HTTP', () => {
   it('delivers in zstd', async () => {
     const { receiver, stream, sender } = await start();
+    const settled = stream.nextSettle();
     stream.add(['m1', 'm2'], 1_700_000_000_000);
-    await receiver.until(() => receiver.sampleCount() === 2);
+    await settled;
     expect(receiver.requests[0]!.headers).toMatchObject({ 'content-encoding': 'zstd', 'content-type': 'application/x-protobuf', 'user-agent': 'tributary/0.1.0' });
     expect(receiver.samples()[0]).toEqual({ labels: { __name__: 'm1' }, value: '3ff0000000000000', timestampMs: 1_700_000_000_000 });
     expect(sender.destinationState().profile).toBe('victoriametrics');

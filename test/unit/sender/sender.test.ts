@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FakeStream, createWorld, type World } from './world.ts';
+import { FakeStream, createWorld, memory, type World } from './world.ts';
 
 /** Starts, adds one record per name at the clock's time and lets `max_delay` pass. */
 async function send(world: World, ...names: string[]): Promise<void> {
@@ -96,6 +96,16 @@ describe('batches', () => {
     await world.clock.advance(1000);
     expect([world.names().toSorted(), world.stream.settled]).toEqual([['m1', 'm3'], [{ first: 1, last: 3, rejected: 7, expired: 0 }]]);
     expect(await world.metric('tributary_remote_write_rejected_samples_total{destination="a",reason="unreadable"}')).toBe('7');
+  });
+});
+
+describe('memory', () => {
+  it('records wait while there is no room to assemble them; none is given up', async () => {
+    const world = createWorld();
+    memory.failures = 2;
+    await send(world, 'm1');
+    await world.clock.advance(10_000);
+    expect([world.names(), world.stream.settled]).toEqual([['m1'], [{ first: 1, last: 1, rejected: 0, expired: 0 }]]);
   });
 });
 

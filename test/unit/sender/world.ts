@@ -8,6 +8,7 @@ import { seededRandom } from '../../../src/io/random.ts';
 import type { DestinationSettings } from '../../../src/destinations/config.ts';
 import type { QueuedRecord, Stream, StreamState } from '../../../src/queue/queue.ts';
 import { Sender, type BodyAssembler, type SenderOptions } from '../../../src/sender/sender.ts';
+import { TributaryError } from '../../../src/model/error.ts';
 import { createSenderMetrics } from '../../../src/sender/telemetry.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../../src/telemetry/logger.ts';
@@ -65,6 +66,7 @@ export class FakeStream implements Stream {
   /** Limits every read to this many records, as a segment's end would. */
   recordsPerRead = Number.POSITIVE_INFINITY;
   failReads = 0;
+  #onSettle = (): void => undefined;
   #waiting: { sequence: number; callback: () => void }[] = [];
 
   /** One record per call, with one sample per name. */
@@ -98,6 +100,12 @@ export class FakeStream implements Stream {
 
   settle(first: number, last: number, rejected: number, expired = 0): void {
     this.settled.push({ first, last, rejected, expired });
+    this.#onSettle();
+  }
+
+  /** Resolves at the next `settle`. */
+  nextSettle(): Promise<void> {
+    return new Promise((resolve) => (this.#onSettle = resolve));
   }
 
   onRecord(sequence: number, callback: () => void): void {
@@ -131,6 +139,8 @@ export function createWorld(overrides: Partial<DestinationSettings> = {}, option
     clients: 0, closed: 0, inFlight: 0, mostInFlight: 0,
     /** Decides when nothing is scripted. */
     answer: (_sent: Sent): FakeAnswer => 204,
+    /** Every answer waits for it. */
+    pause: (): Promise<void> => Promise.resolve(),
     sender: undefined as unknown as Sender,
     names: () => sent.map((one) => one.names.join('+')),
     async metric(line: string): Promise<string | undefined> {
@@ -145,6 +155,7 @@ export function createWorld(overrides: Partial<DestinationSettings> = {}, option
         sent.push(one);
         world.mostInFlight = Math.max(world.mostInFlight, ++world.inFlight);
         try {
+          await world.pause();
           return await respond(script.shift() ?? world.answer(one), request);
         } finally {
           world.inFlight--;
@@ -164,13 +175,17 @@ export function createWorld(overrides: Partial<DestinationSettings> = {}, option
 
 export type World = ReturnType<typeof createWorld>;
 
+/** So many bodies find no memory. */
+export const memory = { failures: 0 };
+
 /** Bodies of so many records; a payload that begins with 0xff cannot be assembled. The buffer of a body is wiped when the next is asked for. */
-export function assembler(recordsPerBody: number): BodyAssembler {
+function assembler(recordsPerBody: number): BodyAssembler {
   return {
     *bodies(records) {
       for (let i = 0; i < records.length; i += recordsPerBody) {
         const some = records.slice(i, i + recordsPerBody);
         if (some.some((record) => record.payload[0] === 0xff)) throw new Error('column of 3 bytes does not fit an image of 5 positions');
+        if (memory.failures-- > 0) throw new TributaryError('ZSTD_MEMORY', 'zstd heap: no room for 8388608 bytes');
         const bytes = Buffer.concat(some.map((record) => record.payload));
         const samples = some.reduce((sum, record) => sum + record.samples, 0);
         yield { bytes, samples, series: samples, newestMs: Math.max(...some.map((record) => record.newestMs)) };

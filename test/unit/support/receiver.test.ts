@@ -36,7 +36,7 @@ describe('receiver', () => {
     const body = snappyCompress(encodeWriteRequest({ series: [series] }));
     const first = await post('snappy', body);
     expect([first.status, first.headers.get('retry-after'), await first.text()]).toEqual([429, '7', 'slow down']);
-    await expect(post('snappy', body)).rejects.toThrow();
+    await expect(post('snappy', body)).rejects.toThrow('fetch failed');
     expect([(await post('snappy', body)).status, receiver.sampleCount(), receiver.requests.map((request) => request.status)]).toEqual([204, 1, [429, 0, 204]]);
   });
 

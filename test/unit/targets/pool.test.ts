@@ -6,13 +6,19 @@ const urls = (pool: ReturnType<typeof createTargetPool>) => [...pool.targets().v
 const dropB = rule({ action: 'drop', sourceLabels: ['__address__'], regex: 'b.*' });
 
 describe('target pool', () => {
-  test('groups with one source replace each other, empty ones remove', () => {
+  test('a group that is no longer told is gone, one that stays is not built again', () => {
     const pool = createTargetPool(job());
-    pool.setGroups([group(['a']), group(['b'], {}, 'static/1')]);
-    pool.setGroups([group(['c'])]);
-    expect(urls(pool).sort()).toEqual(['http://b/metrics', 'http://c/metrics']);
-    pool.setGroups([group([], {}, 'static/1')]);
-    expect(urls(pool)).toEqual(['http://c/metrics']);
+    const stays = group(['b'], {}, 'static/1');
+    pool.setGroups([group(['a']), stays]);
+    const before = [...pool.targets().values()][1];
+    pool.setGroups([stays, group(['c'])]);
+    expect(urls(pool)).toEqual(['http://b/metrics', 'http://c/metrics']);
+    expect([...pool.targets().values()][0]).toBe(before);
+  });
+  test('groups of two providers may share a source name', () => {
+    const pool = createTargetPool(job());
+    pool.setGroups([group(['a']), group(['b'])]);
+    expect(urls(pool)).toEqual(['http://a/metrics', 'http://b/metrics']);
   });
   test('equal targets collapse, over groups as well', () => {
     const pool = createTargetPool(job());

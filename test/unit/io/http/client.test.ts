@@ -75,7 +75,7 @@ describe('a handler that throws', () => {
   };
   test('in onHeaders gets its own error', async () => expect((await stream(client(), await page(), { onHeaders: fail })).error).toMatchObject({ class: 'body_size', message: 'body size limit exceeded' }));
   test('in onData gets its own error', async () => expect((await stream(client(), await page(), { onData: fail })).error).toBeInstanceOf(ScrapeError));
-  test('in onEnd gets its own error', async () => expect((await stream(client(), await page(), { onEnd: fail })).calls).toEqual(['headers', 'end']));
+  test('in onEnd gets its own error', async () => expect((await stream(client(), await page(), { onEnd: fail })).calls).toEqual(['headers', 'end', 'error']));
   test('does not spoil the next request', async () => {
     const from = client();
     const url = await page();
@@ -182,8 +182,8 @@ describe('a kept-alive connection that is reset before an answer', () => {
       socket.on('data', () => (first && ++requests === 2 ? second(socket) : socket.write(answer('a 1\n'))));
     });
   };
-  test.each([['reset', (s: Socket) => s.resetAndDestroy()], ['closed', (s: Socket) => s.end()]])('%s: a GET is repeated once on a new one', async (_name, second) => {
-    const port = await flaky(second as (s: Socket) => void);
+  test.each([['reset', (s: Socket) => s.resetAndDestroy()] as const, ['closed', (s: Socket) => s.end()] as const])('%s: a GET is repeated once on a new one', async (_name, second) => {
+    const port = await flaky(second);
     const from = client();
     await stream(from, `http://127.0.0.1:${port}/`);
     expect(await stream(from, `http://127.0.0.1:${port}/`)).toMatchObject({ status: 200, body: 'a 1\n' });

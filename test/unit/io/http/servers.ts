@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
@@ -40,9 +40,11 @@ async function listen(server: Server, host = '127.0.0.1'): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-export const serve = (listener: RequestListener, host?: string) => listen(createServer({ keepAliveTimeout: 60_000 }, listener), host);
-export const serveTls = (options: TlsOptions, listener: RequestListener) =>
-  listen(createSecureServer({ cert: pem('server'), key: pem('server-key'), ...options }, listener));
+type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+export const serve = (listener: Listener, host?: string) => listen(createServer({ keepAliveTimeout: 60_000 }, (q, r) => void listener(q, r)), host);
+export const serveTls = (options: TlsOptions, listener: Listener) =>
+  listen(createSecureServer({ cert: pem('server'), key: pem('server-key'), ...options }, (q, r) => void listener(q, r)));
 export const serveTcp = (onSocket: (socket: Socket) => void) => listen(createTcpServer(onSocket));
 
 /** A port on which nobody listens. */

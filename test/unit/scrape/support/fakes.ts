@@ -26,7 +26,7 @@ export interface FakeClient extends HttpClient {
   closed: boolean;
 }
 
-const TEXT = { 'content-type': 'text/plain; version=0.0.4' };
+const TEXT: Readonly<Record<string, string>> = { 'content-type': 'text/plain; version=0.0.4' };
 
 export function fakeClient(page?: string): FakeClient {
   const client: FakeClient = {

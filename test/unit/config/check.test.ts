@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { checkConfig } from '../../../src/config/check.ts';
+
+describe('check config', () => {
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'check-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  function check(text: string): { readonly code: number; readonly lines: string[]; readonly last: unknown } {
+    const file = path.join(folder, 'p.yml');
+    writeFileSync(file, text);
+    const lines: string[] = [];
+    const code = checkConfig(file, (line) => void lines.push(line.replaceAll(folder, '')));
+    return { code, lines, last: JSON.parse(lines.at(-1) ?? 'null') };
+  }
+
+  test('a good file answers 0 and ends with its figures', () => {
+    const { code, lines, last } = check('scrape_configs: [{job_name: j}]\nremote_write: [{url: http://x/w, name: a}]');
+    expect(code).toBe(0);
+    expect(lines.slice(0, -1)).toEqual(['Checking /p.yml', '  SUCCESS: /p.yml is a valid configuration']);
+    expect(last).toEqual({ check: 'config', file: '/p.yml', ok: true, problems: 0, jobs: 1, destinations: 1, warnings: 0, noEffect: 0, ignoredSections: 0 });
+  });
+
+  test('a bad file answers 1 and lists all problems', () => {
+    const { code, lines, last } = check('foo: 1\nglobal: {scrape_interval: x}');
+    expect(code).toBe(1);
+    expect(lines[1]).toMatch(/^ {2}\/p\.yml:1:1: foo: field foo not found/);
+    expect(lines[2]).toMatch(/^ {2}\/p\.yml:2:27: global\.scrape_interval: not a valid duration string: "x"/);
+    expect(lines[3]).toBe('  FAILED: 2 problems');
+    expect(last).toEqual({ check: 'config', file: '/p.yml', ok: false, problems: 2 });
+  });
+
+  test('what has no effect, is ignored or deserves a warning is listed', () => {
+    const { code, lines, last } = check('rule_files: [x]\nremote_write: [{url: http://x/w, round_robin_dns: true, bearer_token_file: token, tls_config: {ca_file: ca.pem}}]');
+    expect(code).toBe(0);
+    expect(lines.join('\n')).toContain('/p.yml:1:1: rule_files: ignored section: rules are not evaluated here');
+    expect(lines.join('\n')).toContain('/p.yml:2:34: remote_write[0].round_robin_dns: no effect: ');
+    expect(lines.join('\n')).toContain('remote_write[0]: warning: has no name'.replace(']: ', '].name: '));
+    expect(lines.join('\n')).toContain('remote_write[0].authorization.credentials_file: warning: cannot read /token: ENOENT');
+    expect(lines.join('\n')).toContain('remote_write[0].tls_config.ca_file: warning: cannot read /ca.pem: ENOENT');
+    expect(last).toMatchObject({ ok: true, warnings: 3, noEffect: 1, ignoredSections: 1 });
+  });
+});

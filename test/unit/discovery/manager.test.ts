@@ -1,0 +1,138 @@
+import { afterEach, expect, test } from 'vitest';
+import type { DiscoverySettings } from '../../../discovery/config.ts';
+import type { GroupSink, TargetGroup } from '../../../discovery/discovery.ts';
+import { createDiscoveryManager } from '../../../discovery/manager.ts';
+import { defaultHttpClientSettings } from '../../../src/io/http/config.ts';
+import { seededRandom } from '../../../src/io/random.ts';
+import { Secret } from '../../../src/model/secret.ts';
+import { silentLogger } from '../../../src/telemetry/logger.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { manualClock, shown } from './helpers.ts';
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+const fixed = (...targets: string[]): DiscoverySettings => ({ kind: 'static', groups: [{ targets, labels: new Map() }] });
+const remote = (url: string, secret?: string): DiscoverySettings => ({
+  kind: 'http', url, refreshIntervalMs: 1000, http: { ...defaultHttpClientSettings, ...(secret === undefined ? {} : { authorization: { type: 'Bearer', credentials: new Secret(secret) } }) },
+});
+const group = (source: string, ...addresses: string[]): TargetGroup => ({ source, targets: addresses.map((a) => new Map([['__address__', a]])), labels: new Map() });
+
+/** A manager whose http providers are driven by hand; static ones are real enough. */
+function setUp() {
+  const clock = manualClock();
+  const metrics = createMetrics();
+  const updates: string[] = [];
+  const driven = new Map<string, GroupSink>();
+  const stopped: string[] = [];
+  const manager = createDiscoveryManager({
+    clock, metrics, logger: silentLogger, random: seededRandom(1),
+    onUpdate: (job, groups) => updates.push(`${job} = ${shown(groups).join('; ')}`),
+    createProvider: (settings) => ({
+      start(sink) {
+        if (settings.kind === 'http') driven.set(settings.url, sink);
+        else if (settings.kind === 'static') sink(settings.groups.map((g, i) => group(String(i), ...g.targets)));
+      },
+      stop() {
+        stopped.push(settings.kind === 'http' ? settings.url : settings.kind);
+        return Promise.resolve();
+      },
+    }),
+  });
+  stops.push(() => manager.stop());
+  return { clock, metrics, manager, driven, stopped, take: () => updates.splice(0) };
+}
+
+test('static groups are passed on at once', () => {
+  const { manager, take } = setUp();
+  manager.apply([{ job: 'a', discovery: [fixed('x:1')] }, { job: 'b', discovery: [] }]);
+  expect(take()).toEqual(['a = 0: x:1', 'b = ']);
+});
+
+test('first results are passed on at once, later changes together', () => {
+  const { manager, driven, clock, take } = setUp();
+  manager.apply([{ job: 'a', discovery: [fixed('x:1'), remote('u')] }]);
+  expect(take()).toEqual(['a = 0: x:1']);
+  driven.get('u')!([group('u:0', 'y:1'), group('u:1', 'z:1')]);
+  expect(take()).toEqual(['a = 0: x:1; u:0: y:1; u:1: z:1']);
+  driven.get('u')!([group('u:0')]);
+  driven.get('u')!([group('u:1', 'w:1')]);
+  expect(take()).toEqual([]);
+  clock.advance(100);
+  expect(take()).toEqual(['a = 0: x:1; u:1: w:1']);
+});
+
+test('equal settings of several jobs are one provider', () => {
+  const { manager, driven, take } = setUp();
+  manager.apply([{ job: 'a', discovery: [remote('u')] }, { job: 'b', discovery: [remote('u')] }]);
+  driven.get('u')!([group('u:0', 'y:1')]);
+  expect(take()).toEqual(['a = u:0: y:1', 'b = u:0: y:1']);
+  expect(manager.state()).toMatchObject([{ kind: 'http', jobs: ['a', 'b'], ready: true, groups: 1, targets: 1 }]);
+});
+
+test('settings that differ in a secret only are two providers', () => {
+  const { manager } = setUp();
+  manager.apply([{ job: 'a', discovery: [remote('u', '1')] }, { job: 'b', discovery: [remote('u', '2')] }]);
+  expect(manager.state()).toHaveLength(2);
+});
+
+test('a provider that stays over a reload keeps running with its groups', () => {
+  const { manager, driven, stopped, take } = setUp();
+  manager.apply([{ job: 'a', discovery: [remote('u')] }]);
+  driven.get('u')!([group('u:0', 'y:1')]);
+  take();
+  manager.apply([{ job: 'a', discovery: [remote('u')] }, { job: 'b', discovery: [remote('u')] }]);
+  expect([take(), stopped]).toEqual([['b = u:0: y:1'], []]);
+});
+
+test('a provider that goes takes its groups along', async () => {
+  const { manager, driven, stopped, take } = setUp();
+  manager.apply([{ job: 'a', discovery: [remote('u'), fixed('x:1')] }]);
+  driven.get('u')!([group('u:0', 'y:1')]);
+  take();
+  manager.apply([{ job: 'a', discovery: [fixed('x:1')] }]);
+  expect([take(), stopped]).toEqual([['a = 0: x:1'], ['u']]);
+  driven.get('u')!([group('u:0', 'late:1')]);
+  expect(take()).toEqual([]);
+});
+
+test('old groups stay until a new provider knows its own', () => {
+  const { manager, driven, take } = setUp();
+  manager.apply([{ job: 'a', discovery: [fixed('x:1')] }]);
+  take();
+  manager.apply([{ job: 'a', discovery: [remote('u')] }]);
+  expect(take()).toEqual([]);
+  driven.get('u')!([group('u:0', 'y:1')]);
+  expect(take()).toEqual(['a = u:0: y:1']);
+});
+
+test('old groups do not stay longer than the grace time', () => {
+  const { manager, clock, take } = setUp();
+  manager.apply([{ job: 'a', discovery: [fixed('x:1')] }]);
+  take();
+  manager.apply([{ job: 'a', discovery: [remote('u')] }]);
+  clock.advance(5_000);
+  expect(take()).toEqual(['a = ']);
+});
+
+test('a removed job gets no further call, and its metrics go', async () => {
+  const { manager, driven, clock, metrics, take } = setUp();
+  manager.apply([{ job: 'a', discovery: [remote('u')] }]);
+  driven.get('u')!([group('u:0', 'y:1')]);
+  driven.get('u')!([group('u:0', 'z:1')]);
+  expect(await metrics.text()).toContain('prometheus_sd_discovered_targets{name="scrape",config="a"} 1');
+  take();
+  manager.apply([]);
+  clock.advance(1000);
+  expect(take()).toEqual([]);
+  expect(await metrics.text()).not.toContain('config="a"');
+});
+
+test('stop ends every provider', async () => {
+  const { manager, stopped } = setUp();
+  manager.apply([{ job: 'a', discovery: [remote('u'), fixed('x:1')] }]);
+  await manager.stop();
+  expect(stopped.sort()).toEqual(['static', 'u']);
+});

@@ -22,4 +22,5 @@ const { run } = await import(pathToFileURL(await bundle(`test/bench/${name}.ts`,
 const { table = [], figures, bars = [] } = await run(args);
 for (const line of table) console.log(line);
 console.log(JSON.stringify({ bench: name, figures, bars }));
-process.exitCode = bars.every((bar) => bar.holds) ? 0 : 1;
+// A benchmark may leave servers open; its figures are complete.
+process.exit(bars.every((bar) => bar.holds) ? 0 : 1);

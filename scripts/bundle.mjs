@@ -7,6 +7,7 @@ import { root } from './ensure.mjs';
 export async function bundle(entry, name) {
   // Loaded late: this file is imported before the dependencies may be installed.
   const { build } = await import('esbuild');
+  // Two folders below the root, as test/bench and test/support are: what these find beside themselves, they find from here too.
   const outfile = join(root, '.cache', 'bundles', `${name}.mjs`);
   await build({
     absWorkingDir: root,

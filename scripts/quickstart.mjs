@@ -84,16 +84,17 @@ async function announceReady() {
   // The three lines come last: what the first delivery has to say is waited for.
   await until(hasDelivered, firstDeliveryMs, () => false);
   console.log(`Page:   ${page}`);
-  console.log(`Query:  curl '${storage}/api/v1/query?query=up'`);
+  const hint = (await answers(`${storage}/health`)) ? '' : ' (as soon as a VictoriaMetrics answers there)';
+  console.log(`Query:  curl '${storage}/api/v1/query?query=up'${hint}`);
   console.log(`Stop:   Ctrl-C (data stays in ${relative(root, data)})`);
 }
 
-/** Whether the destination has acknowledged something, or said why not. */
+/** Whether the destination has acknowledged something since the start, or said why not. */
 async function hasDelivered() {
   try {
     const response = await fetch(`${page}api/v1/status/destinations`);
     const { destinations } = (await response.json()).data;
-    return destinations.some(({ counters, lastError }) => counters.acknowledged > 0 || lastError !== '');
+    return destinations.some(({ lastSuccessTime, lastError }) => !lastSuccessTime.startsWith('0001') || lastError !== '');
   } catch {
     return false;
   }

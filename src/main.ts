@@ -45,9 +45,9 @@ function printError(text: string): number {
 }
 
 /** Checks every file, also after a bad one; the worst answer counts. */
-async function checkAll(files: readonly string[]): Promise<number> {
+function checkAll(files: readonly string[]): number {
   let worst = 0;
-  for (const file of files) worst = Math.max(worst, await checkConfig(file, (line) => void process.stdout.write(`${line}\n`)));
+  for (const file of files) worst = Math.max(worst, checkConfig(file, (line) => void process.stdout.write(`${line}\n`)));
   return worst;
 }
 

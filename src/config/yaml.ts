@@ -28,19 +28,61 @@ export function parseYaml(text: string): YamlDocument {
   if (control !== null) {
     return { problems: [{ at: positionIn(text, control.index), text: 'control characters are not allowed, expected printable text' }] };
   }
-  const lines = new LineCounter();
-  const documents = parseAllDocuments(text, { schema: 'failsafe', uniqueKeys: false, prettyErrors: false, lineCounter: lines, logLevel: 'silent' });
-  const document = Array.isArray(documents) ? (documents as Document.Parsed[])[0] : undefined;
+  const { document, padded, lines } = parseFirst(text);
   if (document === undefined) return { problems: [] };
   const position = (offset: number) => {
     const { line, col } = lines.linePos(offset);
-    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+    return { line: Math.max(line, 1), column: Math.max(col - (padded.has(line) ? flowPad.length : 0), 1) };
   };
   const first = document.errors[0];
   if (first !== undefined) return { problems: [{ at: position(first.pos[0]), text: syntaxText(first.code) }] };
   const walk: Walk = { aliases: findAliases(document), position, problems: [], open: new Set(), aliasNodes: 0, aliasDepth: 0, depth: 0 };
   const root = document.contents === null ? undefined : toNode(document.contents, walk);
   return root === undefined || walk.problems.length > 0 ? { problems: walk.problems } : { root, problems: [] };
+}
+
+interface Parsed {
+  readonly document: Document.Parsed | undefined;
+  readonly lines: LineCounter;
+  /** Numbers of the lines that got blanks in front. */
+  readonly padded: ReadonlySet<number>;
+}
+
+/**
+ * Prometheus' parser does not look at indentation inside brackets, the package does: it ends a list at a line that is not indented deeper
+ * than its key. Such a line gets blanks in front and the text is read again; when that leads nowhere, the first answer counts.
+ */
+function parseFirst(text: string): Parsed {
+  const asWritten = parseOnce(text, new Set());
+  const lines = text.split('\n');
+  const padded = new Set<number>();
+  let parsed = asWritten;
+  for (let line = flowIndentLine(parsed); line !== undefined; line = flowIndentLine(parsed)) {
+    if (padded.has(line) || padded.size === flowPadsMax) return asWritten;
+    padded.add(line);
+    lines[line - 1] = flowPad + (lines[line - 1] ?? '');
+    parsed = parseOnce(lines.join('\n'), padded);
+  }
+  return parsed.document?.errors.length === 0 ? parsed : asWritten;
+}
+
+/** Deeper than any key stands. */
+const flowPad = ' '.repeat(2 * depthMax);
+/** Lines that are repaired: each costs reading the whole text once more. */
+const flowPadsMax = 200;
+
+function parseOnce(text: string, padded: ReadonlySet<number>): Parsed {
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, { schema: 'failsafe', uniqueKeys: false, prettyErrors: false, lineCounter: lines, logLevel: 'silent' });
+  const document = Array.isArray(documents) ? (documents as Document.Parsed[])[0] : undefined;
+  return { document, lines, padded: new Set(padded) };
+}
+
+/** The line at which a bracket was ended for want of indentation. */
+function flowIndentLine({ document, lines }: Parsed): number | undefined {
+  const error = document?.errors[0];
+  const isFlow = error?.code === 'BAD_INDENT' && error.message.startsWith('Flow');
+  return isFlow ? lines.linePos(error.pos[0]).line : undefined;
 }
 
 /** Plain values as YAML text, one key per line, long strings unfolded. */

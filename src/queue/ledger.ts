@@ -48,9 +48,7 @@ export class Ledger {
       await ledger.#load();
     } catch (error) {
       if (error instanceof StoreLocked) throw error;
-      if (isNew) throw error;
-      ledger.#report(`the ledger of the queue cannot be read: ${errorText(error)}`);
-      await ledger.#startAnew();
+      await ledger.#openFailed(error, isNew);
     }
     return ledger;
   }
@@ -108,6 +106,14 @@ export class Ledger {
     } catch {
       // A store that failed has nothing left to lose; its memory goes either way.
     }
+  }
+
+  /** A full disk lets nothing be opened: the queue works from its segments until there is room. Else a new ledger takes the place of the damaged one. */
+  async #openFailed(error: unknown, isNew: boolean): Promise<void> {
+    if (isOutOfSpace(error)) return this.#recoverStore(error);
+    if (isNew) throw error;
+    this.#report(`the ledger of the queue cannot be read: ${errorText(error)}`);
+    await this.#startAnew();
   }
 
   async #load(): Promise<void> {
@@ -172,6 +178,14 @@ export class Ledger {
     this.#options.onDamage();
     this.#options.logger.error(`${message}; it is moved aside and rebuilt from the segments`, { path: this.#options.path });
   }
+}
+
+/** LevelDB passes the system's text on; there is no code in it. */
+function isOutOfSpace(error: unknown): boolean {
+  for (let e: unknown = error; e instanceof Error; e = e.cause) {
+    if (/No space left|ENOSPC|quota exceeded|Read-only file system/i.test(e.message)) return true;
+  }
+  return false;
 }
 
 /** Eight hexadecimal digits of CRC-32 over key and value, then the value: a value under a wrong key is damage as well. */

@@ -4,7 +4,7 @@
 
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
-import { TributaryError } from '../model/error.ts';
+import { errorText, TributaryError } from '../model/error.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { QueueSettings } from './config.ts';
@@ -50,8 +50,7 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
   checkFormat(disk, path);
   const metrics = createQueueMetrics(options.metrics);
   const ledger = await openLedger(options, () => metrics.ledgerDamaged.inc());
-  disk.writeFile(`${path}/lock`, Buffer.from(`${process.pid}\n`));
-  disk.writeFile(`${path}/FORMAT`, Buffer.from(`tributary-queue ${FORMAT}\n`));
+  sign(options);
   const context: QueueContext = {
     ...options,
     metrics,
@@ -71,6 +70,16 @@ function checkFormat(disk: Disk, path: string): void {
   const version = Number(found?.[1] ?? FORMAT);
   if (version <= FORMAT) return;
   throw new TributaryError('QUEUE_FORMAT_NEWER', `the queue in ${path} has format ${version}, this version reads up to format ${FORMAT}`);
+}
+
+/** Says whose the folder is and which format it has. A full disk is no reason not to start: what is on it is to be delivered. */
+function sign({ path, disk, logger }: QueueOptions): void {
+  try {
+    disk.writeFile(`${path}/lock`, Buffer.from(`${process.pid}\n`));
+    disk.writeFile(`${path}/FORMAT`, Buffer.from(`tributary-queue ${FORMAT}\n`));
+  } catch (error) {
+    logger.warn('the folder of the queue cannot be written', { path, error: errorText(error) });
+  }
 }
 
 async function openLedger(options: QueueOptions, onDamage: () => void): Promise<Ledger> {
@@ -93,7 +102,6 @@ function recoverAll(context: QueueContext, root: string): Map<string, Recovered>
     const name = decodeName(folder);
     if (name === undefined) continue;
     const path = `${root}/streams/${folder}`;
-    disk.makeFolder(path);
     const recovered = recoverStream(disk, path, folder, ledger);
     streams.set(name, recovered);
     report(logger, name, recovered);

@@ -68,7 +68,7 @@ function readSegments(disk: Disk, path: string, folder: string, ledger: Ledger):
   let isTorn = false;
   let scanned = 0;
   const known = new Map([...ledger.entries(segmentKey(folder, ''))].map(([key, value]) => [key.slice(segmentKey(folder, '').length), value]));
-  for (const file of disk.list(path)) {
+  for (const file of disk.exists(path) ? disk.list(path) : []) {
     const first = segmentFirst(file);
     if (first === undefined) continue;
     const entry = known.get(file);

@@ -6,7 +6,7 @@ import type { Disk, DiskFile } from '../io/disk.ts';
 import type { Image, ImageRun } from '../wire/image.ts';
 import { nextImageId } from './image-id.ts';
 import { HEADER_BYTES, isData, payloadFits, RECORD_IMAGE_RUN, RECORD_SAMPLES, type RecordHeader } from './record.ts';
-import type { QueuedRecord } from './queue.ts';
+import type { RecentRecord } from './recent.ts';
 import { type Segment, type Step, step, Window } from './segment.ts';
 
 /** One pread fetches about this much: large enough to be cheap, small enough to hold several. Bytes. */
@@ -35,7 +35,7 @@ interface CachedImage {
 /** The next record of the stream in this segment; `record` is undefined when it is damaged, or not wanted. */
 export interface Found {
   readonly header: RecordHeader;
-  readonly record: QueuedRecord | undefined;
+  readonly record: RecentRecord | undefined;
 }
 
 export class SegmentReader {
@@ -110,7 +110,7 @@ export class SegmentReader {
     this.#file.close();
   }
 
-  #record(header: RecordHeader, at: Step): QueuedRecord | undefined {
+  #record(header: RecordHeader, at: Step): RecentRecord | undefined {
     const payload = this.#window.at(at.offset + HEADER_BYTES, header.payloadBytes);
     const image = header.type === RECORD_SAMPLES ? this.#image(header.imageId, header.positions) : undefined;
     if (!payloadFits(header, payload) || (header.type === RECORD_SAMPLES && image === undefined)) {
@@ -128,6 +128,7 @@ export class SegmentReader {
       image,
       positions: header.positions,
       payload,
+      samplesBefore: header.samplesBefore,
     };
   }
 

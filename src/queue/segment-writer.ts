@@ -11,6 +11,9 @@ import type { StreamSnapshot } from './snapshot.ts';
 /** Headers of one gathered write that share one piece of memory; further ones get their own. */
 const ARENA_RECORDS = 256;
 
+/** What image runs and checkpoints leave empty. */
+const noRecord = { samples: 0, oldestMs: 0, newestMs: 0, imageId: 0, positions: 0, timestampMs: 0, count: 0, rawBytes: 0 };
+
 export class SegmentWriter {
   readonly segment: Segment;
   stagedBytes = 0;
@@ -42,21 +45,24 @@ export class SegmentWriter {
     return bytes;
   }
 
-  /** Stages a record; returns the bytes of the record alone. */
+  /** Stages a record; returns the bytes of the record alone. Hot: whole literals, because spreading is slow. */
   stage(input: RecordInput, sequence: number, samplesBefore: number): number {
     const { samples, oldestMs, newestMs } = input;
-    const place = { sequence, samplesBefore, samples, oldestMs, newestMs, count: 0, rawBytes: 0 };
     if (input.type === 'raw') {
-      return this.#push({ ...place, type: RECORD_RAW, imageId: 0, positions: 0, timestampMs: newestMs }, input.body);
+      const timestampMs = newestMs;
+      const raw = { type: RECORD_RAW, sequence, samplesBefore, samples, oldestMs, newestMs, imageId: 0, positions: 0, timestampMs, count: 0, rawBytes: 0 };
+      return this.#push(raw, input.body);
     }
     this.#stageRuns(input, sequence, samplesBefore);
     const { positions, timestampMs } = input;
-    return this.#push({ ...place, type: RECORD_SAMPLES, imageId: input.image.id, positions, timestampMs }, input.column);
+    const imageId = input.image.id;
+    const header = { type: RECORD_SAMPLES, sequence, samplesBefore, samples, oldestMs, newestMs, imageId, positions, timestampMs, count: 0, rawBytes: 0 };
+    return this.#push(header, input.column);
   }
 
   stageCheckpoint(snapshot: StreamSnapshot, sequence: number, samplesBefore: number): void {
-    const header = { type: RECORD_CHECKPOINT, sequence, samplesBefore, samples: 0, oldestMs: 0, newestMs: 0, imageId: 0, positions: 0 };
-    this.#push({ ...header, timestampMs: 0, count: 0, rawBytes: 0 }, Buffer.from(JSON.stringify(snapshot)));
+    const header = { ...noRecord, type: RECORD_CHECKPOINT, sequence, samplesBefore };
+    this.#push(header, Buffer.from(JSON.stringify(snapshot)));
   }
 
   /** Writes what is staged. Throws the system's error, after which nothing of it is in the file and nothing is staged. */
@@ -86,8 +92,8 @@ export class SegmentWriter {
     let reached = have;
     for (const run of runs) {
       if (run.base < have || run.base >= input.positions) continue;
-      const header = { type: RECORD_IMAGE_RUN, sequence, samplesBefore, samples: 0, oldestMs: 0, newestMs: 0, imageId: id, positions: run.base };
-      this.#push({ ...header, timestampMs: 0, count: run.count, rawBytes: run.rawBytes }, run.data);
+      const { base: positions, count, rawBytes } = run;
+      this.#push({ ...noRecord, type: RECORD_IMAGE_RUN, sequence, samplesBefore, imageId: id, positions, count, rawBytes }, run.data);
       reached = run.base + run.count;
     }
     this.#undo.push([id, have]);

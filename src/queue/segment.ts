@@ -57,8 +57,9 @@ export function segmentToText(s: Segment): string {
 }
 
 export function segmentFromText(file: string, text: string): Segment {
-  const [first = 0, last = 0, samplesBefore = 0, samplesAfter = 0, bytes = 0, oldestMs = 0, newestMs = 0] = JSON.parse(text) as number[];
-  return { file, first, last, samplesBefore, samplesAfter, bytes, oldestMs, newestMs };
+  // A segment whose records are all damaged has no timestamps: JSON writes infinity as null.
+  const [first, last, samplesBefore, samplesAfter, bytes, oldestMs, newestMs] = JSON.parse(text) as [number, number, number, number, number, number | null, number | null];
+  return { file, first, last, samplesBefore, samplesAfter, bytes, oldestMs: oldestMs ?? Infinity, newestMs: newestMs ?? -Infinity };
 }
 
 /** A view of a file that holds one window of it at a time, each in memory of its own, so that pieces handed out stay valid. */
@@ -147,12 +148,17 @@ export interface Scan {
   readonly isTorn: boolean;
 }
 
-/** Walks all headers of a segment file; payloads are not read, except checkpoints. */
+/** Walks all headers of a segment file; payloads are not read, except checkpoints. A file that cannot be opened is one that is torn at once. */
 export function scanSegment(disk: Disk, folder: string, file: string, first: number): Scan {
   const segment: Segment = { file, first, last: first - 1, samplesBefore: -1, samplesAfter: 0, bytes: 0, oldestMs: Infinity, newestMs: -Infinity };
   let snapshot: StreamSnapshot | undefined;
   let isTorn = false;
-  const handle = disk.openRead(`${folder}/${file}`);
+  let handle: DiskFile;
+  try {
+    handle = disk.openRead(`${folder}/${file}`);
+  } catch {
+    return { segment, snapshot, isTorn: true };
+  }
   try {
     segment.bytes = handle.size();
     const window = new Window(handle, segment.bytes, WALK_BYTES);

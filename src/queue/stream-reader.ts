@@ -6,7 +6,7 @@ import { errorText } from '../model/error.ts';
 import type { Accounts } from './accounts.ts';
 import type { StreamContext } from './context.ts';
 import type { QueuedRecord } from './queue.ts';
-import type { RecentRecords } from './recent.ts';
+import type { RecentRecord, RecentRecords } from './recent.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
 import { segmentRange } from './segment-list.ts';
@@ -14,7 +14,7 @@ import { type Found, SegmentReader } from './segment-reader.ts';
 
 /** Readers kept open: one per lane of the sender. */
 const READERS_MAX = 2;
-/** Records handed out from disk whose place is remembered; beyond it the place is looked up in the segment. */
+/** Records handed out whose place is remembered; beyond it the place is looked up in the segment. */
 const KNOWN_MAX = 262_144;
 
 interface Place {
@@ -62,6 +62,7 @@ export class StreamReader {
       }
       if (records.length > 0 && !fits(record, room)) break;
       records.push(record);
+      this.#remember(record);
       room.samples -= record.samples;
       room.bytes -= record.payload.length;
       sequence = this.#unsettled(record.sequence + 1);
@@ -114,20 +115,19 @@ export class StreamReader {
   }
 
   /** The next readable record at or after `sequence`, or undefined when the rest of its segment is lost (and now counted). */
-  #fromDisk(sequence: number, room: { samples: number; bytes: number } | undefined): QueuedRecord | 'full' | undefined {
+  #fromDisk(sequence: number, room: { samples: number; bytes: number } | undefined): RecentRecord | 'full' | undefined {
     const segment = this.#segments.containing(sequence);
     if (segment === undefined) return this.#loseBetween(sequence);
     const reader = this.#readerFor(segment, sequence);
     if (reader === undefined) return undefined;
     for (let found = reader.next(sequence); found !== undefined; found = reader.next(sequence)) {
-      const { record, header } = found;
+      const { record } = found;
       if (record !== undefined && room !== undefined && !fits(record, room)) {
         reader.hold(found);
         return 'full';
       }
       this.#passTo(reader, found, sequence);
       if (record === undefined) continue;
-      this.#remember(header.sequence, header.samplesBefore, header.samples, header.oldestMs);
       return record;
     }
     this.#loseRest(reader);
@@ -178,7 +178,8 @@ export class StreamReader {
     this.#context.logger.error('damaged records of the queue were skipped', { destination: this.#context.name, records, samples, ...range });
   }
 
-  #remember(sequence: number, samplesBefore: number, samples: number, oldestMs: number): void {
+  /** Where the record lies is needed again when it is settled; until then memory may have forgotten it. */
+  #remember({ sequence, samplesBefore, samples, oldestMs }: RecentRecord): void {
     if (this.#known.size > KNOWN_MAX) this.#known.clear();
     this.#known.set(sequence, { samplesBefore, oldestMs });
     this.#known.set(sequence + 1, { samplesBefore: samplesBefore + samples, oldestMs: undefined });

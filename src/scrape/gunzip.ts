@@ -40,7 +40,7 @@ export function gunzipBody(sink: PlainSink, options: GunzipOptions): GzipBody {
   let gatheredBytes = 0;
   let stream: Gunzip | undefined;
   let isAborted = false;
-  // A stream may still have something to say when nobody listens any more.
+  // zlib may still have something to say when nobody listens any more, or when the next scrape does.
   const listener: PlainSink = {
     onPlain: (chunk) => isAborted || sink.onPlain(chunk),
     onPlainEnd: () => isAborted || sink.onPlainEnd(),
@@ -59,7 +59,7 @@ export function gunzipBody(sink: PlainSink, options: GunzipOptions): GzipBody {
     },
     end() {
       if (stream !== undefined) return void stream.end();
-      expandAtOnce(sink, gathered, { chunkSize, ...(options.limitBytes > 0 ? { maxOutputLength: options.limitBytes } : {}) });
+      expandAtOnce(listener, gathered, { chunkSize, ...(options.limitBytes > 0 ? { maxOutputLength: options.limitBytes } : {}) });
     },
     abort() {
       isAborted = true;

@@ -48,6 +48,8 @@ export async function startWebServer(options: WebOptions): Promise<WebServer> {
       const server = newServer(listener, options.flags);
       addresses.push(await listen(server, address));
       servers.push(server);
+      // Without a listener here, an error of the listening socket would end the process.
+      server.on('error', (error) => options.logger.error('the web server failed', { error: errorText(error) }));
     }
   } catch (error) {
     await Promise.all(servers.map(closeServer));
@@ -65,8 +67,10 @@ function newServer(listener: (request: IncomingMessage, response: ServerResponse
 
 function listen(server: Server, address: ListenAddress): Promise<ListenAddress> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
+    const refused = (error: NodeJS.ErrnoException) => reject(listenError(address, error));
+    server.once('error', refused);
     server.listen({ port: address.port, ...(address.host !== '' && { host: address.host }) }, () => {
+      server.off('error', refused);
       const bound = server.address() as AddressInfo;
       resolve({ host: address.host, port: bound.port });
     });

@@ -1,7 +1,8 @@
 // Zstandard, on the heap of one WebAssembly instance. The heap is part of the interface: request bodies are assembled in it,
 // from runs that were expanded in it, and compressed from it, so that label bytes are moved inside one array and never
-// through JavaScript objects. Node's own codec (zlib, Node 22.15 and newer) allocates its output in small pieces, so the WebAssembly one is
-// used for everything on every Node. This is the only file that knows the package.
+// through JavaScript objects. Expanding happens in WebAssembly, straight to where the bytes are wanted. Compressing, which costs most of a
+// sample's CPU, is done by a native codec where its binary loads (half the CPU for the same bytes, see docs/decisions/zstd.md), and
+// by the WebAssembly one elsewhere. This is the only file that knows the two packages.
 //
 // All calls are synchronous and reuse one context each way. `heap()` and `heapView()` must be asked for again after any call that may
 // allocate: growing the memory detaches the old views.
@@ -27,12 +28,20 @@ interface ZstdModule {
   ): number;
 }
 
+/** What of the native package is used. */
+interface NativeEncoder {
+  encodeSync(data: Buffer): Buffer;
+}
+type NativeEncoderClass = new (level: number) => NativeEncoder;
+
 interface Region {
   pointer: number;
   bytes: number;
 }
 
 let module: ZstdModule | undefined;
+let nativeEncoder: NativeEncoderClass | undefined;
+const nativeByLevel = new Map<number, NativeEncoder>();
 let compressContext = 0;
 let decompressContext = 0;
 let view: DataView<ArrayBuffer> | undefined;
@@ -47,8 +56,25 @@ export async function initZstd(): Promise<void> {
   const entry = require.resolve('@bokuweb/zstd-wasm');
   await (require(entry) as { init(): Promise<void> }).init();
   module = (require(join(dirname(entry), 'module.js')) as { Module: ZstdModule }).Module;
+  nativeEncoder = loadNative(require);
   compressContext = module._ZSTD_createCCtx();
   decompressContext = module._ZSTD_createDCtx();
+}
+
+/** `TRIBUTARY_NATIVE=0` keeps native code out. */
+function loadNative(require: NodeJS.Require): NativeEncoderClass | undefined {
+  if (process.env['TRIBUTARY_NATIVE'] === '0') return undefined;
+  try {
+    return (require('@toondepauw/node-zstd') as { Encoder: NativeEncoderClass }).Encoder;
+  } catch {
+    // No binary for this platform: WebAssembly does the same, slower.
+    return undefined;
+  }
+}
+
+/** Which codec compresses, for logs and metrics. */
+export function zstdCodec(): 'native' | 'wasm' {
+  return nativeEncoder === undefined ? 'wasm' : 'native';
 }
 
 function loaded(): ZstdModule {
@@ -93,11 +119,18 @@ function ensure(region: Region, bytes: number): number {
 /** Compresses `bytes` bytes that lie on the heap at `pointer`. Returns a copy of its own. */
 export function compressHeap(pointer: number, bytes: number, level: number): Buffer {
   const z = loaded();
+  if (nativeEncoder !== undefined) return compressNative(nativeEncoder, Buffer.from(z.HEAPU8.buffer, pointer, bytes), level);
   const room = z._ZSTD_compressBound(bytes);
   const to = ensure(output, room);
   const size = z._ZSTD_compress_usingDict(compressContext, to, room, pointer, bytes, 0, 0, level);
   if (z._ZSTD_isError(size) !== 0) throw new TributaryError('ZSTD_COMPRESS', `zstd: compressing ${bytes} bytes failed with code ${size | 0}`);
   return Buffer.from(z.HEAPU8.subarray(to, to + size));
+}
+
+function compressNative(encoderClass: NativeEncoderClass, bytes: Buffer, level: number): Buffer {
+  let encoder = nativeByLevel.get(level);
+  if (encoder === undefined) nativeByLevel.set(level, (encoder = new encoderClass(level)));
+  return encoder.encodeSync(bytes);
 }
 
 /** Expands `data` to exactly `rawBytes` bytes at `pointer` on the heap. */
@@ -112,6 +145,7 @@ export function decompressToHeap(data: Uint8Array, pointer: number, rawBytes: nu
 
 /** Compresses a buffer. Returns a copy of its own. */
 export function zstdCompress(bytes: Uint8Array, level: number): Buffer {
+  if (nativeEncoder !== undefined) return compressNative(nativeEncoder, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), level);
   const from = ensure(input, bytes.length);
   heap().set(bytes, from);
   return compressHeap(from, bytes.length, level);

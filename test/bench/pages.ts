@@ -94,42 +94,49 @@ function renderFamilies(families: readonly Family[], timestampMs: number | undef
   return parts.join('');
 }
 
-const POD_METRICS: readonly (readonly [name: string, type: string, help: string, label?: readonly [string, readonly string[]]])[] = [
-  ['kube_pod_info', 'gauge', '[STABLE] Information about pod.'],
-  ['kube_pod_created', 'gauge', '[STABLE] Unix creation timestamp'],
-  ['kube_pod_status_phase', 'gauge', '[STABLE] The pods current phase.', ['phase', ['Pending', 'Succeeded', 'Failed', 'Unknown', 'Running']]],
-  ['kube_pod_status_ready', 'gauge', '[STABLE] Describes whether the pod is ready to serve requests.', ['condition', ['true', 'false', 'unknown']]],
-  ['kube_pod_status_scheduled', 'gauge', '[STABLE] Describes the status of the scheduling process for the pod.', ['condition', ['true', 'false', 'unknown']]],
-  ['kube_pod_container_resource_requests', 'gauge', '[STABLE] The number of requested request resource by a container.', ['resource', ['cpu', 'memory']]],
-  ['kube_pod_container_resource_limits', 'gauge', '[STABLE] The number of requested limit resource by a container.', ['resource', ['cpu', 'memory']]],
-  ['kube_pod_container_status_restarts_total', 'counter', '[STABLE] The number of container restarts per container.'],
-  ['kube_pod_container_status_running', 'gauge', '[STABLE] Describes whether the container is currently in running state.'],
-  ['kube_pod_container_status_waiting_reason', 'gauge', '[STABLE] Describes the reason the container is currently in waiting state.', ['reason', ['ContainerCreating', 'CrashLoopBackOff', 'ImagePullBackOff']]],
+type Extra = readonly [label: string, values: readonly string[]];
+/** How a value looks: a flag, a moment, a quantity that Kubernetes gives, zero, a counter, memory in pages, a share of time. */
+type Kind = 'flag' | 'moment' | 'quantity' | 'zero' | 'count' | 'pages' | 'seconds';
+type Metric = readonly [name: string, type: string, kind: Kind, extra?: Extra];
+
+/** What kube-state-metrics 2.x tells of a pod with one container: 46 series. */
+const POD_METRICS: readonly Metric[] = [
+  ['kube_pod_info', 'gauge', 'flag', ['created_by_kind', ['ReplicaSet']]],
+  ['kube_pod_created', 'gauge', 'moment'],
+  ['kube_pod_start_time', 'gauge', 'moment'],
+  ['kube_pod_owner', 'gauge', 'flag', ['owner_is_controller', ['true']]],
+  ['kube_pod_labels', 'gauge', 'flag'],
+  ['kube_pod_ips', 'gauge', 'flag', ['ip_family', ['4']]],
+  ['kube_pod_service_account', 'gauge', 'flag', ['service_account', ['default']]],
+  ['kube_pod_scheduler', 'gauge', 'flag', ['name', ['default-scheduler']]],
+  ['kube_pod_restart_policy', 'gauge', 'flag', ['type', ['Always']]],
+  ['kube_pod_status_phase', 'gauge', 'flag', ['phase', ['Pending', 'Succeeded', 'Failed', 'Unknown', 'Running']]],
+  ['kube_pod_status_ready', 'gauge', 'flag', ['condition', ['true', 'false', 'unknown']]],
+  ['kube_pod_status_scheduled', 'gauge', 'flag', ['condition', ['true', 'false', 'unknown']]],
+  ['kube_pod_status_reason', 'gauge', 'zero', ['reason', ['Evicted', 'NodeAffinity', 'NodeLost', 'Shutdown', 'UnexpectedAdmissionError']]],
+  ['kube_pod_status_qos_class', 'gauge', 'flag', ['qos_class', ['BestEffort', 'Burstable', 'Guaranteed']]],
+  ['kube_pod_status_initialized_time', 'gauge', 'moment'],
+  ['kube_pod_status_ready_time', 'gauge', 'moment'],
+  ['kube_pod_status_container_ready_time', 'gauge', 'moment'],
+  ['kube_pod_status_scheduled_time', 'gauge', 'moment'],
+  ['kube_pod_tolerations', 'gauge', 'flag', ['key', ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']]],
+  ['kube_pod_container_info', 'gauge', 'flag'],
+  ['kube_pod_container_state_started', 'gauge', 'moment'],
+  ['kube_pod_container_status_ready', 'gauge', 'flag'],
+  ['kube_pod_container_status_restarts_total', 'counter', 'zero'],
+  ['kube_pod_container_status_running', 'gauge', 'flag'],
+  ['kube_pod_container_status_terminated', 'gauge', 'zero'],
+  ['kube_pod_container_status_waiting', 'gauge', 'zero'],
+  ['kube_pod_container_resource_requests', 'gauge', 'quantity', ['resource', ['cpu', 'memory']]],
+  ['kube_pod_container_resource_limits', 'gauge', 'quantity', ['resource', ['cpu', 'memory']]],
 ];
 
-/** Lines of about 200 bytes; 20 of 25,000 values change between two scrapes. */
+/** A kube-state-metrics page: lines of about 200 bytes; 20 of 25,000 values change between two scrapes. */
 export function kubeStatePage(seriesCount: number, seed: number, options: PageOptions = {}): Page {
   const random = seeded(seed);
-  const families: Family[] = POD_METRICS.map(([name, type, help]) => ({ name, type, help, series: [] }));
   const changing = Math.max(1, Math.round(seriesCount * 20 / 25_000));
-  let count = 0;
-  while (count < seriesCount) {
-    const pod = podLabels(random);
-    for (const [at, [name, , , label]] of POD_METRICS.entries()) {
-      for (const value of label?.[1] ?? ['']) {
-        if (count++ >= seriesCount) break;
-        const extra = label === undefined ? '' : `,${label[0]}="${value}"`;
-        const changes = count % Math.ceil(seriesCount / changing) === 0;
-        families[at]!.series.push({
-          key: `${name}{${pod}${extra}} `,
-          value: name === 'kube_pod_created' ? 1_760_000_000 + Math.floor(random() * 1e6) : Math.floor(random() * 2),
-          next: changes ? (v) => v + 1 : undefined,
-          replace: () => `${name}{${podLabels(random)}${extra}} `,
-        });
-      }
-    }
-  }
-  return createPage(families, random, options);
+  const changes = (count: number) => count % Math.ceil(seriesCount / changing) === 0;
+  return objectPage(POD_METRICS, podLabels, seriesCount, changes, random, options);
 }
 
 function podLabels(random: Random): string {
@@ -138,37 +145,120 @@ function podLabels(random: Random): string {
     + `uid="${uuid(random)}",node="worker-${Math.floor(random() * 900) + 100}",container="${app}"`;
 }
 
-const CONTAINER_METRICS: readonly (readonly [name: string, type: string, help: string, counter: boolean])[] = [
-  ['container_cpu_usage_seconds_total', 'counter', 'Cumulative cpu time consumed in seconds.', true],
-  ['container_cpu_user_seconds_total', 'counter', 'Cumulative user cpu time consumed in seconds.', true],
-  ['container_memory_working_set_bytes', 'gauge', 'Current working set in bytes.', true],
-  ['container_memory_usage_bytes', 'gauge', 'Current memory usage in bytes, including all memory regardless of when it was accessed', true],
-  ['container_memory_rss', 'gauge', 'Size of RSS in bytes.', true],
-  ['container_fs_reads_bytes_total', 'counter', 'Cumulative count of bytes read', false],
-  ['container_fs_writes_bytes_total', 'counter', 'Cumulative count of bytes written', false],
-  ['container_memory_failcnt', 'counter', 'Number of memory usage hits limits', false],
-  ['container_spec_memory_limit_bytes', 'gauge', 'Memory limit for the container.', false],
-  ['container_start_time_seconds', 'gauge', 'Start time of the container since unix epoch in seconds.', false],
+/** What cadvisor 0.47 in the kubelet tells of a container: 71 series. Most are zero, most of the rest whole pages or operations. */
+const CONTAINER_METRICS: readonly Metric[] = [
+  ['container_blkio_device_usage_total', 'counter', 'pages', ['operation', ['Read', 'Write']]],
+  ['container_cpu_cfs_periods_total', 'counter', 'count'],
+  ['container_cpu_cfs_throttled_periods_total', 'counter', 'count'],
+  ['container_cpu_cfs_throttled_seconds_total', 'counter', 'seconds'],
+  ['container_cpu_load_average_10s', 'gauge', 'zero'],
+  ['container_cpu_system_seconds_total', 'counter', 'seconds'],
+  ['container_cpu_usage_seconds_total', 'counter', 'seconds'],
+  ['container_cpu_user_seconds_total', 'counter', 'seconds'],
+  ['container_file_descriptors', 'gauge', 'count'],
+  ['container_fs_inodes_free', 'gauge', 'zero'],
+  ['container_fs_inodes_total', 'gauge', 'zero'],
+  ['container_fs_io_current', 'gauge', 'zero'],
+  ['container_fs_io_time_seconds_total', 'counter', 'zero'],
+  ['container_fs_io_time_weighted_seconds_total', 'counter', 'zero'],
+  ['container_fs_limit_bytes', 'gauge', 'zero'],
+  ['container_fs_read_seconds_total', 'counter', 'zero'],
+  ['container_fs_reads_bytes_total', 'counter', 'pages'],
+  ['container_fs_reads_merged_total', 'counter', 'zero'],
+  ['container_fs_reads_total', 'counter', 'count'],
+  ['container_fs_sector_reads_total', 'counter', 'zero'],
+  ['container_fs_sector_writes_total', 'counter', 'zero'],
+  ['container_fs_usage_bytes', 'gauge', 'pages'],
+  ['container_fs_write_seconds_total', 'counter', 'zero'],
+  ['container_fs_writes_bytes_total', 'counter', 'pages'],
+  ['container_fs_writes_merged_total', 'counter', 'zero'],
+  ['container_fs_writes_total', 'counter', 'count'],
+  ['container_hugetlb_failcnt', 'counter', 'zero', ['pagesize', ['1Gi', '2Mi']]],
+  ['container_hugetlb_max_usage_bytes', 'gauge', 'zero', ['pagesize', ['1Gi', '2Mi']]],
+  ['container_hugetlb_usage_bytes', 'gauge', 'zero', ['pagesize', ['1Gi', '2Mi']]],
+  ['container_last_seen', 'gauge', 'moment'],
+  ['container_memory_cache', 'gauge', 'pages'],
+  ['container_memory_failcnt', 'counter', 'zero'],
+  ['container_memory_failures_total', 'counter', 'count', ['failure_type', ['pgfault', 'pgmajfault']]],
+  ['container_memory_kernel_usage', 'gauge', 'pages'],
+  ['container_memory_mapped_file', 'gauge', 'pages'],
+  ['container_memory_max_usage_bytes', 'gauge', 'pages'],
+  ['container_memory_rss', 'gauge', 'pages'],
+  ['container_memory_swap', 'gauge', 'zero'],
+  ['container_memory_total_active_file_bytes', 'gauge', 'pages'],
+  ['container_memory_total_inactive_file_bytes', 'gauge', 'pages'],
+  ['container_memory_usage_bytes', 'gauge', 'pages'],
+  ['container_memory_working_set_bytes', 'gauge', 'pages'],
+  ['container_processes', 'gauge', 'count'],
+  ['container_sockets', 'gauge', 'count'],
+  ['container_spec_cpu_period', 'gauge', 'quantity'],
+  ['container_spec_cpu_quota', 'gauge', 'quantity'],
+  ['container_spec_cpu_shares', 'gauge', 'quantity'],
+  ['container_spec_memory_limit_bytes', 'gauge', 'quantity'],
+  ['container_spec_memory_reservation_limit_bytes', 'gauge', 'zero'],
+  ['container_spec_memory_swap_limit_bytes', 'gauge', 'zero'],
+  ['container_start_time_seconds', 'gauge', 'moment'],
+  ['container_tasks_state', 'gauge', 'zero', ['state', ['iowaiting', 'running', 'sleeping', 'stopped', 'uninterruptible']]],
+  ['container_threads', 'gauge', 'count'],
+  ['container_threads_max', 'gauge', 'quantity'],
+  ['container_ulimits_soft', 'gauge', 'quantity', ['ulimit', ['max_open_files']]],
+  ['container_oom_events_total', 'counter', 'zero'],
+  ['container_pressure_cpu_waiting_seconds_total', 'counter', 'seconds'],
+  ['container_pressure_io_waiting_seconds_total', 'counter', 'seconds'],
+  ['container_pressure_memory_waiting_seconds_total', 'counter', 'zero'],
 ];
 
-/** Lines of about 465 bytes with the labels of a container; half of the values change between two scrapes. */
+/** A page of the kubelet's cadvisor: lines of about 465 bytes with the labels of a container; half of the values change between two scrapes. */
 export function cadvisorPage(seriesCount: number, seed: number, options: PageOptions = {}): Page {
   const random = seeded(seed);
-  const families: Family[] = CONTAINER_METRICS.map(([name, type, help]) => ({ name, type, help, series: [] }));
+  return objectPage(CONTAINER_METRICS, containerLabels, seriesCount, (count) => count % 2 === 0, random, options);
+}
+
+/** A page about objects: every family has a series, or a few, of each of them. */
+function objectPage(
+  metrics: readonly Metric[], labelsOf: (random: Random) => string, seriesCount: number, changes: (count: number) => boolean, random: Random, options: PageOptions,
+): Page {
+  const families: Family[] = metrics.map(([name, type]) => ({ name, type, help: `[STABLE] ${name.replaceAll('_', ' ')}.`, series: [] }));
   let count = 0;
   while (count < seriesCount) {
-    const container = containerLabels(random);
-    for (const [at, [name, type, , changes]] of CONTAINER_METRICS.entries()) {
-      if (count++ >= seriesCount) break;
-      families[at]!.series.push({
-        key: `${name}{${container}} `,
-        value: type === 'counter' ? round(random() * 1e5, 6) : Math.floor(random() * 1e9),
-        next: changes ? (v) => (type === 'counter' ? round(v + random(), 6) : Math.floor(v * (0.99 + random() / 50))) : undefined,
-        replace: () => `${name}{${containerLabels(random)}} `,
-      });
+    const labels = labelsOf(random);
+    for (const [at, [name, , kind, extra]] of metrics.entries()) {
+      for (const [index, text] of (extra?.[1] ?? ['']).entries()) {
+        if (count++ >= seriesCount) break;
+        const own = extra === undefined ? '' : `,${extra[0]}="${text}"`;
+        families[at]!.series.push({
+          key: `${name}{${labels}${own}} `,
+          value: firstValue(kind, index, random),
+          next: changes(count) ? (value) => nextValue(kind, value, random) : undefined,
+          replace: () => `${name}{${labelsOf(random)}${own}} `,
+        });
+      }
     }
   }
   return createPage(families, random, options);
+}
+
+function firstValue(kind: Kind, index: number, random: Random): number {
+  switch (kind) {
+    case 'flag': return index === 0 ? 1 : 0;
+    case 'zero': return 0;
+    case 'moment': return 1_760_000_000 + Math.floor(random() * 1e6);
+    case 'quantity': return 2 ** Math.floor(6 + random() * 6) * (random() < 0.5 ? 1 : 1_048_576);
+    case 'count': return Math.floor(10 ** (random() * 5));
+    case 'pages': return 4096 * Math.floor(10 ** (random() * 5));
+    case 'seconds': return round(random() * 1e5, 6);
+  }
+}
+
+function nextValue(kind: Kind, value: number, random: Random): number {
+  switch (kind) {
+    case 'flag': return 1 - value;
+    case 'zero': case 'quantity': return value;
+    case 'moment': return value + 10;
+    case 'count': return value + Math.floor(random() * 20);
+    case 'pages': return Math.max(0, value + 4096 * Math.floor(random() * 40 - 15));
+    case 'seconds': return round(value + random(), 6);
+  }
 }
 
 function round(value: number, digits: number): number {

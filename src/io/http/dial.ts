@@ -82,12 +82,18 @@ class Dial implements Dialling {
       ...(this.#dialer.roundRobin === undefined ? {} : { lookup: randomAddress(this.#dialer.roundRobin) }),
     };
     const socket = connectTcp(options);
-    const timedOut = () => new HttpError('timeout', `dial tcp ${joinHostPort(hostname, port)}: i/o timeout`);
-    this.#step(socket, 'connect', DIAL_TIMEOUT_MS, timedOut, (error) => dialError(error, hostname, port), () => {
+    const timedOut = () => this.#viaProxy(new HttpError('timeout', `dial tcp ${joinHostPort(hostname, port)}: i/o timeout`));
+    this.#step(socket, 'connect', DIAL_TIMEOUT_MS, timedOut, (error) => this.#viaProxy(dialError(error, hostname, port)), () => {
       if (proxy === undefined) return this.#secureTarget(socket);
       if (proxy.secure) return this.#wrap(socket, proxy.hostname, (wrapped) => this.#passProxy(wrapped, proxy));
       this.#passProxy(socket, proxy);
     });
+  }
+
+  /** Go says when it was the proxy that could not be reached. */
+  #viaProxy(error: HttpError): HttpError {
+    if (this.#route.proxy === undefined) return error;
+    return new HttpError(error.class, `proxyconnect tcp: ${error.message}`, { cause: error.cause });
   }
 
   /** Plain requests go to the proxy as they are; for TLS it has to open a tunnel. */

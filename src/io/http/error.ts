@@ -41,7 +41,7 @@ const DNS_ERRORS: Readonly<Record<string, string>> = {
 
 /** A failed TCP connection to `host:port`. */
 export function dialError(error: unknown, host: string, port: number): HttpError {
-  const system = lastSystemError(error);
+  const system = systemError(error);
   const dns = DNS_ERRORS[system.code];
   if (dns !== undefined || system.syscall === 'getaddrinfo') {
     return new HttpError('dns', `dial tcp: lookup ${host}: ${dns ?? system.text}`, { cause: error });
@@ -66,7 +66,7 @@ const TLS_ERRORS: Readonly<Record<string, string>> = {
 
 /** A failed TLS handshake. */
 export function tlsError(error: unknown): HttpError {
-  const { code, text } = lastSystemError(error);
+  const { code, text } = systemError(error);
   const known = TLS_ERRORS[code] ?? alertText(code);
   if (known !== undefined) return new HttpError('tls', known, { cause: error });
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return new HttpError('tls', `tls: failed to verify certificate: x509: ${text}`, { cause: error });
@@ -76,7 +76,7 @@ export function tlsError(error: unknown): HttpError {
 /** An error on an open connection. `started`: the first byte of the answer has arrived. */
 export function connectionError(error: unknown, started: boolean): HttpError {
   if (error instanceof HttpError) return error;
-  const { code, text } = lastSystemError(error);
+  const { code, text } = systemError(error);
   const alert = alertText(code);
   if (alert !== undefined) return new HttpError('tls', alert, { cause: error });
   if (code === 'ECONNRESET') return new HttpError('connection', 'read: connection reset by peer', { cause: error });
@@ -90,7 +90,7 @@ export function connectionError(error: unknown, started: boolean): HttpError {
 
 /** The peer closed or reset the connection; whether a byte of the answer had come is for the caller to know. */
 export function isPeerGone(error: unknown): boolean {
-  const { code } = lastSystemError(error);
+  const { code } = systemError(error);
   return code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET';
 }
 
@@ -122,9 +122,9 @@ interface SystemError {
   readonly address?: string | undefined;
 }
 
-/** Of several failed addresses the last one counts, as it does for a reader of Go's text. */
-function lastSystemError(error: unknown): SystemError {
-  const one: unknown = error instanceof AggregateError ? (error.errors.at(-1) ?? error) : error;
+/** Of several failed addresses the first one is told, as Go does. */
+function systemError(error: unknown): SystemError {
+  const one: unknown = error instanceof AggregateError ? (error.errors[0] ?? error) : error;
   const { code, syscall, address } = one as { code?: unknown; syscall?: string; address?: string };
   return { code: typeof code === 'string' ? code : '', text: errorText(one), syscall, address };
 }

@@ -105,6 +105,11 @@ export class Exchange implements LaneHandler, StreamHandle {
 
   onError(error: Error): void {
     if (this.#done || this.#lane === undefined) return;
+    // What is only skipped need not end well; the next hop starts after the last event of this one.
+    if (this.#skipping) {
+      this.#leave(false);
+      return this.#sendLater(false);
+    }
     const again = this.#mayRepeat(error);
     this.#leave(false);
     if (!again) return this.#fail(connectionError(error, this.#started));
@@ -115,6 +120,7 @@ export class Exchange implements LaneHandler, StreamHandle {
   #send(fresh: boolean): void {
     this.#started = false;
     this.#skipping = false;
+    this.#skippedBytes = 0;
     this.#requests++;
     try {
       const headers = this.#hub.headersFor(this.#plan, this.#trusted, this.#timeoutMs);
@@ -175,9 +181,7 @@ export class Exchange implements LaneHandler, StreamHandle {
 
   #skip(chunk: Buffer): boolean {
     this.#skippedBytes += chunk.length;
-    if (this.#skippedBytes <= SKIPPED_BYTES_MAX) return true;
-    this.#leave(false);
-    this.#sendLater(false);
+    if (this.#skippedBytes > SKIPPED_BYTES_MAX) this.#lane?.pool.drop(this.#lane);
     return true;
   }
 

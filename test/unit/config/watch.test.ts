@@ -20,21 +20,11 @@ afterEach(() => {
 
 const file = (name: string) => path.join(folder, name);
 
-/** Starts a watch and returns the promise of its next call, anew for every call. */
-function start(files: readonly string[], clock: Clock = systemClock): { readonly next: () => Promise<void>; readonly calls: () => number } {
+/** Starts a watch; `called(n)` waits until it has called back n times. */
+function start(files: readonly string[], clock: Clock = systemClock): { readonly called: (times: number) => Promise<void>; readonly calls: () => number } {
   let calls = 0;
-  let seen = 0;
-  let wake = (): void => undefined;
-  watch = watchConfig(files, () => { calls++; wake(); }, clock, silentLogger);
-  const next = async () => {
-    while (calls === seen) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-    seen = calls;
-  };
-  return { next, calls: () => calls };
+  watch = watchConfig(files, () => void calls++, clock, silentLogger);
+  return { called: (times) => expect.poll(() => calls, { timeout: 45_000 }).toBe(times), calls: () => calls };
 }
 
 /** A clock whose timers run when the test says so. */
@@ -66,11 +56,11 @@ function manualClock(): Clock & { advance(ms: number): void } {
 describe('a watch', () => {
   test('tells a change of a file', async () => {
     writeFileSync(file('a.yml'), '1');
-    const { next } = start([file('a.yml')]);
+    const { called } = start([file('a.yml')]);
     writeFileSync(file('a.yml'), '2');
-    await next();
+    await called(1);
     writeFileSync(file('a.yml'), '3');
-    await next();
+    await called(2);
   });
 
   test('tells each swap of a mounted ConfigMap', async () => {
@@ -80,21 +70,21 @@ describe('a watch', () => {
     }
     symlinkSync('..1', file('..data'));
     symlinkSync('..data/a.yml', file('a.yml'));
-    const { next } = start([file('a.yml')]);
+    const { called } = start([file('a.yml')]);
     for (const version of ['2', '3', '4']) {
       symlinkSync(`..${version}`, file('..data_tmp'));
       renameSync(file('..data_tmp'), file('..data'));
-      await next();
+      await called(Number(version) - 1);
     }
   });
 
   test('tells a file that vanishes and comes back', async () => {
     writeFileSync(file('a.yml'), '1');
-    const { next } = start([file('a.yml')]);
+    const { called } = start([file('a.yml')]);
     rmSync(file('a.yml'));
-    await next();
+    await called(1);
     writeFileSync(file('a.yml'), '1');
-    await next();
+    await called(2);
   });
 
   test('polls for what no event told, and waits until the content is the same twice', () => {

@@ -99,6 +99,6 @@ test('format 1 is read as it was written', async () => {
     }));
     found.push({ name, counters: stream.state().counters, note: queue.note('note'), records });
   }
-  expect(found).toEqual(expected);
+  expect(found).toMatchObject(expected as object[]);
   await queue.close();
 });

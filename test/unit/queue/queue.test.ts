@@ -97,6 +97,23 @@ describe('append and read', () => {
   });
 });
 
+describe('memory', () => {
+  test('recent records of all streams share one bound; what was forgotten is read from disk', async () => {
+    const disk = createSimulatedDisk();
+    const queue = await open({ disk, recentBytesMax: 20_000 });
+    const [a, b] = [queue.stream('a', { maxBytes: QUOTA }), queue.stream('b', { maxBytes: QUOTA })];
+    await fill(b, 1, 5, 1000);
+    await fill(a, 1, 50, 1000);
+    disk.faults.readError = 'EIO';
+    expect(sequences(await b.read(0, ALL))).toEqual([1, 2, 3, 4, 5]);
+    const held = await a.read(45, ALL);
+    expect(held).toHaveLength(5);
+    disk.faults.readError = undefined;
+    expect((await readAll(a)).map((r) => Buffer.from(r.payload))).toEqual(Array.from({ length: 50 }, (_, i) => body(i + 1, 1000)));
+    await queue.close();
+  });
+});
+
 describe('settling', () => {
   test('ranges settle in any order, twice counts once, rejected and expired samples are lost', async () => {
     const queue = await open({ disk: createSimulatedDisk() });
@@ -248,7 +265,8 @@ describe('reopening', () => {
 describe('quota', () => {
   test('the oldest segments go, and their samples are counted without reading them', async () => {
     const disk = createSimulatedDisk();
-    const queue = await open({ disk });
+    const ledger = new Map<string, string>();
+    const queue = await open({ disk, ledger });
     const stream = queue.stream('a', { maxBytes: 2 * 1024 ** 2 });
     for (let n = 1; n <= 100; n++) {
       stream.append([raw(n, 100_000)]);
@@ -260,8 +278,19 @@ describe('quota', () => {
     expect(records.at(-1)?.sequence).toBe(100);
     expect(records.length).toBeGreaterThan(14);
     const pending = records.reduce((sum, r) => sum + r.samples, 0);
-    expect(stream.state().counters).toMatchObject({ appended: 300, pending, lost: { evicted: 300 - pending } });
+    const { counters } = stream.state();
+    expect(counters).toMatchObject({ appended: 300, pending, lost: { evicted: 300 - pending } });
+    // Killed now, the last segment's checkpoint or the ledger's last save tells what was evicted; no loss may look like damage.
+    for (const values of [new Map(ledger), new Map<string, string>()]) {
+      const killed = await open({ disk: disk.copy(), ledger: values });
+      const state = killed.stream('a', { maxBytes: QUOTA }).state();
+      expect([state.counters.appended, state.counters.pending, state.counters.lost.corrupt, imbalance(state)]).toEqual([300, pending, 0, 0]);
+      await killed.close();
+    }
     await queue.close();
+    const again = await open({ disk, ledger });
+    expect(again.stream('a', { maxBytes: QUOTA }).state().counters).toEqual(counters);
+    await again.close();
   });
 
   test('a smaller quota takes effect when the stream is asked for again', async () => {
@@ -404,6 +433,36 @@ describe('a disk that refuses', () => {
     await written();
     expect(ledger.size).toBeGreaterThan(0);
     await queue.close();
+  });
+
+  test('a disk that is full from the start: the queue opens, delivers what it has, and takes samples once there is room', async () => {
+    const disk = createSimulatedDisk();
+    const ledger = new Map<string, string>();
+    const queue = await open({ disk, ledger });
+    await fill(queue.stream('a', { maxBytes: QUOTA }), 1, 3);
+    await queue.close();
+    const clock = manualClock();
+    let isFull = true;
+    const openStore = async (path: string) => {
+      if (isFull) throw new Error('Database failed to open', { cause: new Error('IO error: 000007.log: No space left on device') });
+      return memoryStore(ledger)(path);
+    };
+    disk.faults.appendError = 'ENOSPC';
+    const again = await open({ disk, clock, openStore });
+    const stream = again.stream('a', { maxBytes: QUOTA });
+    expect(sequences(await readAll(stream))).toEqual([1, 2, 3]);
+    await fill(stream, 4, 4);
+    expect(stream.state()).toMatchObject({ mode: 'full', counters: { appended: 14, lost: { disk_full: 5 } } });
+    isFull = false;
+    disk.faults.appendError = undefined;
+    await fill(stream, 5, 5);
+    clock.advance(1000);
+    await written();
+    expect(sequences(await readAll(stream))).toEqual([1, 2, 3, 4]);
+    await again.close();
+    const last = await open({ disk, ledger });
+    expect(last.stream('a', { maxBytes: QUOTA }).state().counters).toMatchObject({ appended: 15, pending: 10, lost: { disk_full: 5 } });
+    await last.close();
   });
 
   test('fsync policies: none never, interval only when something was written, always after each write', async () => {

@@ -50,7 +50,7 @@ export function createSimulatedDisk(initial: Iterable<[string, Buffer]> = [], fo
     return {
       append(buffers) {
         disk.writes++;
-        const data = Buffer.concat(buffers as Uint8Array[]);
+        const data = Buffer.concat(buffers);
         const room = Math.max(0, faults.capacityBytes - used());
         const written = faults.appendError === undefined ? Math.min(room, data.length) : Math.min(faults.tornBytes, data.length);
         store(Buffer.concat([current(), data.subarray(0, written)]));
@@ -103,8 +103,14 @@ export function createSimulatedDisk(initial: Iterable<[string, Buffer]> = [], fo
     },
     rename(from, to) {
       if (!files.has(from) && !folders.has(from)) throw systemError('ENOENT', from);
-      for (const [file, data] of [...files]) if (isUnder(file, from)) (files.delete(file), files.set(to + file.slice(from.length), data));
-      for (const folder of [...folders]) if (isUnder(folder, from)) (folders.delete(folder), folders.add(to + folder.slice(from.length)));
+      for (const [file, data] of [...files].filter(([name]) => isUnder(name, from))) {
+        files.delete(file);
+        files.set(to + file.slice(from.length), data);
+      }
+      for (const folder of [...folders].filter((name) => isUnder(name, from))) {
+        folders.delete(folder);
+        folders.add(to + folder.slice(from.length));
+      }
     },
     exists: (path) => files.has(path) || folders.has(path),
     fileBytes: (path) => get(path).length,

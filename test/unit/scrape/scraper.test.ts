@@ -178,6 +178,14 @@ describe('ticks', () => {
     expect(client.open.length).toBe(1);
     expect(first.commits.length).toBe(1);
   });
+  test('a body that is too large ends its own scrape only', async () => {
+    const { clock, client, first, request } = await atFirstRequest({ bodySizeLimit: 8 });
+    await clock.advance(10_000);
+    request.answer({ headers: { 'content-type': 'text/plain', 'content-encoding': 'gzip' }, body: [gzipSync('a 1\nb 2\n')] });
+    expect(first.commits.map((commit) => commit.error?.class)).toEqual(['body_size']);
+    client.open[0]!.answer({ body: ['a 1\n'] });
+    expect(first.commits.map((commit) => commit.error?.class)).toEqual(['body_size', undefined]);
+  });
   test('a scrape that starts late has its own time', async () => {
     const { clock, client, first, request } = await atFirstRequest();
     await clock.advance(10_000);
@@ -260,6 +268,31 @@ describe('discovery', () => {
     scraper.setGroups('test', [group(['a:1'], { __meta_x: '2' })]);
     expect(active().target.discoveredLabels.get('__meta_x')).toBe('2');
     expect(series.length).toBe(1);
+  });
+});
+
+describe('what it tells', () => {
+  test('failures by class, and pools by name', async () => {
+    const { client, request, scraper, value } = await atFirstRequest();
+    failRequest(client, request, 'refused', 'connection refused');
+    expect(await value('tributary_scrape_failures_total{class="refused"}')).toBe(1);
+    scraper.apply([job({ jobName: 'z' }), job(), job({ jobName: 'a' })]);
+    expect(scraper.pools().map((pool) => pool.name)).toEqual(['a', 'test', 'z']);
+  });
+  test('relabel steps of a job, and nothing for one that does not exist', () => {
+    const { scraper } = rig();
+    scraper.apply([job({ relabel: [rule({ targetLabel: 'x', replacement: 'y' })] })]);
+    expect(scraper.relabelSteps('test', new Map())?.map((step) => [...step.output])).toEqual([[['x', 'y']]]);
+    expect(scraper.relabelSteps('other', new Map())).toBeUndefined();
+  });
+  test('a job that is gone leaves none of its metrics', async () => {
+    const { scraper, value } = rig();
+    scraper.apply([job()]);
+    scraper.setGroups('test', [group(['a:1', 'x/y'])]);
+    const names = ['prometheus_target_scrape_pool_targets{scrape_job="test"}', 'prometheus_target_sync_failed_total{scrape_job="test"}'];
+    expect([await value(names[0]!), await value(names[1]!)]).toEqual([1, 1]);
+    scraper.apply([]);
+    expect([await value(names[0]!), await value(names[1]!)]).toEqual([undefined, undefined]);
   });
 });
 

@@ -55,6 +55,29 @@ describe('an exchange', () => {
     expect((await stream(client(), `http://[::1]:${port}/`)).body).toBe(`[::1]:${port}`);
   });
 
+  test('picks a random address of a host when told so', async () => {
+    const port = await serve((_request, response) => void response.end('x'));
+    const picks: number[] = [];
+    const random = { next: () => (picks.push(1), 0.999), bytes: () => new Uint8Array() };
+    expect((await get(client({}, { roundRobinDns: random }), `http://localhost:${port}/`)).body.toString()).toBe('x');
+    expect(picks).toHaveLength(1);
+  });
+
+  test('keeps connections no longer than it may', async () => {
+    const ports = new Set<number | undefined>();
+    const port = await serve((request, response) => {
+      ports.add(request.socket.remotePort);
+      response.end('x');
+    });
+    const from = client({}, { connections: 1 });
+    await Promise.all([1, 2, 3].map(() => get(from, `http://127.0.0.1:${port}/`)));
+    await get(from, `http://127.0.0.1:${port}/`);
+    expect(ports.size).toBe(3);
+    await from.close();
+    await get(from, `http://127.0.0.1:${port}/`);
+    expect(ports.size).toBe(4);
+  });
+
   test('sends the user in the URL as basic auth', async () => {
     const port = await serve((request, response) => void response.end(request.headers.authorization));
     expect((await get(client(), `http://me:p%40ss@127.0.0.1:${port}/`)).body.toString()).toBe(`Basic ${btoa('me:p@ss')}`);

@@ -56,7 +56,15 @@ test('a refused tunnel is reported with the words of the proxy', async () => {
 });
 
 test('a proxy that is down is a refused connection', async () =>
-  expect((await stream(client(proxied({ url: `http://127.0.0.1:${await unusedPort()}` })), 'http://target.example/')).error?.class).toBe('refused'));
+  expect((await stream(client(proxied({ url: `http://127.0.0.1:${await unusedPort()}` })), 'http://target.example/')).error).toMatchObject({
+    class: 'refused', message: expect.stringMatching(/^Get "http:\/\/target.example\/": proxyconnect tcp: dial tcp 127.0.0.1:\d+: connect: connection refused$/),
+  }));
+
+test('a proxy that is spoken to by TLS passes both kinds of requests', async () => {
+  const port = await serveTls({}, (request, response) => void response.end(request.url));
+  const settings = { ...proxied({ url: `https://127.0.0.1:${port}` }), tls: { insecureSkipVerify: false, ca: pem('ca') } };
+  expect((await stream(client(settings), 'http://target.example/m')).body).toBe('http://target.example/m');
+});
 
 test('a proxy of an unknown kind is an error of configuration', async () =>
   expect((await stream(client(proxied({ url: 'socks5://127.0.0.1:1' })), 'http://target.example/')).error).toMatchObject({ class: 'configuration', message: expect.stringContaining('unsupported proxy scheme "socks5"') }));

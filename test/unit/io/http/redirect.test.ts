@@ -43,6 +43,14 @@ test('ten requests are the limit', async () => {
   expect(asked).toBe(10);
 });
 
+test('a redirect with an endless body is followed without reading it all', async () => {
+  const port = await serve((request, response) => {
+    if (request.url === '/to') return void response.end('there');
+    response.writeHead(302, { location: '/to' }).write('x'.repeat(200_000));
+  });
+  expect(await stream(client(), `http://127.0.0.1:${port}/from`)).toMatchObject({ status: 200, body: 'there' });
+});
+
 test('a redirect to an unknown scheme is refused', async () => {
   const port = await redirecting(302, 'ftp://127.0.0.1/x');
   await expect(get(client(), `http://127.0.0.1:${port}/from`)).rejects.toThrow('unsupported protocol scheme "ftp"');

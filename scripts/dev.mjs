@@ -1,7 +1,7 @@
 // `npm run dev`: the line at work with fakes. A page server with values that change, a receiver that only counts, and the collector built from
 // the current sources between them. Ends with Ctrl-C.
 
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -26,6 +26,7 @@ const receiver = await serve((request, response) => {
 
 mkdirSync(join(root, '.cache'), { recursive: true });
 const folder = mkdtempSync(join(root, '.cache', 'dev-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const file = join(folder, 'tributary.yml');
 writeFileSync(file, configuration());
 const program = join(root, 'dist', 'main.js');

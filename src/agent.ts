@@ -68,7 +68,7 @@ export interface Agent {
  * system's error for a queue folder that cannot be used; what was started is stopped then.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const loaded = loadConfig(options.flags.configFile);
+  const loaded = loadConfig(options.flags.configFile, { impossibleTargets: 'warn' });
   if (!loaded.ok) throw new TributaryError('CONFIG_INVALID', loaded.problems.map(formatProblem).join('\n'));
   await initZstd();
   const metrics = createMetrics();
@@ -172,7 +172,7 @@ class Line implements Agent {
   }
 
   async #reloadNow(): Promise<ReloadResult> {
-    const loaded = loadConfig(this.#options.flags.configFile);
+    const loaded = loadConfig(this.#options.flags.configFile, { impossibleTargets: 'warn' });
     if (!loaded.ok) return this.#refuse(loaded);
     this.#config = loaded.config;
     this.#watchFiles(loaded.config.files);

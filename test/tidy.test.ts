@@ -48,6 +48,7 @@ const packages: Readonly<Record<string, string>> = {
   level: 'src/queue/ledger-store.ts',
   pino: 'src/telemetry/logger.ts',
   'prom-client': 'src/telemetry/metrics.ts',
+  '@toondepauw/node-zstd': 'src/wire/zstd.ts',
   re2js: 'src/relabel/regex.ts',
   snappy: 'src/wire/snappy.ts',
   snappyjs: 'src/wire/snappy.ts',
@@ -120,9 +121,16 @@ describe('imports', () => {
   test('follow the table', () => expect(source.flatMap(forbiddenImports)).toEqual([]));
   test('a third-party package is known by one file', () => expect(source.flatMap(foreignImports)).toEqual([]));
   test('the packages of the table are dependencies', () => {
-    const { dependencies } = JSON.parse(readDocument('package.json')) as { dependencies: Record<string, string> };
-    expect(Object.keys(packages).filter((name) => dependencies[name] === undefined)).toEqual([]);
+    const { dependencies, optionalDependencies } = JSON.parse(readDocument('package.json')) as Record<string, Record<string, string>>;
+    const declared = { ...dependencies, ...optionalDependencies };
+    expect(Object.keys(packages).filter((name) => declared[name] === undefined)).toEqual([]);
   });
+  test('the lock file describes the packages of every platform (node scripts/lock.mjs)', () => {
+    const { packages: entries } = JSON.parse(readDocument('package-lock.json')) as { packages: Record<string, { optionalDependencies?: object }> };
+    const wanted = Object.values(entries).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}));
+    expect(wanted.filter((name) => !Object.keys(entries).some((path) => path.endsWith(`node_modules/${name}`)))).toEqual([]);
+  });
+  test('the lock file holds no download address', () => expect(readDocument('package-lock.json')).not.toContain('"resolved"'));
 });
 
 describe('files', () => {

@@ -31,6 +31,11 @@ export interface LoadOptions {
   readonly readFile?: (path: string) => Uint8Array;
   /** For the external labels; the process' environment when absent. */
   readonly env?: NodeJS.ProcessEnv;
+  /**
+   * What becomes of a static target that cannot be one: refused by the check (the default), as by promtool; a warning for a running collector, as
+   * in Prometheus: that target fails, the others go on.
+   */
+  readonly impossibleTargets?: 'refuse' | 'warn';
 }
 
 /**
@@ -41,7 +46,7 @@ export function loadConfig(file: string, options: LoadOptions = {}): LoadResult 
   const sources = createSources(options.readFile);
   const complete = readConfig(path.resolve(file), sources, options.env ?? process.env);
   const settings = complete === undefined || sources.problems.length > 0 ? undefined : buildSettings(complete);
-  if (settings !== undefined && complete !== undefined) checkStaticTargets(complete.jobs, settings.scrape);
+  if (settings !== undefined && complete !== undefined) checkStaticTargets(complete.jobs, settings.scrape, options.impossibleTargets ?? 'refuse');
   const files = [...sources.contents.keys()];
   if (settings === undefined || complete === undefined || sources.problems.length > 0) {
     return { ok: false, problems: sortByPlace(sources.problems), files: files.length === 0 ? [path.resolve(file)] : files };

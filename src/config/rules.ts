@@ -7,7 +7,7 @@ import { validateRule } from '../relabel/validate.ts';
 import type { NameScheme } from '../model/names.ts';
 import type { ScrapeBlock, ScrapeSettings } from '../scrape/config.ts';
 import { buildTarget } from '../targets/build.ts';
-import { fail } from './schema.ts';
+import { fail, remark } from './schema.ts';
 
 const ruleKeys = ['relabel_configs', 'metric_relabel_configs', 'write_relabel_configs'] as const;
 
@@ -32,20 +32,23 @@ function guiltyKey(text: string, rule: RelabelBlock): string | undefined {
 }
 
 /** Builds every static target as the targets stage will, and reports those that cannot be targets. */
-export function checkStaticTargets(jobs: readonly ScrapeBlock[], settings: readonly ScrapeSettings[]): void {
+export function checkStaticTargets(jobs: readonly ScrapeBlock[], settings: readonly ScrapeSettings[], impossible: 'refuse' | 'warn'): void {
   for (const [index, job] of jobs.entries()) {
     const own = settings[index];
-    if (own !== undefined && job.values.static_configs.length > 0) checkJobTargets(job, own);
+    if (own !== undefined && job.values.static_configs.length > 0) checkJobTargets(job, own, impossible);
   }
 }
 
-function checkJobTargets(job: ScrapeBlock, settings: ScrapeSettings): void {
+function checkJobTargets(job: ScrapeBlock, settings: ScrapeSettings, impossible: 'refuse' | 'warn'): void {
   const rules = compileRules(settings.relabel, settings.nameScheme);
   for (const [groupIndex, group] of job.values.static_configs.entries()) {
     const targets = group.values.targets.map((address) => new Map([['__address__', address]]));
     for (const index of targets.keys()) {
       const built = buildTarget({ source: String(groupIndex), targets, labels: group.values.labels }, index, settings, rules);
-      if (built.kind === 'error') fail(group, 'targets', `instance ${index} in group ${groupIndex}: ${built.text}, expected an address host:port`);
+      if (built.kind !== 'error') continue;
+      const text = `instance ${index} in group ${groupIndex}: ${built.text}, expected an address host:port`;
+      if (impossible === 'refuse') fail(group, 'targets', text);
+      else remark(group, 'targets', 'warning', text);
     }
   }
 }

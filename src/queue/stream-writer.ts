@@ -49,6 +49,7 @@ export class StreamWriter {
   #checkpointed: string;
   #syncTimer: Timer | undefined;
   #isDirty = false;
+  #cannotSync = false;
   #syncing: Promise<void> | undefined;
   readonly #closing = new Set<Promise<void>>();
 
@@ -271,7 +272,9 @@ export class StreamWriter {
     try {
       await writer.sync();
       metrics.fsyncSeconds.with(name).observe((clock.monotonicMs() - startedMs) / 1000);
+      this.#cannotSync = false;
     } catch (error) {
+      this.#cannotSync = true;
       this.#failWith(error);
     }
   }
@@ -286,13 +289,14 @@ export class StreamWriter {
     this.lastError = text;
     if (this.mode === mode) return;
     this.mode = mode;
-    this.#context.logger.error('the queue does not take samples; what is scraped meanwhile is lost', { destination: this.#context.name, mode, error: text });
+    this.#context.logger.error('the disk refuses the queue: samples that cannot be written are counted as lost', { destination: this.#context.name, mode, error: text });
   }
 
   #recovered(): void {
-    if (this.mode === 'ok') return;
+    // Writing goes well while syncing does not: a power loss would take more than the settings allow, which is not `ok`.
+    if (this.mode === 'ok' || this.#cannotSync) return;
     this.mode = 'ok';
-    this.#context.logger.info('the queue takes samples again', { destination: this.#context.name });
+    this.#context.logger.info('the queue keeps samples safe again', { destination: this.#context.name });
   }
 }
 

@@ -1,4 +1,4 @@
-// What Prometheus 3.14 accepts and refuses, recorded from the running program: every case goes through the same load as at start.
+// What Prometheus 3.14 accepts and refuses, recorded from the running program: every case goes through the load of `check config`.
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';

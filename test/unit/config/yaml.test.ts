@@ -45,7 +45,7 @@ describe('indentation does not count inside brackets', () => {
   test.each([
     ['a: [\n1,\n2\n]\nb: 3', { a: ['!!int 1', '!!int 2'], b: '!!int 3' }],
     ['a: {\nb: 1\n}', { a: { b: '!!int 1' } }],
-    ['a:\n- b: [x,\n  y]\n  c: [z,\n  w]', { a: [{ b: ['!!str x', '!!str y'], c: ['!!str z', '!!str w'] }] }],
+    ['a:\n- b: [x,\n  v]\n  c: [z,\n  w]', { a: [{ b: ['!!str x', '!!str v'], c: ['!!str z', '!!str w'] }] }],
     ['a: [x\ny]', { a: ['!!str x y'] }],
   ])('%j', (text, expected) => expect(read(text)).toEqual(expected));
   test('places stay those of the file', () => expect(parseYaml('a: [\n1,\n  2\n]').root).toMatchObject({ entries: [{ value: { items: [{ at: { line: 2, column: 1 } }, { at: { line: 3, column: 3 } }] } }] }));

@@ -1,0 +1,174 @@
+// `kill -9` at random moments, while the receiver takes, refuses, resets, lies or is gone. What must hold in the end: every page that was
+// answered more than half a second before its kill arrived, nothing arrived twice but whole bodies, and the accounts balance.
+//
+// Replay a failing run with TRIBUTARY_SEED=<the printed seed>.
+
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startReceiver, type ReceivedRequest, type Receiver, type ScriptedAnswer } from '../support/receiver.ts';
+import { STALE_BITS } from '../support/write-request.ts';
+import { endAll, until } from './support/process.ts';
+import { pickSeed, seededRandom } from './support/random.ts';
+import { startTributary, workplace } from './support/tributary.ts';
+
+const kills = 20;
+const seriesPerPage = 12;
+/** A page answered longer before the kill must be on disk, milliseconds. */
+const safeAfterMs = 500;
+
+/** A page that was answered: its number, and when the last byte was handed over. */
+interface AnsweredPage {
+  readonly page: number;
+  readonly atMs: number;
+}
+
+/** What the receiver does during a life; `gone` closes its port. */
+const weathers: Readonly<Record<string, ScriptedAnswer | 'gone' | undefined>> = {
+  up: undefined,
+  'in trouble': { status: 503 },
+  throttling: { status: 429, retryAfter: '1' },
+  resetting: 'reset',
+  lying: { status: 500, keeps: true },
+  slow: { status: 204, delayMs: 300 },
+  gone: 'gone',
+};
+
+let exporter: Server;
+let exporterPort: number;
+const answered: AnsweredPage[] = [];
+const receivers: Receiver[] = [];
+
+beforeAll(async () => {
+  let page = 0;
+  exporter = createServer((_request, response) => {
+    const number = ++page;
+    response.on('finish', () => answered.push({ page: number, atMs: Date.now() }));
+    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
+    response.end(Array.from({ length: seriesPerPage }, (_, i) => `kill_pages_total{part="${i}"} ${number}\n`).join(''));
+  });
+  await new Promise<void>((resolve) => exporter.listen(0, '127.0.0.1', resolve));
+  exporterPort = (exporter.address() as AddressInfo).port;
+  receivers.push(await startReceiver());
+});
+
+afterAll(async () => {
+  await endAll();
+  exporter.closeAllConnections();
+  exporter.close();
+  await receivers.at(-1)?.stop();
+});
+
+test(`kill -9 at ${kills} random moments loses no page and repeats only whole bodies`, async () => {
+  const seed = pickSeed();
+  console.log(`kill test: TRIBUTARY_SEED=${seed}`);
+  const random = seededRandom(seed);
+  const place = workplace(configuration(true));
+  const required: number[] = [];
+
+  for (let life = 0; life < kills; life++) {
+    const firstPage = answered.length;
+    const weather = pick(random, Object.keys(weathers));
+    const turn = pick(random, Object.keys(weathers));
+    const tributary = await startTributary(place, '--log.level=debug');
+    await changeWeather(weather);
+    await sleep(random() * 1500);
+    await changeWeather(turn);
+    await sleep(random() * 1500);
+    const killedMs = Date.now();
+    tributary.signal('SIGKILL');
+    expect(await tributary.ended, `life ${life}, seed ${seed}`).toBe('SIGKILL');
+    for (const { page, atMs } of answered.slice(firstPage)) if (atMs < killedMs - safeAfterMs) required.push(page);
+  }
+  expect(required.length, 'pages that must arrive').toBeGreaterThan(2 * kills);
+
+  await changeWeather('up');
+  // The last life scrapes nothing: what is sent now was on disk.
+  place.configure(configuration(false));
+  const last = await startTributary(place);
+  await until(async () => (await last.destinations())[0]?.pendingRecords === 0, { timeoutMs: 60_000, what: () => `an empty queue:\n${last.output().slice(-2000)}` });
+
+  const bodies = receivers.flatMap(({ requests }) => requests.filter(isKept));
+  const arrived = new Set(bodies.flatMap(keysOf));
+
+  const pages = pagesByPart(bodies);
+  expect(pages.size).toBe(seriesPerPage);
+  for (const [part, byTime] of pages) {
+    const numbers = [...byTime].sort(([a], [b]) => a - b).map(([, number]) => number);
+    expect(required.filter((page) => !numbers.includes(page)), `pages missing in part ${part}, seed ${seed}`).toEqual([]);
+    expect(numbers, `part ${part} grows with time, seed ${seed}`).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+  }
+  // A body whose answer was lost may come again, together with newer records: what follows it has all of it or none.
+  const later = new Set<string>();
+  for (const body of bodies.reverse()) {
+    const keys = keysOf(body);
+    const repeated = keys.filter((key) => later.has(key)).length;
+    expect([0, keys.length], `samples of one body that arrived again, seed ${seed}`).toContain(repeated);
+    for (const key of keys) later.add(key);
+  }
+
+  const [status] = await last.destinations();
+  expect(status).toMatchObject({ identityHolds: true, lastError: '', state: 'sending', counters: { pending: 0 } });
+  expect(Object.values(status!.counters.lost).every((samples) => samples === 0), JSON.stringify(status!.counters)).toBe(true);
+  expect(status!.counters.appended, `samples appended and samples that arrived, seed ${seed}`).toBe(arrived.size);
+  expect(await last.stop()).toBe(0);
+});
+
+function configuration(scrapes: boolean): string {
+  const scrape = `scrape_configs: [{job_name: kill, static_configs: [{targets: ['127.0.0.1:${exporterPort}']}]}]`;
+  return `
+global: {scrape_interval: 200ms, scrape_timeout: 200ms}
+${scrapes ? scrape : ''}
+remote_write: [{name: a, url: '${receivers[0]!.url}', queue_config: {min_backoff: 50ms, max_backoff: 500ms}}]
+tributary: {destinations: {a: {max_delay: 100ms}}}
+`;
+}
+
+/** The receiver comes back at its old port; what it got before stays counted. */
+async function changeWeather(name: string): Promise<void> {
+  const weather = weathers[name];
+  let receiver = receivers.at(-1)!;
+  const isGone = gone.has(receiver);
+  if (weather === 'gone') {
+    gone.add(receiver);
+    return isGone ? undefined : receiver.stop();
+  }
+  if (isGone) receivers.push((receiver = await startReceiver({ port: receiver.port })));
+  receiver.always(weather);
+}
+
+const gone = new Set<Receiver>();
+
+function isKept({ status, content }: ReceivedRequest): boolean {
+  // 500 is the answer of the liar, who keeps what it refuses.
+  return content !== undefined && content.series.length > 0 && [200, 204, 500].includes(status);
+}
+
+function keysOf({ content }: ReceivedRequest): string[] {
+  return content!.series.flatMap(({ labels, samples }) => samples.map(({ timestampMs }) => `${JSON.stringify(labels)} ${timestampMs}`));
+}
+
+/** Per part: timestamp to page number. */
+function pagesByPart(bodies: readonly ReceivedRequest[]): Map<string, Map<number, number>> {
+  const parts = new Map<string, Map<number, number>>();
+  for (const { content } of bodies) {
+    for (const { labels, samples } of content!.series) {
+      const byName = new Map(labels);
+      if (byName.get('__name__') !== 'kill_pages_total') continue;
+      const part = byName.get('part')!;
+      const byTime = parts.get(part) ?? new Map<number, number>();
+      parts.set(part, byTime);
+      for (const { timestampMs, value } of samples) if (value !== STALE_BITS) byTime.set(timestampMs, valueOf(value));
+    }
+  }
+  return parts;
+}
+
+function valueOf(bits: string): number {
+  return Buffer.from(bits, 'hex').readDoubleBE();
+}
+
+function pick<T>(random: () => number, choices: readonly T[]): T {
+  return choices[Math.floor(random() * choices.length)]!;
+}

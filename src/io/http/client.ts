@@ -120,7 +120,8 @@ class Collector implements StreamHandler {
   onData(chunk: Buffer): void {
     const room = this.#maxBytes - this.#bytes;
     this.#bytes += chunk.length;
-    this.#chunks.push(chunk.length > room ? chunk.subarray(0, Math.max(room, 0)) : chunk);
+    // The chunk is only lent.
+    this.#chunks.push(Buffer.from(chunk.length > room ? chunk.subarray(0, Math.max(room, 0)) : chunk));
     if (this.#bytes > this.#maxBytes) this.#settle(true);
   }
 

@@ -44,8 +44,14 @@ export interface Dialling {
 }
 
 /** Calls back exactly once, with an open socket that has no listeners but ours for errors, or with an HttpError. */
-export function dial(route: DialRoute, dialer: Dialer, callback: Dialled): Dialling {
-  return new Dial(route, dialer, callback);
+export function dial(route: DialRoute, dialer: Dialer, callback: Dialled, onread?: OnRead): Dialling {
+  return new Dial(route, dialer, callback, onread);
+}
+
+/** Reads into a buffer of the caller's instead of emitting `data`; only for plain connections without a proxy. */
+export interface OnRead {
+  readonly buffer: Uint8Array;
+  readonly callback: (bytes: number) => boolean;
 }
 
 class Dial implements Dialling {
@@ -57,18 +63,18 @@ class Dial implements Dialling {
   #timer: Timer | undefined;
   #done = false;
 
-  constructor(route: DialRoute, dialer: Dialer, callback: Dialled) {
+  constructor(route: DialRoute, dialer: Dialer, callback: Dialled, onread: OnRead | undefined) {
     this.#route = route;
     this.#dialer = dialer;
     this.#callback = callback;
-    this.#openTcp();
+    this.#openTcp(onread);
   }
 
   abandon(error: HttpError): void {
     this.#fail(error);
   }
 
-  #openTcp(): void {
+  #openTcp(onread: OnRead | undefined): void {
     const { proxy } = this.#route;
     const { hostname, port } = proxy ?? this.#route;
     const options: TcpNetConnectOpts & { highWaterMark: number } = {
@@ -79,6 +85,7 @@ class Dial implements Dialling {
       keepAliveInitialDelay: TCP_PROBE_AFTER_MS,
       autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
       highWaterMark: 64 * 1024,
+      ...(onread === undefined ? {} : { onread }),
       ...(this.#dialer.roundRobin === undefined ? {} : { lookup: randomAddress(this.#dialer.roundRobin) }),
     };
     const socket = connectTcp(options);

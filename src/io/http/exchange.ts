@@ -7,7 +7,7 @@
 import type { Timer } from '../clock.ts';
 import { DEADLINE_TEXT, HttpError, connectionError, isPeerGone, withRequest } from './error.ts';
 import type { Hub, Plan } from './plan.ts';
-import type { Lane, LaneHandler } from './pool.ts';
+import type { Lane, LaneHandler } from './lane.ts';
 import type { StreamFailure, StreamHandle, StreamHandler } from './types.ts';
 import { isSameOrSubdomain, resolveLocation } from './url.ts';
 

@@ -5,8 +5,8 @@ import type { Clock } from '../clock.ts';
 import type { Authenticator, HeaderList } from './auth.ts';
 import type { HeaderSettings, HttpClientSettings } from './config.ts';
 import type { Dialer } from './dial.ts';
+import type { Lane } from './lane.ts';
 import { HostPool } from './pool.ts';
-import type { Lane } from './pool.ts';
 import type { Proxy, ProxyChoice } from './proxy.ts';
 import { basicCredentials } from './proxy.ts';
 import { readSecretFile } from './secret-file.ts';
@@ -31,6 +31,8 @@ export interface Plan {
   readonly body: Uint8Array | undefined;
   readonly proxy: Proxy | undefined;
   readonly poolKey: string;
+  /** A GET that needs neither TLS nor a proxy. */
+  readonly plain: boolean;
   /** All headers, once they are known to be the same for every request. */
   allHeaders?: string[];
 }
@@ -76,6 +78,7 @@ export class Hub {
     const url = parseUrl(written);
     const proxy = this.#parts.chooseProxy(url);
     const viaProxy = proxy !== undefined && !url.secure;
+    const plain = method === 'GET' && body === undefined && !url.secure && proxy === undefined;
     return {
       method,
       written,
@@ -84,7 +87,8 @@ export class Hub {
       openHeaders,
       body,
       proxy,
-      poolKey: `${url.origin} ${url.authority}`,
+      poolKey: `${url.origin} ${url.authority}${plain ? ' plain' : ''}`,
+      plain,
     };
   }
 
@@ -133,12 +137,13 @@ export class Hub {
     return pool;
   }
 
-  #createPool({ url, proxy, poolKey }: Plan): HostPool {
+  #createPool({ url, proxy, poolKey, plain }: Plan): HostPool {
     const { options, tls } = this.#parts;
     const dialer: Dialer = { clock: options.clock, roundRobin: options.roundRobinDns, tls: () => tls.current() };
     const pool: HostPool = new HostPool({
       route: { secure: url.secure, hostname: url.hostname, port: url.port, proxy },
       origin: url.origin,
+      plain,
       dialer,
       idleMax: options.connections ?? IDLE_PER_HOST_MAX,
       keepAliveMs: options.keepAliveMs ?? IDLE_LIFE_MS,

@@ -37,7 +37,7 @@ export type StreamFailure = Error & { readonly class?: string };
 
 /**
  * Receives one answer: `onHeaders` once, `onData` for each piece of the body as it arrives, and at the very end exactly one of `onEnd` and
- * `onError`. A chunk is a view into the read buffer of the connection and may be kept. A method may throw: the request is aborted and
+ * `onError`. A chunk is a view into the read buffer and is overwritten after the call. A method may throw: the request is aborted and
  * `onError` receives what was thrown. None of them is called before `stream` has returned.
  */
 export interface StreamHandler {

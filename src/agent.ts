@@ -23,7 +23,7 @@ import { systemClock } from './io/clock.ts';
 import { systemDisk } from './io/disk.ts';
 import { createHttpClient } from './io/http/client.ts';
 import { systemRandom } from './io/random.ts';
-import { TributaryError } from './model/error.ts';
+import { errorText, TributaryError } from './model/error.ts';
 import { openQueue } from './queue/queue.ts';
 import type { Queue, Stream } from './queue/queue.ts';
 import { createScraper } from './scrape/scraper.ts';
@@ -68,7 +68,7 @@ export interface Agent {
  * system's error for a queue folder that cannot be used; what was started is stopped then.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const loaded = loadConfig(options.flags.configFile, { impossibleTargets: 'warn' });
+  const loaded = load(options.flags);
   if (!loaded.ok) throw new TributaryError('CONFIG_INVALID', loaded.problems.map(formatProblem).join('\n'));
   await initZstd();
   const metrics = createMetrics();
@@ -107,6 +107,7 @@ class Line implements Agent {
   #web: WebServer | undefined;
   #reload: ReloadView;
   #reloading: Promise<ReloadResult> | undefined;
+  #nextReload: Promise<ReloadResult> | undefined;
   #isReady = false;
   #stopping: Promise<void> | undefined;
 
@@ -165,19 +166,35 @@ class Line implements Agent {
     logger.info('started', { version: build.version, jobs: this.#config.settings.scrape.length, destinations: this.#senders.size });
   }
 
-  /** Loads the configuration again; calls that overlap share one load. */
+  /** Loads the configuration again. A load that runs may have read the files already, so calls during it share the next one. Never rejects. */
   reload(): Promise<ReloadResult> {
-    this.#reloading ??= this.#reloadNow().finally(() => (this.#reloading = undefined));
+    const running = this.#reloading;
+    if (running === undefined) return this.#startReload();
+    this.#nextReload ??= running.then(() => {
+      this.#nextReload = undefined;
+      return this.reload();
+    });
+    return this.#nextReload;
+  }
+
+  #startReload(): Promise<ReloadResult> {
+    this.#reloading = this.#reloadNow().finally(() => (this.#reloading = undefined));
     return this.#reloading;
   }
 
   async #reloadNow(): Promise<ReloadResult> {
-    const loaded = loadConfig(this.#options.flags.configFile, { impossibleTargets: 'warn' });
+    if (this.#stopping !== undefined) return { ok: false, error: 'the collector is stopping' };
+    const loaded = load(this.#options.flags);
     if (!loaded.ok) return this.#refuse(loaded);
-    this.#config = loaded.config;
+    // Before anything is waited for: a change from here on is another reload.
     this.#watchFiles(loaded.config.files);
-    await this.#applyDestinations(loaded.config.settings);
-    this.#applyScraping(loaded.config.settings);
+    try {
+      await this.#applyDestinations(loaded.config.settings);
+      this.#applyScraping(loaded.config.settings);
+    } catch (error) {
+      return this.#notApplied(errorText(error));
+    }
+    this.#config = loaded.config;
     this.#noteLoaded();
     this.#logRemarks();
     this.#options.logger.info('configuration loaded', { file: this.#options.flags.configFile });
@@ -187,9 +204,17 @@ class Line implements Agent {
   /** The running configuration stays; the repair is watched for. */
   #refuse(loaded: LoadResult & { ok: false }): ReloadResult {
     const error = loaded.problems.map(formatProblem).join('\n');
-    this.#reload = { ...this.#reload, successful: false, lastAttemptMs: systemClock.nowMs(), problems: loaded.problems };
+    this.#reload = { ...this.#reload, successful: false, lastAttemptMs: systemClock.nowMs(), problems: loaded.problems, error: '' };
     this.#watchFiles([...new Set([...this.#config.files, ...loaded.files])]);
     this.#options.logger.error('configuration refused, the running one stays in force', { problems: problemTexts(loaded.problems) });
+    return { ok: false, error };
+  }
+
+  /** The file is good, but not all of it could be put in force: what was applied before the error stays, as in Prometheus. */
+  #notApplied(reason: string): ReloadResult {
+    const error = `one or more errors occurred while applying the new configuration: ${reason}`;
+    this.#reload = { ...this.#reload, successful: false, lastAttemptMs: systemClock.nowMs(), problems: [], error };
+    this.#options.logger.error('configuration not applied', { error: reason });
     return { ok: false, error };
   }
 
@@ -238,7 +263,8 @@ class Line implements Agent {
       logger: logger.child({ stage: 'sender', destination: name }),
       metrics: this.#senderMetrics,
       version: build.version,
-      createClient: (http) => createHttpClient(http, { clock: systemClock, userAgent: `Tributary/${build.version}` }),
+      createClient: (http, { roundRobinDns }) =>
+        createHttpClient(http, { clock: systemClock, userAgent: `Tributary/${build.version}`, ...(roundRobinDns && { roundRobinDns: systemRandom }) }),
       createAssembler: (limits) => new Assembler(limits),
       collectMetadata: () => this.#metadata(),
     });
@@ -305,12 +331,18 @@ class Line implements Agent {
 
   async #stopNow(): Promise<void> {
     this.#watch?.close();
+    // A reload that runs would start what is stopped here.
+    await this.#reloading;
     await this.#discovery.stop();
     await this.#scraper.stop();
     await Promise.all([...this.#senders.values()].map((sender) => sender.stop(this.#options.flags.flushDeadlineMs)));
     await this.#queue.close();
     await this.#web?.close();
   }
+}
+
+function load(flags: Flags): LoadResult {
+  return loadConfig(flags.configFile, { impossibleTargets: 'warn', ...(flags.features.has('extra-scrape-metrics') && { extraScrapeMetrics: true }) });
 }
 
 /** What every destination without a quota of its own gets of the whole. */

@@ -108,9 +108,26 @@ class FileProvider implements Provider {
     const paths = new Set<string>();
     for (const pattern of this.#settings.files) {
       const matches = fileNameMatcher(basename(pattern));
-      for (const name of await listFolder(dirname(pattern))) if (matches(name)) paths.add(join(dirname(pattern), name));
+      const folder = dirname(pattern);
+      for (const name of (await this.#listFolder(folder)) ?? this.#knownIn(folder)) if (matches(name)) paths.add(join(folder, name));
     }
     return paths;
+  }
+
+  /** Undefined when the folder cannot be read: that says nothing about its files. One that does not exist has none. */
+  async #listFolder(folder: string): Promise<string[] | undefined> {
+    try {
+      return (await readdir(folder)).sort();
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+      this.#deps.metrics.fileReadErrors.inc();
+      return undefined;
+    }
+  }
+
+  #knownIn(folder: string): string[] {
+    return [...this.#files.keys()].filter((path) => dirname(path) === folder).map((path) => basename(path));
   }
 
   #watchFolders(): void {
@@ -140,14 +157,6 @@ class FileProvider implements Provider {
     if (this.#stopped) return;
     if (this.#running === undefined) this.#schedule(EVENT_PAUSE_MS);
     else this.#again = true;
-  }
-}
-
-async function listFolder(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).sort();
-  } catch {
-    return [];
   }
 }
 

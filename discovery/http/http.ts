@@ -102,7 +102,9 @@ class HttpProvider implements Provider {
       maxBodyBytes: LIST_BYTES_MAX,
     });
     checkAnswer(answer);
-    return parseJsonGroups(answer.body.toString('utf8'), { prefix: url, labels: [['__meta_url', url]] });
+    // Sources and labels reach pages, logs and, by rules, storage: no place for a password.
+    const shown = redactUrl(url);
+    return parseJsonGroups(answer.body.toString('utf8'), { prefix: shown, labels: [['__meta_url', shown]] });
   }
 }
 

@@ -13,8 +13,11 @@ import type { GlobalBlock } from './top.ts';
 const scrapeTimeoutMs = 10_000;
 const mustBeOneOf = "must be one of 'allow-utf-8', 'underscores', 'dots', or 'values'";
 
-/** The global block with everything that jobs inherit filled in; also the external labels are expanded here. */
-export function completeGlobal(at: GlobalBlock, env: NodeJS.ProcessEnv): GlobalBlock {
+/**
+ * The global block with everything that jobs inherit filled in; also the external labels are expanded here. `extraScrapeMetrics` counts where the block
+ * does not say.
+ */
+export function completeGlobal(at: GlobalBlock, env: NodeJS.ProcessEnv, extraScrapeMetrics?: boolean): GlobalBlock {
   const { values } = at;
   const intervalMs = values.scrape_interval === 0 ? globalKeys.scrape_interval.default : values.scrape_interval;
   if (values.scrape_timeout > intervalMs) fail(at, 'scrape_timeout', 'global scrape timeout greater than scrape interval');
@@ -29,6 +32,7 @@ export function completeGlobal(at: GlobalBlock, env: NodeJS.ProcessEnv): GlobalB
       ...values,
       scrape_interval: intervalMs,
       scrape_timeout: values.scrape_timeout === 0 ? Math.min(scrapeTimeoutMs, intervalMs) : values.scrape_timeout,
+      extra_scrape_metrics: values.extra_scrape_metrics ?? extraScrapeMetrics,
       evaluation_interval: values.evaluation_interval === 0 ? globalKeys.evaluation_interval.default : values.evaluation_interval,
       metric_name_validation_scheme: scheme,
       metric_name_escaping_scheme: escaping === '' ? defaultEscaping(scheme) : escaping,

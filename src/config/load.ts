@@ -36,6 +36,8 @@ export interface LoadOptions {
    * in Prometheus: that target fails, the others go on.
    */
   readonly impossibleTargets?: 'refuse' | 'warn';
+  /** `extra_scrape_metrics` where the file does not say; false when absent. The feature flag of that name sets it. */
+  readonly extraScrapeMetrics?: boolean;
 }
 
 /**
@@ -44,7 +46,7 @@ export interface LoadOptions {
  */
 export function loadConfig(file: string, options: LoadOptions = {}): LoadResult {
   const sources = createSources(options.readFile);
-  const complete = readConfig(path.resolve(file), sources, options.env ?? process.env);
+  const complete = readConfig(path.resolve(file), sources, options);
   const settings = complete === undefined || sources.problems.length > 0 ? undefined : buildSettings(complete);
   if (settings !== undefined && complete !== undefined) checkStaticTargets(complete.jobs, settings.scrape, options.impossibleTargets ?? 'refuse');
   const files = [...sources.contents.keys()];
@@ -61,10 +63,10 @@ export function loadConfig(file: string, options: LoadOptions = {}): LoadResult 
   return { ok: true, config };
 }
 
-function readConfig(file: string, sources: Sources, env: NodeJS.ProcessEnv): CompleteConfig | undefined {
+function readConfig(file: string, sources: Sources, options: LoadOptions): CompleteConfig | undefined {
   const top = readAs(sources, file, topBlock);
   if (top === undefined) return undefined;
-  const global = completeGlobal(top.values.global, env);
+  const global = completeGlobal(top.values.global, options.env ?? process.env, options.extraScrapeMetrics);
   const written = [...top.values.scrape_configs, ...readScrapeFiles(top.values.scrape_config_files, sources)];
   const jobs = written.map((job) => completeJob(job, global));
   checkJobNames(jobs, file);

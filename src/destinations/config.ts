@@ -124,7 +124,7 @@ export const remoteWriteKeys = {
   write_relabel_configs: key(listOf(relabelBlock, 'empty or null relabeling rule in remote write config'), [], 'Rules for what is sent; a sample they drop is not sent here.'),
   send_exemplars: key(bool, false, 'Send exemplars.'),
   send_native_histograms: key(bool, false, 'Send native histograms.', { noEffect: 'native histograms are not scraped yet' }),
-  round_robin_dns: key(bool, false, 'Spread connections over all addresses of the name.', { noEffect: 'names are resolved anew on failure and with the age of connections' }),
+  round_robin_dns: key(bool, false, 'Each new connection goes to a random one of the addresses of the name.'),
   sigv4: optional(sigv4Block, 'AWS signature.'),
   queue_config: key(queueConfigBlock, defaultBlock(queueConfigKeys), 'How requests are cut and repeated.'),
   metadata_config: key(block(metadataConfigKeys), defaultBlock(metadataConfigKeys), 'Sending of metadata.'),
@@ -201,13 +201,18 @@ export function buildDestination(entry: RemoteWriteBlock, own: DestinationBlock 
     queue: buildQueueConfig(values.queue_config),
     metadata: {
       send: values.metadata_config.values.send,
-      sendIntervalMs: values.metadata_config.values.send_interval,
-      maxSamplesPerSend: values.metadata_config.values.max_samples_per_send,
+      // As with other times and limits 0 is the default: a set cannot be sent all the time, nor in requests that hold nothing.
+      sendIntervalMs: positive(values.metadata_config.values.send_interval, metadataConfigKeys.send_interval.default),
+      maxSamplesPerSend: positive(values.metadata_config.values.max_samples_per_send, metadataConfigKeys.max_samples_per_send.default),
     },
     profile: own?.values.profile ?? 'auto',
     maxBytes: own?.values.max_bytes,
     maxDelayMs: own?.values.max_delay ?? 1000,
   });
+}
+
+function positive(value: number, otherwise: number): number {
+  return value > 0 ? value : otherwise;
 }
 
 function buildSigv4(values: Values<typeof sigv4Keys>): Sigv4Settings {

@@ -220,10 +220,20 @@ export class LineLexer {
 
 /** The bytes as a string of one character per byte: numbers, whose bytes are ASCII when they are valid. */
 export function latin1(bytes: Uint8Array, from: number, to: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1');
+  return asBuffer(bytes).toString('latin1', from, to);
 }
 
-/** The bytes as UTF-8. */
+/** The bytes as UTF-8. Nearly all are ASCII, for which the cheaper decoder gives the same. */
 export function utf8(bytes: Uint8Array, from: number, to: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('utf8');
+  return asBuffer(bytes).toString(isAscii(bytes, from, to) ? 'latin1' : 'utf8', from, to);
+}
+
+/** Whether every byte is below 0x80; a loop, because a native call costs more than a label is long. */
+export function isAscii(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (bytes[i]! > 0x7f) return false;
+  return true;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -6,7 +6,7 @@ import { ScrapeError } from '../model/scrape-error.ts';
 import { METRIC_NAME } from '../model/labels.ts';
 import { goQuote, normaliseFloatLabel, parseExposedFloat, parseTimestampMs } from './go-text.ts';
 import type { FloatResult } from './go-text.ts';
-import { LineLexer, utf8 } from './line-lexer.ts';
+import { LineLexer, isAscii, utf8 } from './line-lexer.ts';
 import type { Token } from './line-lexer.ts';
 import type { MetricType, ParsedExemplar } from './sink.ts';
 
@@ -26,6 +26,8 @@ export class SampleLine {
   #nameEnd = UNSET;
   /** Four offsets per label: start and end of its name, start and end of its value, without quotes. */
   #labels: number[] = [];
+  /** Label names of the last line, by their place. */
+  #namesBefore: string[] = [];
 
   constructor(openMetrics: boolean) {
     this.#openMetrics = openMetrics;
@@ -55,7 +57,7 @@ export class SampleLine {
     const { bytes } = this.lexer;
     const labels = new Map([[METRIC_NAME, unescape(this.#name(this.#nameStart, this.#nameEnd))]]);
     for (let i = 0; i < this.#labels.length; i += 4) {
-      const name = unescape(this.#name(this.#labels[i]!, this.#labels[i + 1]!));
+      const name = this.#labelName(i);
       if (labels.has(name)) throw new ScrapeError('labels', `label name ${goQuote(Buffer.from(name))} is not unique`);
       const value = unescape(utf8(bytes, this.#labels[i + 2]!, this.#labels[i + 3]!));
       labels.set(name, isFloatLabel(type, name) ? normaliseFloatLabel(value) : value);
@@ -63,10 +65,19 @@ export class SampleLine {
     return labels;
   }
 
+  /** Lines of a family repeat their label names in order: the string of the line before is used again where its bytes are the same. */
+  #labelName(i: number): string {
+    const start = this.#labels[i]!;
+    const end = this.#labels[i + 1]!;
+    const before = this.#namesBefore[i >>> 2];
+    if (before !== undefined && isText(this.lexer.bytes, start, end, before)) return before;
+    return (this.#namesBefore[i >>> 2] = unescape(this.#name(start, end)));
+  }
+
   /** Names are not checked by the parsers of Prometheus but later; decoding them would hide bad bytes, so they are found here. */
   #name(start: number, end: number): string {
     const { bytes } = this.lexer;
-    if (!isUtf8(bytes.subarray(start, end))) {
+    if (!isAscii(bytes, start, end) && !isUtf8(bytes.subarray(start, end))) {
       throw new ScrapeError('labels', `invalid metric name or label names: {${goQuote(bytes.subarray(start, end))}}`);
     }
     return utf8(bytes, start, end);
@@ -119,8 +130,7 @@ export class SampleLine {
     if (token !== 'EQUAL') fail(lexer.unexpected('expected equal', token));
     const value = lexer.next();
     if (value !== 'LVALUE') fail(lexer.unexpected('expected label value', value));
-    const quoted = lexer.bytes.subarray(lexer.tokenStart, lexer.at);
-    if (!isUtf8(quoted)) fail(`invalid UTF-8 label value: ${goQuote(quoted)}`);
+    if (!isAscii(lexer.bytes, lexer.tokenStart, lexer.at)) checkUtf8(lexer.bytes.subarray(lexer.tokenStart, lexer.at));
     this.#labels.push(nameStart, nameEnd, lexer.tokenStart + 1, lexer.at - 1);
   }
 
@@ -220,6 +230,17 @@ export class SampleLine {
     if ('problem' in result) fail(this.lexer.problem(result.problem));
     return result.value;
   }
+}
+
+function checkUtf8(quoted: Uint8Array): void {
+  if (!isUtf8(quoted)) fail(`invalid UTF-8 label value: ${goQuote(quoted)}`);
+}
+
+/** Whether the bytes are the text, which may only be ASCII for that. */
+function isText(bytes: Uint8Array, start: number, end: number, text: string): boolean {
+  if (end - start !== text.length) return false;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[start + i] || bytes[start + i]! > 0x7f) return false;
+  return true;
 }
 
 function isFloatLabel(type: MetricType | undefined, name: string): boolean {

@@ -41,10 +41,10 @@ class SystemFile implements DiskFile {
   append(buffers: readonly Uint8Array[]): number {
     let expected = 0;
     for (const buffer of buffers) expected += buffer.length;
-    let written = fs.writevSync(this.#fd, buffers as Uint8Array[]);
+    let written = fs.writevSync(this.#fd, buffers);
     if (written === expected) return written;
     // A short write: the rest goes out by hand, so that the caller sees all of it or an error.
-    const rest = Buffer.concat(buffers as Uint8Array[]).subarray(written);
+    const rest = Buffer.concat(buffers).subarray(written);
     for (let offset = 0; offset < rest.length; ) {
       const n = fs.writeSync(this.#fd, rest, offset);
       offset += n;

@@ -2,7 +2,9 @@
 
 export type ScrapeErrorClass =
   | 'dns' | 'refused' | 'unreachable' | 'timeout' | 'tls' | 'connection' | 'status' | 'content_type' | 'encoding' | 'body_size'
-  | 'parse' | 'sample_limit' | 'label_limit' | 'target_limit' | 'labels' | 'configuration' | 'stopped';
+  | 'parse' | 'sample_limit' | 'label_limit' | 'target_limit' | 'labels' | 'configuration' | 'stopped'
+  /** Not the target's fault: no memory, or a mistake of ours. */
+  | 'internal';
 
 export class ScrapeError extends Error {
   readonly class: ScrapeErrorClass;

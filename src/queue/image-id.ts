@@ -3,8 +3,8 @@
 
 let last = 0;
 
-/** A fresh image id, from 1. */
+/** A fresh image id, from 1. After 2^32 of them, which takes years, it begins anew. */
 export function nextImageId(): number {
-  last += 1;
+  last = last === 0xffff_ffff ? 1 : last + 1;
   return last;
 }

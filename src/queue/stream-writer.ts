@@ -231,7 +231,12 @@ export class StreamWriter {
   async #closeFile(writer: SegmentWriter, withSync: boolean): Promise<void> {
     await this.#syncing;
     if (withSync) await this.#sync(writer);
-    writer.close();
+    try {
+      writer.close();
+    } catch (error) {
+      // Nobody waits for it but the stop: a rejection would end the process.
+      this.#failWith(error);
+    }
   }
 
   /** A segment without a record leaves no file behind. */

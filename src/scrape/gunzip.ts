@@ -49,8 +49,10 @@ export function gunzipBody(sink: PlainSink, options: GunzipOptions): GzipBody {
   return {
     push(chunk) {
       if (isAborted) return;
-      if (stream !== undefined) return void stream.write(chunk);
-      gathered.push(chunk);
+      // The chunk is only lent.
+      const own = Buffer.from(chunk);
+      if (stream !== undefined) return void stream.write(own);
+      gathered.push(own);
       gatheredBytes += chunk.length;
       if (gatheredBytes <= GATHER_BYTES_MAX) return;
       stream = openStream(listener, chunkSize);

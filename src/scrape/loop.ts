@@ -27,7 +27,7 @@ import type { FailureLog } from './failure-log.ts';
 import { bodySizeError, gunzipBody } from './gunzip.ts';
 import type { GzipBody, PlainSink } from './gunzip.ts';
 import type { ScrapeMetrics } from './metrics.ts';
-import type { PageSeries } from './page-series.ts';
+import type { PageSeries, ScrapeResult } from './page-series.ts';
 import { nextGridMs } from './schedule.ts';
 import type { ScheduleEntry } from './schedule.ts';
 
@@ -306,15 +306,26 @@ export class ScrapeLoop implements ScheduleEntry, StreamHandler, PlainSink {
   #finish(error: ScrapeError | undefined): void {
     const durationMs = this.#env.clock.monotonicMs() - this.#startedMs;
     const hasPage = error === this.#pageError;
-    const answer = this.series.commit({
+    const scrapeError = this.#commit({
       timestampMs: this.#timestampMs,
       error,
       durationSeconds: durationMs / 1000,
       bodyBytes: hasPage ? this.#plainBytes : error?.class === 'body_size' ? -1 : 0,
     });
-    this.#record(answer.error, durationMs / 1000, this.series.samplesScraped);
+    this.#record(scrapeError, durationMs / 1000, this.series.samplesScraped);
     this.#leaveScrape();
     this.#goOn();
+  }
+
+  /** This runs in callbacks of sockets and timers, where an exception would end the process: here it costs the scrape. */
+  #commit(result: ScrapeResult): ScrapeError | undefined {
+    try {
+      return this.series.commit(result).error;
+    } catch (error) {
+      const { job, url } = this.target;
+      this.#env.logger.error('a scrape was lost on its way to the queue', { job, target: url, error: error instanceof Error ? error.stack : String(error) });
+      return new ScrapeError('internal', errorText(error), { cause: error });
+    }
   }
 
   #leaveScrape(): void {

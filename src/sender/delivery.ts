@@ -12,7 +12,7 @@ import { equalJitter, fullJitter, SLOW_BACKOFF } from './backoff.ts';
 import { encodeBody, expandBody, transcodeBody, type Body } from './body.ts';
 import { CodecChoice } from './codec.ts';
 import type { Answer, Link } from './link.ts';
-import { halveRequest, splitRequest, type RequestPiece } from './split.ts';
+import { countRequest, halveRequest, splitRequest, type RequestPiece } from './split.ts';
 import type { DestinationMetrics, LossLabel } from './telemetry.ts';
 import { findVerdict, type DropReason, type Verdict } from './verdict.ts';
 import type { Waits } from './waits.ts';
@@ -53,6 +53,7 @@ export interface DeliveryState {
 export interface DeliveryResult {
   /** False when it was given up for now: nothing may be settled. */
   readonly isComplete: boolean;
+  /** With exemplars, as the stream counts them. */
   readonly rejectedSamples: number;
   readonly expiredSamples: number;
 }
@@ -153,8 +154,9 @@ export class Delivery {
       const { end, answer, body: sent } = await this.#untilEnd(piece, cuts < cutsMax && this.#mayCut(piece.body, cutsMax), giveUpAtMs);
       if (end.action === 'left') return { isComplete: false, rejectedSamples, expiredSamples };
       if (end.action === 'expired') {
-        expiredSamples += sent.samples;
-        this.#metrics.rejected('expired', sent);
+        const lost = exactly(sent);
+        expiredSamples += lost.samples + lost.exemplars;
+        this.#metrics.rejected('expired', lost);
         continue;
       }
       if (end.action === 'done') {
@@ -164,8 +166,9 @@ export class Delivery {
       const parts = end.action === 'drop' || cuts >= cutsMax ? undefined : this.#cut(sent, end.action);
       cuts++;
       if (parts === undefined) {
-        rejectedSamples += sent.samples;
-        this.#reject(sent, end.reason, answer);
+        const lost = exactly(sent);
+        rejectedSamples += lost.samples + lost.exemplars;
+        this.#reject(lost, end.reason, answer);
       } else {
         for (const part of parts.toReversed()) pending.push({ body: part, onlySnappy: sent.codec === 'snappy' });
       }
@@ -314,6 +317,11 @@ export class Delivery {
 }
 
 type RetryVerdict = Extract<Verdict, { readonly action: 'retry' }>;
+
+/** A body with the exemplars that are really in it: before it is cut only the sum over a batch is known. In a stream each of them counts as one sample. */
+function exactly(body: Body): Body {
+  return body.exemplars === 0 ? body : { ...body, exemplars: countRequest(expandBody(body)).exemplars };
+}
 
 /** A receiver that finds every size too large is set up wrongly; that is no reason to lose samples. */
 function patient(verdict: Verdict, mayCut: boolean): Verdict {

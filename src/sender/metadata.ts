@@ -27,7 +27,7 @@ export class MetadataSender {
   /** The first set goes out after one interval, when most targets have been scraped. */
   start(): void {
     if (this.#isStopped || !this.#settings.send) return;
-    this.#timer = this.#clock.after(this.#settings.sendIntervalMs, () => void this.#round());
+    this.#timer = this.#clock.after(this.#settings.sendIntervalMs, () => this.#begin());
   }
 
   update(settings: DestinationSettings['metadata']): void {
@@ -43,11 +43,16 @@ export class MetadataSender {
     this.#timer?.cancel();
   }
 
+  /** A set that cannot be encoded (no memory) is replaced by the next one; nothing else depends on it. */
+  #begin(): void {
+    this.#round().catch(() => undefined);
+  }
+
   async #round(): Promise<void> {
     const { sendIntervalMs, maxSamplesPerSend } = this.#settings;
     // What has not gone out when the next set is due is replaced by it.
     const giveUpAtMs = this.#clock.monotonicMs() + sendIntervalMs;
-    const timer = this.#clock.after(sendIntervalMs, () => void this.#round());
+    const timer = this.#clock.after(sendIntervalMs, () => this.#begin());
     this.#timer = timer;
     for (const entries of batches(distinct(this.#collect()), maxSamplesPerSend)) {
       const content = { samples: 0, exemplars: 0, metadata: entries.length, newestMs: undefined };

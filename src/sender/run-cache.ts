@@ -57,6 +57,8 @@ function decompressOrFree(run: ImageRun, pointer: number): void {
 function expandShared(run: ImageRun): number {
   if (shared.bytes < run.rawBytes) {
     if (shared.pointer !== 0) heapFree(shared.pointer);
+    // Allocating may fail: what was given back must not be used again.
+    shared = { pointer: 0, bytes: 0 };
     shared = { pointer: heapAllocate(run.rawBytes + 8), bytes: run.rawBytes };
   }
   decompressToHeap(run.data, shared.pointer, run.rawBytes);

@@ -300,6 +300,8 @@ export class Sender {
     try {
       for (let next = bodies.next(); next.done !== true; ) {
         const delivery = this.#delivery.deliver(next.value);
+        // Its failure is seen below; until then nobody else listens, and a rejection without a listener ends the process.
+        delivery.catch(() => undefined);
         // The request gets on its way first; the next body is assembled while it is answered.
         await turn();
         const following = attempt(() => bodies.next());

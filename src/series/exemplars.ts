@@ -7,6 +7,7 @@ import { encodeExemplarSeries } from '../wire/write-request.ts';
 import type { Outlet } from './outlet.ts';
 import { VALUE } from './scratch.ts';
 import type { Scratch } from './scratch.ts';
+import type { SeriesMetrics } from './series-metrics.ts';
 
 /** All label names and values of an exemplar together, characters (OpenMetrics 1.0, section exemplars). */
 const LABEL_RUNES_MAX = 128;
@@ -21,16 +22,21 @@ interface Timed {
 
 export class ExemplarMemory {
   readonly #wanted: boolean;
+  readonly #metrics: SeriesMetrics;
   #pending = new Map<number, ParsedExemplar[]>();
+  /** What the accepted page brought, by series. */
+  #fresh = new Map<number, readonly Timed[]>();
   readonly #last = new Map<number, Timed>();
   readonly #labels = new Map<Outlet, Map<number, [string, string][]>>();
 
-  constructor(outlets: readonly Outlet[]) {
+  constructor(outlets: readonly Outlet[], metrics: SeriesMetrics) {
     this.#wanted = outlets.some((outlet) => outlet.exemplarStreams.length > 0);
+    this.#metrics = metrics;
   }
 
   begin(): void {
     if (this.#pending.size > 0) this.#pending = new Map();
+    if (this.#fresh.size > 0) this.#fresh = new Map();
   }
 
   add(id: number, exemplar: ParsedExemplar): void {
@@ -45,19 +51,26 @@ export class ExemplarMemory {
     for (const labels of this.#labels.values()) labels.delete(id);
   }
 
-  /** What the accepted page brought for this outlet, as a piece of a write request. */
-  take(outlet: Outlet, scratch: Scratch, scrapeMs: number): RawInput | undefined {
-    if (this.#pending.size === 0 || outlet.exemplarStreams.length === 0) return undefined;
+  /** The page was accepted: sorts out which of its exemplars are new. Once per scrape, before `take`. */
+  settle(scratch: Scratch, scrapeMs: number): void {
+    for (const [id, parsed] of this.#pending) {
+      if (scratch.seen[id] !== VALUE) continue;
+      const own = scratch.timestampsMs?.[id] ?? NaN;
+      const fresh = this.#sortOut(id, parsed, Number.isNaN(own) ? scrapeMs : own);
+      if (fresh.length > 0) this.#fresh.set(id, fresh);
+    }
+  }
+
+  /** The new ones for this outlet, as a piece of a write request. */
+  take(outlet: Outlet): RawInput | undefined {
+    if (this.#fresh.size === 0 || outlet.exemplarStreams.length === 0) return undefined;
     outlet.writer.place();
     const pieces: Uint8Array[] = [];
     let oldestMs = Infinity;
     let newestMs = -Infinity;
     let count = 0;
-    for (const [id, parsed] of this.#pending) {
-      if (scratch.seen[id] !== VALUE || outlet.writer.positionOf(id) < 0) continue;
-      const own = scratch.timestampsMs?.[id] ?? NaN;
-      const fresh = this.#fresh(id, parsed, Number.isNaN(own) ? scrapeMs : own);
-      if (fresh.length === 0) continue;
+    for (const [id, fresh] of this.#fresh) {
+      if (outlet.writer.positionOf(id) < 0) continue;
       pieces.push(encodeExemplarSeries(this.#labelsOf(outlet, id), fresh));
       count += fresh.length;
       oldestMs = Math.min(oldestMs, fresh[0]!.timestampMs);
@@ -68,16 +81,22 @@ export class ExemplarMemory {
   }
 
   /** Those that were not sent before, oldest first. */
-  #fresh(id: number, parsed: readonly ParsedExemplar[], sampleMs: number): Timed[] {
-    const timed = parsed
-      .filter((exemplar) => runes(exemplar.labels) <= LABEL_RUNES_MAX)
+  #sortOut(id: number, parsed: readonly ParsedExemplar[], sampleMs: number): readonly Timed[] {
+    const short = parsed.filter((exemplar) => runes(exemplar.labels) <= LABEL_RUNES_MAX);
+    if (short.length < parsed.length) this.#metrics.exemplarsDropped('too_long', parsed.length - short.length);
+    // No time that remote write can express.
+    const possible = short.filter(({ timestampMs }) => timestampMs === undefined || Number.isSafeInteger(timestampMs));
+    if (possible.length < short.length) this.#metrics.exemplarsDropped('out_of_bounds', short.length - possible.length);
+    const timed = possible
       .map((e) => ({ labels: e.labels, value: e.value, timestampMs: e.timestampMs ?? sampleMs, timed: e.timestampMs !== undefined }))
       .sort((a, b) => a.timestampMs - b.timestampMs);
     const fresh: Timed[] = [];
     for (const exemplar of timed) {
       const last = fresh.at(-1) ?? this.#last.get(id);
-      if (last !== undefined && (exemplar.timestampMs < last.timestampMs || isSame(exemplar, last, exemplar.timed))) continue;
-      fresh.push(exemplar);
+      // A page tells its exemplars again and again: the same one is no loss.
+      if (last !== undefined && isSame(exemplar, last, exemplar.timed)) continue;
+      if (last !== undefined && exemplar.timestampMs < last.timestampMs) this.#metrics.exemplarsDropped('out_of_order', 1);
+      else fresh.push(exemplar);
     }
     const newest = fresh.at(-1);
     if (newest !== undefined) this.#last.set(id, newest);

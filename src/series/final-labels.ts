@@ -100,3 +100,16 @@ function checkLimits(labels: LabelMap, limits: LabelLimits): void {
 function shown(text: string): string {
   return text.length <= VALUE_SHOWN ? text : `${text.slice(0, VALUE_SHOWN)}...`;
 }
+
+/**
+ * Labels of a report series such as `up`. A target label `exported_x` is absent from them when the target has a label `x` that sorts behind it: Prometheus
+ * makes room for `x` after it has set `exported_x`. Source: Prometheus scrape/scrape.go, labels of report samples.
+ */
+export function reportLabels(targetLabels: Labels, name: string): LabelMap {
+  const labels: LabelMap = new Map([[METRIC_NAME, name]]);
+  for (const [label, value] of targetLabels) {
+    labels.delete(EXPORTED_PREFIX + label);
+    labels.set(label, value);
+  }
+  return labels;
+}

@@ -7,7 +7,8 @@
 
 import { nextImageId } from '../queue/image-id.ts';
 import type { Image, ImageRun } from '../wire/image.ts';
-import { ByteWriter, decodeLabels, readVarint, varintBytes, writeVarint } from '../wire/labels.ts';
+import { ByteWriter, decodeLabels, readVarint } from '../wire/labels.ts';
+import { putVarint, varintBytes } from '../wire/write-request.ts';
 import { compressHeap, decompressToHeap, heap, heapAllocate, heapFree, zstdDecompress } from '../wire/zstd.ts';
 
 /** A run holds about this much before compression, bytes: what a sender has to expand at once. */
@@ -49,12 +50,12 @@ export class ImageWriter {
   }
 
   /** Stages a series. `labels` may be reused by the caller afterwards. */
-  stage(id: number, labels: Uint8Array): void {
+  stage(id: number, labels: ByteWriter): void {
     const staging = (this.#staging ??= takeStaging());
     staging.reserve(labels.length);
     this.#stagedIds.push(id);
     this.#stagedAt.push(staging.length);
-    staging.bytes.set(labels, staging.length);
+    labels.bytes.copy(staging.bytes, staging.length, 0, labels.length);
     staging.length += labels.length;
     if (staging.length >= PIECE_BYTES) this.place();
   }
@@ -68,17 +69,15 @@ export class ImageWriter {
     const ends = starts.map((_, i) => (i + 1 < starts.length ? starts[i + 1]! : staging.length));
     const order = sortByBytes(staging.bytes, starts, ends);
     const piece = new RunPiece(staging.length + ids.length * 3);
-    let previous = -1;
-    for (const i of order) {
-      if (previous >= 0 && sameBytes(staging.bytes, starts[previous]!, ends[previous]!, starts[i]!, ends[i]!)) {
-        this.#alias(this.positions - 1, ids[i]!);
-        continue;
-      }
-      piece.add(staging.bytes, starts[i]!, ends[i]!);
-      this.#assign(ids[i]!);
-      previous = i;
+    /** By place in `order`: whether the series has the labels of the one before it. */
+    const isAlias = order.map((i, at) => at > 0 && sameBytes(staging.bytes, starts[order[at - 1]!]!, ends[order[at - 1]!]!, starts[i]!, ends[i]!));
+    for (const [at, i] of order.entries()) if (!isAlias[at]) piece.add(staging.bytes, starts[i]!, ends[i]!);
+    // Compressing may find no memory: nothing has a position before its labels are in the image.
+    this.#runs.push(piece.finish(this.positions));
+    for (const [at, i] of order.entries()) {
+      if (isAlias[at] === true) this.#alias(this.positions - 1, ids[i]!);
+      else this.#assign(ids[i]!);
     }
-    this.#runs.push(piece.finish(this.positions - piece.count));
     this.#stagedIds = [];
     this.#stagedAt = [];
     this.#staging = undefined;
@@ -171,22 +170,15 @@ export class ImageWriter {
     }
     const aliases = new Map<number, number[]>();
     for (const [position, others] of this.aliases) aliases.set(this.seriesAt[position]!, others);
-    this.#startOver();
     const order = sortByBytes(heap(), starts, ends);
-    let piece = new RunPiece(PIECE_BYTES);
+    // There may be no memory for it: until all runs are there, the old image stays as it is.
+    const runs = buildRuns(order, starts, ends);
+    this.#startOver();
+    this.#runs.push(...runs);
     for (const i of order) {
-      const length = ends[i]! - starts[i]!;
-      if (!piece.fits(length)) {
-        if (piece.count > 0) this.#runs.push(piece.finish(this.positions - piece.count));
-        else piece.discard();
-        piece = new RunPiece(Math.max(PIECE_BYTES, length));
-      }
-      piece.add(heap(), starts[i]!, ends[i]!);
       this.#assign(ids[i]!);
       for (const other of aliases.get(ids[i]!) ?? []) this.#alias(this.positions - 1, other);
     }
-    if (piece.count > 0) this.#runs.push(piece.finish(this.positions - piece.count));
-    else piece.discard();
   }
 
   #collectLive(run: ImageRun, at: number, ids: number[], starts: number[], ends: number[]): void {
@@ -218,6 +210,28 @@ export class ImageWriter {
   }
 }
 
+/** The runs of a new image from label sets that lie on the zstd heap. */
+function buildRuns(order: readonly number[], starts: readonly number[], ends: readonly number[]): ImageRun[] {
+  const runs: ImageRun[] = [];
+  let base = 0;
+  let piece = new RunPiece(PIECE_BYTES);
+  const close = () => {
+    if (piece.count === 0) return piece.discard();
+    runs.push(piece.finish(base));
+    base += piece.count;
+  };
+  for (const i of order) {
+    const length = ends[i]! - starts[i]!;
+    if (!piece.fits(length)) {
+      close();
+      piece = new RunPiece(Math.max(PIECE_BYTES, length));
+    }
+    piece.add(heap(), starts[i]!, ends[i]!);
+  }
+  close();
+  return runs;
+}
+
 /** One run under construction, on the zstd heap. */
 class RunPiece {
   count = 0;
@@ -237,7 +251,7 @@ class RunPiece {
   add(from: Uint8Array, start: number, end: number): void {
     const length = end - start;
     const to = heap();
-    const at = writeVarint(to, this.#pointer + this.bytes, length);
+    const at = putVarint(to, this.#pointer + this.bytes, length);
     if (from === to) to.copyWithin(at, start, end);
     else to.set(from.subarray(start, end), at);
     this.bytes = at + length - this.#pointer;
@@ -245,9 +259,11 @@ class RunPiece {
   }
 
   finish(base: number): ImageRun {
-    const run = { base, count: this.count, rawBytes: this.bytes, data: compressHeap(this.#pointer, this.bytes, LEVEL) };
-    heapFree(this.#pointer);
-    return run;
+    try {
+      return { base, count: this.count, rawBytes: this.bytes, data: compressHeap(this.#pointer, this.bytes, LEVEL) };
+    } finally {
+      heapFree(this.#pointer);
+    }
   }
 
   discard(): void {

@@ -58,11 +58,10 @@ export class KeyTable {
     }
   }
 
-  /** Adds a key that `find` did not know. */
-  add(view: DataView, start: number, length: number): number {
+  /** Adds the key that `find` was just asked for and did not know: it is hashed once for both. */
+  addMissing(length: number): number {
     const id = this.#free.pop() ?? this.used++;
     if (id >= this.capacity) this.#grow();
-    this.#hash(view, start, length, this.#probe);
     this.#low[id] = this.#probe[0]!;
     this.#high[id] = this.#probe[1]!;
     this.#length[id] = length;

@@ -57,17 +57,17 @@ export class Outlet {
   }
 
   /** Takes in a new series: `labels` with external labels, `encoded` the same as bytes. */
-  stage(id: number, labels: LabelMap, encoded: Uint8Array): void {
+  stage(id: number, labels: LabelMap, encoded: ByteWriter): void {
     this.#dropped.delete(id);
     if (this.#feed.rules === undefined) return this.writer.stage(id, encoded);
     const own: LabelMap = new Map(labels);
-    if (!applyRules(this.#feed.rules, own)) {
+    relabelled.length = 0;
+    // A series that is left without any label is none.
+    if (!applyRules(this.#feed.rules, own) || encodeLabels(own, relabelled) === 0) {
       this.#dropped.add(id);
       return;
     }
-    relabelled.length = 0;
-    encodeLabels(own, relabelled);
-    this.writer.stage(id, relabelled.bytes.subarray(0, relabelled.length));
+    this.writer.stage(id, relabelled);
   }
 
   remove(id: number): void {
@@ -85,20 +85,21 @@ export class Outlet {
       const record = this.#layer(layer);
       if (record !== undefined) records.push(record);
     }
-    this.#countDropped(scratch);
+    this.#countDropped(scratch, extras);
     for (const stream of this.#feed.streams) stream.append(records);
     if (exemplars !== undefined) for (const stream of this.#feed.exemplarStreams) stream.append([exemplars]);
   }
 
-  #countDropped(scratch: Scratch): void {
+  #countDropped(scratch: Scratch, extras: readonly ExtraSample[]): void {
     if (this.#dropped.size === 0) return;
     let dropped = 0;
     for (const id of this.#dropped) if (scratch.seen[id] === VALUE) dropped++;
+    for (const extra of extras) if (this.#dropped.has(extra.id)) dropped++;
     this.#metrics.dropped('write_relabel', dropped * this.#feed.streams.length);
   }
 
   #column(scratch: Scratch, timestampMs: number): SamplesInput | undefined {
-    const { seriesAt, positions } = this.writer;
+    const { seriesAt, positions, aliases } = this.writer;
     const { seen, bits, timestampsMs } = scratch;
     ensureColumn(positions);
     columnBitmap.fill(0, 0, Math.ceil(positions / 8));
@@ -108,10 +109,8 @@ export class Outlet {
     for (let position = 0; position < positions; position++) {
       let id = seriesAt[position]!;
       if (id < 0) continue;
-      if (seen[id] !== VALUE && seen[id] !== MARKER) {
-        id = this.#aliasWithValue(position, seen);
-        if (id < 0) continue;
-      }
+      if (aliases.size > 0) id = this.#speaker(position, id, seen);
+      if (seen[id] !== VALUE && seen[id] !== MARKER) continue;
       columnBitmap[position >>> 3]! |= 1 << (position & 7);
       columnBits[2 * samples] = bits[2 * id]!;
       columnBits[2 * samples + 1] = bits[2 * id + 1]!;
@@ -134,17 +133,25 @@ export class Outlet {
     return { type: 'samples', image: this.writer.image, positions, samples, timestampMs, oldestMs, newestMs, column };
   }
 
-  #aliasWithValue(position: number, seen: Uint8Array): number {
-    if (this.writer.aliases.size === 0) return -1;
-    return this.writer.aliases.get(position)?.find((id) => seen[id] === VALUE || seen[id] === MARKER) ?? -1;
+  /** Of several series with the labels of one position: the first that has a value, else the first that has a marker. Further values are counted. */
+  #speaker(position: number, first: number, seen: Uint8Array): number {
+    const others = this.writer.aliases.get(position);
+    if (others === undefined) return first;
+    const all = [first, ...others];
+    const having = all.filter((id) => seen[id] === VALUE);
+    if (having.length > 1) this.#metrics.dropped('same_labels', (having.length - 1) * this.#feed.streams.length);
+    return having[0] ?? all.find((id) => seen[id] === MARKER) ?? first;
   }
 
   /** Samples beyond the first of their series, at most one per series: a column with timestamps of its own. */
   #layer(extras: readonly ExtraSample[]): SamplesInput | undefined {
-    const placed = extras
+    const known = extras
       .map((extra) => ({ extra, position: this.writer.positionOf(extra.id) }))
       .filter(({ position }) => position >= 0)
       .sort((a, b) => a.position - b.position);
+    // A position has one value in a column, also when several series stand there.
+    const placed = known.filter(({ position }, i) => position !== known[i - 1]?.position);
+    this.#metrics.dropped('same_labels', (known.length - placed.length) * this.#feed.streams.length);
     if (placed.length === 0) return undefined;
     const { positions } = this.writer;
     ensureColumn(positions);

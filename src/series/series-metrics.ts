@@ -2,22 +2,25 @@
 
 import type { Counter, Metrics } from '../telemetry/metrics.ts';
 
-/** Why samples of a page are not appended. `scrape_failed`: the page broke off or broke a limit, so all of it is rolled back. */
-export type SeriesDropReason = 'duplicate' | 'out_of_order' | 'out_of_bounds' | 'scrape_failed' | 'write_relabel';
+/**
+ * Why samples of a page are not appended. `scrape_failed`: the page broke off or broke a limit, so all of it is rolled back. `metric_relabel`,
+ * `write_relabel`: a rule drops the series. `same_labels`: rules or the page itself gave several series one label set, and another one's value stands there.
+ */
+export type SeriesDropReason = 'duplicate' | 'out_of_order' | 'out_of_bounds' | 'scrape_failed' | 'metric_relabel' | 'write_relabel' | 'same_labels';
 
 export interface SeriesMetrics {
   dropped(reason: SeriesDropReason, samples: number): void;
   added(series: number): void;
   removed(series: number): void;
   markers(series: number): void;
-  exemplarRejected(reason: 'too_long' | 'out_of_order'): void;
+  exemplarsDropped(reason: 'too_long' | 'out_of_order' | 'out_of_bounds', exemplars: number): void;
   flushedByForce(): void;
 }
 
 export function createSeriesMetrics(metrics: Metrics): SeriesMetrics {
   const dropped = metrics.counters(
     'tributary_series_samples_dropped_total',
-    'Samples read from pages that were not appended, by reason; write_relabel counts copies per destination.',
+    'Samples read from pages that were not appended, by reason; write_relabel and same_labels count copies per destination.',
     ['reason'],
   );
   const added = metrics.counter('tributary_series_added_total', 'Series that were new to their target.');
@@ -51,7 +54,7 @@ export function createSeriesMetrics(metrics: Metrics): SeriesMetrics {
     added: (series) => added.inc(series),
     removed: (series) => removed.inc(series),
     markers: (series) => markers.inc(series),
-    exemplarRejected: (reason) => exemplars.with(reason).inc(),
+    exemplarsDropped: (reason, count) => exemplars.with(reason).inc(count),
     flushedByForce: () => flushes.inc(),
   };
 }

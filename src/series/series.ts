@@ -12,14 +12,13 @@
 // of its own (or track_timestamps_staleness is set). Sources: Prometheus scrape/scrape.go (append, cache), reference cases in test/fixtures/vectors.
 
 import type { MetricType, ParsedExemplar } from '../exposition/sink.ts';
-import { METRIC_NAME } from '../model/labels.ts';
 import type { LabelMap } from '../model/labels.ts';
 import { NAN_HIGH, NAN_LOW, STALE_HIGH, STALE_LOW } from '../model/sample.ts';
 import { ScrapeError } from '../model/scrape-error.ts';
 import type { PageSeries, ScrapeResult, SeriesLimits } from '../scrape/page-series.ts';
 import { ByteWriter, encodeLabels } from '../wire/labels.ts';
 import { ExemplarMemory } from './exemplars.ts';
-import { finishLabels } from './final-labels.ts';
+import { finishLabels, reportLabels } from './final-labels.ts';
 import type { LabelPolicy } from './final-labels.ts';
 import type { KeyHash } from './hash.ts';
 import { KeyTable, grown } from './key-table.ts';
@@ -49,6 +48,9 @@ const UNUSED = 4;
 const UNTRACKED = 0;
 const TRACKED_UNSENT = 1;
 const TRACKED = 2;
+
+/** Series with timestamps of their own that left, whose newest one is remembered: some hundred kilobytes for a target that loses many. */
+const LEFT_MAX = 4096;
 
 const scratchLabels = new ByteWriter(4096);
 const noBytes = new Uint8Array(0);
@@ -97,9 +99,13 @@ export class TargetSeries implements PageSeries {
   #labelHigh = new Int32Array(64);
   /** Newest timestamp sent by id; only kept once a sample came with its own. */
   #newestMs: Float64Array | undefined;
+  /** The same by label set for series that left: one that comes back with an older timestamp is out of order, as in Prometheus. */
+  readonly #leftMs = new Map<string, number>();
   /** Keys that need more than their hash: repeated on a page, or sharing their hash with another. */
   readonly #known = new Map<string, number>();
 
+  /** `find` was asked last, and did not know the key at all: `add` follows with the same one. */
+  #isMissing = false;
   #bytes: Uint8Array = noBytes;
   #view: DataView = new DataView(noBytes.buffer);
   readonly #probe = new Int32Array(2);
@@ -122,7 +128,7 @@ export class TargetSeries implements PageSeries {
     this.#options = options;
     this.#keys = new KeyTable(options.hash, (capacity) => this.#grow(capacity));
     this.#metadata = new MetadataMemory(options.hash);
-    this.#exemplars = new ExemplarMemory(options.outlets);
+    this.#exemplars = new ExemplarMemory(options.outlets, options.metrics);
     this.#openOutlets();
   }
 
@@ -137,7 +143,7 @@ export class TargetSeries implements PageSeries {
    */
   reopen(outlets: readonly Outlet[], externalLabels: ReadonlyMap<string, string>): void {
     this.#options = { ...this.#options, outlets, externalLabels };
-    this.#exemplars = new ExemplarMemory(outlets);
+    this.#exemplars = new ExemplarMemory(outlets, this.#options.metrics);
     this.#known.clear();
     this.#uncounted = [];
     for (let id = 0; id < this.#keys.used; id++) {
@@ -153,7 +159,7 @@ export class TargetSeries implements PageSeries {
   /** Some outlets are gone, none is new. */
   keepOutlets(outlets: readonly Outlet[]): void {
     this.#options = { ...this.#options, outlets };
-    this.#exemplars = new ExemplarMemory(outlets);
+    this.#exemplars = new ExemplarMemory(outlets, this.#options.metrics);
   }
 
   reconfigure(limits: SeriesLimits): void {
@@ -187,7 +193,7 @@ export class TargetSeries implements PageSeries {
     const id = this.#order.expected();
     if (id < 0) return -1;
     const length = this.#keys.lengthOf(id);
-    if (start + length >= end) return -1;
+    if (length === 0 || start + length >= end) return -1;
     if (bytes !== this.#bytes) this.#bind(bytes);
     if (!this.#keys.matches(id, this.#view, start)) return -1;
     // Seen already, or not to be told by its hash: `find` and `add` decide by the text.
@@ -200,10 +206,13 @@ export class TargetSeries implements PageSeries {
   find(bytes: Uint8Array, start: number, keyEnd: number): number {
     if (bytes !== this.#bytes) this.#bind(bytes);
     let id = this.#keys.find(this.#view, start, keyEnd - start);
+    this.#isMissing = id < 0;
     if (id < 0) return -1;
     if (this.#scratch!.seen[id] !== ABSENT || this.#kind[id] === AMBIGUOUS) {
-      id = this.#known.get(textOf(bytes, start, keyEnd)) ?? -1;
-      if (id < 0) return -1;
+      const known = this.#known.get(textOf(bytes, start, keyEnd)) ?? -1;
+      if (known < 0) return -1;
+      if (known !== id && this.#kind[id] === NORMAL) this.#kind[id] = AMBIGUOUS;
+      id = known;
     }
     this.#order.jumpTo(id);
     return this.#kind[id] === DROPPED ? -2 - id : id;
@@ -217,11 +226,17 @@ export class TargetSeries implements PageSeries {
       for (const [name, value] of this.#options.externalLabels) if (!labels.has(name)) labels.set(name, value);
       encodeLabels(labels, scratchLabels);
     }
-    const twin = this.#keys.find(this.#view, start, keyEnd - start);
-    const id = twin < 0 ? this.#keys.add(this.#view, start, keyEnd - start) : this.#resolveTwin(twin, kept, textOf(bytes, start, keyEnd));
-    if (id !== twin) this.#takeIn(id, kept, labels);
+    const twin = this.#isMissing ? -1 : this.#keys.find(this.#view, start, keyEnd - start);
+    this.#isMissing = false;
+    const id = twin < 0 ? this.#addKey(start, keyEnd, kept, labels) : this.#resolveTwin(twin, start, keyEnd, kept, labels);
     this.#order.insert(id);
     return this.#kind[id] === DROPPED ? -2 - id : id;
+  }
+
+  #addKey(start: number, keyEnd: number, kept: boolean, labels: LabelMap): number {
+    const id = this.#keys.addMissing(keyEnd - start);
+    this.#takeIn(id, kept, labels);
+    return id;
   }
 
   /** A line whose labels are refused was read all the same and counts as scraped. */
@@ -235,15 +250,26 @@ export class TargetSeries implements PageSeries {
   }
 
   /** A key whose hash is known: the same series again, or a collision. The labels decide. */
-  #resolveTwin(twin: number, kept: boolean, text: string): number {
-    const same = kept ? this.#kind[twin] !== DROPPED && this.#hasLabels(twin) : this.#kind[twin] === DROPPED;
-    if (same) {
-      this.#known.set(text, twin);
-      return twin;
-    }
-    const id = this.#keys.addUnkeyed();
-    if (this.#kind[twin] !== DROPPED) this.#kind[twin] = AMBIGUOUS;
+  #resolveTwin(twin: number, start: number, keyEnd: number, kept: boolean, labels: LabelMap): number {
+    const text = textOf(this.#bytes, start, keyEnd);
+    const isTwinKept = this.#kind[twin] !== DROPPED;
+    const same = kept ? isTwinKept && this.#hasLabels(twin) : !isTwinKept;
+    const id = same ? twin : this.#collide(twin, start, keyEnd, kept, labels);
     this.#known.set(text, id);
+    return id;
+  }
+
+  /** From now on both keys are told by their text. The keyed one must be a series that is kept: a dropped one gives up its key. */
+  #collide(twin: number, start: number, keyEnd: number, kept: boolean, labels: LabelMap): number {
+    if (this.#kind[twin] === DROPPED) {
+      this.#keys.detach(twin);
+      const id = this.#addKey(start, keyEnd, kept, labels);
+      this.#kind[id] = AMBIGUOUS;
+      return id;
+    }
+    this.#kind[twin] = AMBIGUOUS;
+    const id = this.#keys.addUnkeyed();
+    this.#takeIn(id, kept, labels);
     return id;
   }
 
@@ -260,14 +286,13 @@ export class TargetSeries implements PageSeries {
   #takeIn(id: number, kept: boolean, labels: LabelMap): void {
     this.#kind[id] = kept ? NORMAL : DROPPED;
     this.#tracked[id] = UNTRACKED;
-    if (this.#newestMs !== undefined) this.#newestMs[id] = -Infinity;
     this.#uncounted.push(id);
     if (!kept) return;
     this.#hashLabels();
     this.#labelLow[id] = this.#probe[0]!;
     this.#labelHigh[id] = this.#probe[1]!;
-    const encoded = scratchLabels.bytes.subarray(0, scratchLabels.length);
-    for (const outlet of this.#options.outlets) outlet.stage(id, labels, encoded);
+    if (this.#newestMs !== undefined) this.#newestMs[id] = this.#leftMs.get(this.#labelKey(id)) ?? -Infinity;
+    for (const outlet of this.#options.outlets) outlet.stage(id, labels, scratchLabels);
   }
 
   sample(id: number, value: number, timestampMs: number | undefined): void {
@@ -334,7 +359,7 @@ export class TargetSeries implements PageSeries {
       if (this.#extras[i]!.timestampMs === timestampMs) return this.#drop(id, 'duplicate');
     }
     const bits = doubleBits(value);
-    this.#extras.push({ id, low: bits[0]!, high: bits[1]!, timestampMs });
+    this.#extras.push({ id, low: bits[0], high: bits[1], timestampMs });
   }
 
   #ownTimestamps(scratch: Scratch): Float64Array {
@@ -392,6 +417,7 @@ export class TargetSeries implements PageSeries {
     if (kind === 'none' || kind === 'empty') this.#forgetPage(scratch);
     const seriesAdded = this.#countAdded(scratch);
     if (kind === 'broken') this.#options.metrics.dropped('scrape_failed', this.samplesPostRelabel);
+    else this.#options.metrics.dropped('metric_relabel', this.samplesScraped - this.samplesPostRelabel);
     if (kind === 'accepted') {
       this.#order.accept();
       this.#metadata.accept();
@@ -505,8 +531,13 @@ export class TargetSeries implements PageSeries {
     }
     const alive = new Set<number>();
     for (let id = 0; id < this.#keys.used; id++) {
-      if (scratch.seen[id] !== VALUE) continue;
-      for (const other of lows.get(this.#labelLow[id]!) ?? []) if (this.#labelHigh[other] === this.#labelHigh[id]) alive.add(other);
+      if (this.#tracked[id] === UNTRACKED) continue;
+      for (const other of lows.get(this.#labelLow[id]!) ?? []) {
+        if (this.#labelHigh[other] !== this.#labelHigh[id]) continue;
+        alive.add(other);
+        // What was sent of the other is to be marked when this one vanishes, also if nothing of this one was sent.
+        this.#tracked[id] = TRACKED;
+      }
     }
     for (const id of vanished) if (!alive.has(id)) this.#mark(id, timestampMs, scratch);
     this.#options.metrics.markers(vanished.length - alive.size);
@@ -526,8 +557,7 @@ export class TargetSeries implements PageSeries {
 
   #addReport(name: string): void {
     const id = this.#keys.addUnkeyed();
-    const labels: LabelMap = new Map(this.#options.policy.targetLabels);
-    labels.set(METRIC_NAME, name);
+    const labels = reportLabels(this.#options.policy.targetLabels, name);
     for (const [label, value] of this.#options.externalLabels) if (!labels.has(label)) labels.set(label, value);
     scratchLabels.length = 0;
     encodeLabels(labels, scratchLabels);
@@ -549,8 +579,9 @@ export class TargetSeries implements PageSeries {
   }
 
   #emit(scratch: Scratch, timestampMs: number, accepted: boolean): void {
+    if (accepted) this.#exemplars.settle(scratch, timestampMs);
     for (const outlet of this.#options.outlets) {
-      outlet.emit(scratch, this.#extras, timestampMs, accepted ? this.#exemplars.take(outlet, scratch, timestampMs) : undefined);
+      outlet.emit(scratch, this.#extras, timestampMs, accepted ? this.#exemplars.take(outlet) : undefined);
     }
     if (this.#newestMs !== undefined) this.#noteNewest(scratch, timestampMs, this.#newestMs);
   }
@@ -568,6 +599,7 @@ export class TargetSeries implements PageSeries {
   #remove(ids: readonly number[]): void {
     if (ids.length === 0) return;
     for (const id of ids) {
+      if (this.#newestMs !== undefined && this.#kind[id] !== DROPPED) this.#rememberNewest(id, this.#newestMs[id]!);
       this.#keys.remove(id);
       this.#kind[id] = UNUSED;
       this.#tracked[id] = UNTRACKED;
@@ -579,6 +611,13 @@ export class TargetSeries implements PageSeries {
       for (const [text, id] of this.#known) if (removed.has(id)) this.#known.delete(text);
     }
     this.#options.metrics.removed(ids.length);
+  }
+
+  #rememberNewest(id: number, newestMs: number): void {
+    if (newestMs === -Infinity) return;
+    const oldest = this.#leftMs.size < LEFT_MAX ? undefined : this.#leftMs.keys().next().value;
+    if (oldest !== undefined) this.#leftMs.delete(oldest);
+    this.#leftMs.set(this.#labelKey(id), newestMs);
   }
 
   #giveBack(scratch: Scratch, accepted: boolean): void {

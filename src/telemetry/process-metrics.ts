@@ -12,14 +12,17 @@ export function createProcessMetrics(metrics: Metrics, build: BuildInfo): void {
   metrics.gauges('prometheus_build_info', 'Always 1; for dashboards that look for Prometheus.', labels).with(...values).set(1);
   const startSeconds = (Date.now() - process.uptime() * 1000) / 1000;
   metrics.gauge('process_start_time_seconds', 'Start time of the process since the epoch in seconds.').set(startSeconds);
-  const cpu = metrics.gauge('process_cpu_seconds_total', 'User and system CPU time spent in seconds.');
+  const cpu = metrics.counter('process_cpu_seconds_total', 'User and system CPU time spent in seconds.');
   const resident = metrics.gauge('process_resident_memory_bytes', 'Resident memory size in bytes.');
   const heap = metrics.gauge('nodejs_heap_size_used_bytes', 'Used bytes of the JavaScript heap.');
   const external = metrics.gauge('nodejs_external_memory_bytes', 'Bytes of buffers outside the JavaScript heap.');
   const files = metrics.gauge('process_open_fds', 'Number of open file descriptors.');
+  let cpuSeconds = 0;
   metrics.beforeExposition(() => {
     const { user, system } = process.cpuUsage();
-    cpu.set((user + system) / 1e6);
+    const spentSeconds = (user + system) / 1e6;
+    cpu.inc(Math.max(0, spentSeconds - cpuSeconds));
+    cpuSeconds = spentSeconds;
     const memory = process.memoryUsage();
     resident.set(memory.rss);
     heap.set(memory.heapUsed);

@@ -85,7 +85,8 @@ function destinationRow(destination: DestinationView): Html {
   const { counters } = destination;
   const lost = Object.entries(counters.lost).filter(([, samples]) => samples > 0).map(([reason, samples]) => `${reason} ${formatCount(samples)}`);
   const mode = destination.queueMode === 'ok' ? '' : `, queue ${destination.queueMode}`;
-  const lastError = destination.lastErrorMs === undefined ? '' : `${formatAge((Date.now() - destination.lastErrorMs) / 1000)} ago: ${destination.lastError}`;
+  // An error of the disk has no time: it holds as long as the queue's mode.
+  const lastError = destination.lastErrorMs === undefined ? destination.lastError : `${formatAge((Date.now() - destination.lastErrorMs) / 1000)} ago: ${destination.lastError}`;
   return html`<tr><td>${destination.name}<br><small>${destination.url}<br>${destination.profile}, ${destination.encoding}</small></td>
     <td class="${destination.state}">${destination.state}${mode}</td>
     <td>${destination.counters.pending === 0 ? 'none' : formatAge(destination.oldestUnsentAgeSeconds)}</td>

@@ -3,6 +3,7 @@
 
 import { compareUtf8 } from '../model/labels.ts';
 import type { LabelMap } from '../model/labels.ts';
+import { putVarint, varintBytes } from './write-request.ts';
 
 /** Names kept encoded, over all targets: exporters use a few thousand; what is above is encoded each time. */
 const NAMES_KEPT = 16_384;
@@ -58,11 +59,11 @@ function encodeLabel(name: string, value: string, to: ByteWriter): void {
   const content = nameBytes.length + 1 + varintBytes(valueBytes) + valueBytes;
   let at = to.length;
   bytes[at++] = 0x0a;
-  at = writeVarint(bytes, at, content);
+  at = putVarint(bytes, at, content);
   bytes.set(nameBytes, at);
   at += nameBytes.length;
   bytes[at++] = 0x12;
-  at = writeVarint(bytes, at, valueBytes);
+  at = putVarint(bytes, at, valueBytes);
   if (valueBytes === value.length) for (let i = 0; i < valueBytes; i++) bytes[at + i] = value.charCodeAt(i);
   else bytes.write(value, at, 'utf8');
   to.length = at + valueBytes;
@@ -75,7 +76,7 @@ function encodedName(name: string): Buffer {
   const text = Buffer.from(name, 'utf8');
   const head = Buffer.alloc(8);
   head[0] = 0x0a;
-  const encoded = Buffer.concat([head.subarray(0, writeVarint(head, 1, text.length)), text]);
+  const encoded = Buffer.concat([head.subarray(0, putVarint(head, 1, text.length)), text]);
   if (encodedNames.size < NAMES_KEPT) encodedNames.set(name, encoded);
   return encoded;
 }
@@ -83,24 +84,6 @@ function encodedName(name: string): Buffer {
 function utf8Length(text: string): number {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return Buffer.byteLength(text, 'utf8');
   return text.length;
-}
-
-/** Bytes of a varint below 2^32. */
-export function varintBytes(value: number): number {
-  if (value < 0x80) return 1;
-  if (value < 0x4000) return 2;
-  if (value < 0x200000) return 3;
-  return value < 0x10000000 ? 4 : 5;
-}
-
-/** Writes a varint below 2^32; returns the offset behind it. */
-export function writeVarint(bytes: Uint8Array, at: number, value: number): number {
-  while (value >= 0x80) {
-    bytes[at++] = (value & 0x7f) | 0x80;
-    value >>>= 7;
-  }
-  bytes[at++] = value;
-  return at;
 }
 
 /** Reads encoded labels back. Fails on nothing: the bytes are our own. */

@@ -59,8 +59,11 @@ export interface WireMetadata {
 
 /** Bytes of a non-negative integer up to 2^53. */
 export function varintBytes(value: number): number {
-  let bytes = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 128)) bytes++;
+  // Lengths are nearly always small.
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  let bytes = 3;
+  for (let above = value / 0x200000; above >= 1; above /= 128) bytes++;
   return bytes;
 }
 

@@ -109,6 +109,9 @@ export function heapFree(pointer: number): void {
 function ensure(region: Region, bytes: number): number {
   if (region.bytes >= bytes) return region.pointer;
   if (region.pointer !== 0) heapFree(region.pointer);
+  // Allocating may fail: what was given back must not be used again.
+  region.pointer = 0;
+  region.bytes = 0;
   // Rounded up by a quarter, so that slowly growing inputs do not allocate every time.
   const rounded = Math.ceil((bytes * 1.25) / 4096) * 4096;
   region.pointer = heapAllocate(rounded);
@@ -130,7 +133,23 @@ export function compressHeap(pointer: number, bytes: number, level: number): Buf
 function compressNative(encoderClass: NativeEncoderClass, bytes: Buffer, level: number): Buffer {
   let encoder = nativeByLevel.get(level);
   if (encoder === undefined) nativeByLevel.set(level, (encoder = new encoderClass(level)));
-  return encoder.encodeSync(bytes);
+  return withContentSize(encoder.encodeSync(bytes), bytes.length);
+}
+
+/**
+ * The native codec writes frames as a stream, which leaves the size before compression out; receivers want it to size their buffer and to refuse
+ * what is too large before they expand it. Adds it behind the window descriptor. Source: RFC 8878, 3.1.1.1.
+ */
+function withContentSize(frame: Buffer, rawBytes: number): Buffer {
+  const descriptor = frame[4]!;
+  // Size field, single segment flag or dictionary: the frame is not the plain one that is rewritten here.
+  if ((descriptor & 0b1110_0011) !== 0) return frame;
+  const sized = Buffer.allocUnsafe(frame.length + 4);
+  frame.copy(sized, 0, 0, 6);
+  sized[4] = descriptor | 0b1000_0000;
+  sized.writeUInt32LE(rawBytes, 6);
+  frame.copy(sized, 10, 6);
+  return sized;
 }
 
 /** Expands `data` to exactly `rawBytes` bytes at `pointer` on the heap. */

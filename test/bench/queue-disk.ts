@@ -10,9 +10,11 @@ import { systemClock } from '../../src/io/clock.ts';
 import { systemDisk } from '../../src/io/disk.ts';
 import { defaultQueueSettings } from '../../src/queue/config.ts';
 import { nextImageId } from '../../src/queue/image-id.ts';
-import { openQueue, type Queue, type Stream } from '../../src/queue/queue.ts';
+import { openQueue, type Queue, type SamplesInput, type Stream } from '../../src/queue/queue.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { initZstd } from '../../src/wire/zstd.ts';
+import { catchRecords, largeMix, openInside } from './support/inside.ts';
 
 export interface Bar {
   readonly name: string;
@@ -29,10 +31,12 @@ export interface Measured {
 const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;
 const DRAIN_ARGUMENT = '--drain';
+/** What the sender asks for at a time. */
+const SENDER_BATCH = { samples: 4_000_000, bytes: 16 * MIB };
 
 export const atMost = (name: string, value: number, limit: number): Bar => ({ name, value, limit, holds: value <= limit });
 
-function openAt(path: string): Promise<Queue> {
+export function openAt(path: string): Promise<Queue> {
   const settings = { ...defaultQueueSettings, maxBytes: 1024 * GIB, freeSpaceFloor: { bytes: 0 } };
   return openQueue({ path, settings, disk: systemDisk, clock: systemClock, logger: silentLogger, metrics: createMetrics() });
 }
@@ -92,13 +96,32 @@ export async function measureWrites(): Promise<Measured> {
   };
 }
 
+/** Scrapes of the large mix that are read for real; the queue is filled with them again and again, at later and later times. */
+const RECORDED_SCRAPES = 4;
+
+/** Appends scrapes of the large mix, images included as the series stage makes them, until `bytes` are on disk. */
+async function fillFromPages(stream: Stream, bytes: number): Promise<void> {
+  await initZstd();
+  const recorded: SamplesInput[] = [];
+  const inside = openInside(largeMix, 2, catchRecords((record) => void recorded.push(record)));
+  for (let i = 0; i < RECORDED_SCRAPES; i++) await inside.scrape(1_760_000_000_000 + i * 10_000);
+  for (let round = 0; stream.state().diskBytes < bytes; round++) {
+    const laterMs = round * RECORDED_SCRAPES * 10_000;
+    for (const [i, record] of recorded.entries()) {
+      const { timestampMs, oldestMs, newestMs } = record;
+      stream.append([{ ...record, timestampMs: timestampMs + laterMs, oldestMs: oldestMs + laterMs, newestMs: newestMs + laterMs }]);
+      if (i % inside.targets === inside.targets - 1) await turn();
+    }
+  }
+}
+
 /** A queue of `TRIBUTARY_BENCH_GIB` (default 10) opened and drained by a process of its own. */
 export async function measureLargeQueue(): Promise<Measured> {
   const gib = Number(process.env['TRIBUTARY_BENCH_GIB'] ?? 10);
   const path = mkdtempSync(join(tmpdir(), 'tributary-bench-'));
   try {
     const queue = await openAt(path);
-    await fill(queue.stream('a', { maxBytes: 1024 * GIB }), { payloadBytes: gib * GIB, columnBytes: 16_384, sources: 100 });
+    await fillFromPages(queue.stream('a', { maxBytes: 1024 * GIB }), gib * GIB);
     await queue.close();
     const figures = JSON.parse(await runChild(path)) as Record<string, number>;
     return {
@@ -137,11 +160,13 @@ async function drain(path: string): Promise<void> {
   const drainStartedMs = performance.now();
   const cpuBefore = process.cpuUsage();
   let records = 0;
+  let samples = 0;
   let sequence = 0;
   for (;;) {
-    const some = await stream.read(sequence, { samples: 100_000, bytes: 4 * MIB });
+    const some = await stream.read(sequence, SENDER_BATCH);
     if (some.length === 0) break;
     records += some.length;
+    for (const record of some) samples += record.samples;
     sequence = some.at(-1)!.sequence;
     stream.settle(some[0]!.sequence, sequence, 0);
     await turn();
@@ -155,6 +180,7 @@ async function drain(path: string): Promise<void> {
     drain_seconds: (performance.now() - drainStartedMs) / 1000,
     drain_cpu_us_per_record: (cpu.user + cpu.system) / records,
     drain_records: records,
+    drain_samples: samples,
     drain_left_records: left,
     drain_peak_rss_mb: (process.resourceUsage().maxRSS * 1024) / 1e6,
   }));

@@ -45,6 +45,7 @@ async function scrapeAll(all: readonly ScrapeCase[]): Promise<ScrapeCase[]> {
       const arrival = arrivals.get(one.name)!;
       const found = differences(one, arrival, pages.baseMs(one.metrics_path), startMs);
       if (pages.isAsked(one.metrics_path) !== one.scraped) found.push(one.scraped ? 'was never scraped' : 'was scraped');
+      if (!arrival.isComplete) found.unshift(`only ${arrival.scrapesMs.length} scrapes arrived within ${DELIVERED_WITHIN_MS} ms`);
       outcomes.set(one.name, found);
       if (found.length > 0 && isDisturbed(one, arrival)) disturbed.push(all[i]!);
     }
@@ -68,14 +69,10 @@ async function collect(here: readonly ScrapeCase[], pages: CasePages, receiver: 
     return [...arrivals.values()].every((arrival) => arrival.isComplete);
   };
   const program = await startTributary(workplace(configurationOf(here, pages.port, receiver.url)));
-  try {
-    await receiver.until(take, DELIVERED_WITHIN_MS);
-  } catch (error) {
-    const missing = [...arrivals].filter(([, arrival]) => !arrival.isComplete).map(([name, { scrapesMs }]) => `${name}: ${scrapesMs.length}`);
-    throw new Error(`scrapes are missing: ${missing.join(', ')}\n${program.output().slice(-2000)}`, { cause: error });
-  } finally {
-    expect(await program.stop()).toBe(0);
-  }
+  // Scrapes that are missing in the end are the failure of their cases, not of all.
+  await receiver.until(take, DELIVERED_WITHIN_MS).catch(() => undefined);
+  const code = await program.stop();
+  if (code !== 0) throw new Error(`the program ended with ${code}:\n${program.output().slice(-3000)}`);
   take();
   return arrivals;
 }

@@ -36,10 +36,10 @@ describe('check config', () => {
   });
 
   test('what has no effect, is ignored or deserves a warning is listed', () => {
-    const { code, lines, last } = check('rule_files: [x]\nremote_write: [{url: http://x/w, round_robin_dns: true, bearer_token_file: token, tls_config: {ca_file: ca.pem}}]');
+    const { code, lines, last } = check('rule_files: [x]\nremote_write: [{url: http://x/w, send_native_histograms: true, bearer_token_file: token, tls_config: {ca_file: ca.pem}}]');
     expect(code).toBe(0);
     expect(lines.join('\n')).toContain('/p.yml:1:1: rule_files: ignored section: rules are not evaluated here');
-    expect(lines.join('\n')).toContain('/p.yml:2:34: remote_write[0].round_robin_dns: no effect: ');
+    expect(lines.join('\n')).toContain('/p.yml:2:34: remote_write[0].send_native_histograms: no effect: ');
     expect(lines.join('\n')).toContain('remote_write[0]: warning: has no name'.replace(']: ', '].name: '));
     expect(lines.join('\n')).toContain('remote_write[0].authorization.credentials_file: warning: cannot read /token: ENOENT');
     expect(lines.join('\n')).toContain('remote_write[0].tls_config.ca_file: warning: cannot read /ca.pem: ENOENT');

@@ -223,7 +223,7 @@ describe('remarks', () => {
   test.each([['scrape_native_histograms: false'], ['native_histogram_bucket_limit: 0'], ['extra_scrape_metrics: true'], ['enable_http2: false']])('a job with %s has none', (lines) => expect(inJob(lines)).toEqual([]));
 
   test.each([
-    ['protobuf_message: io.prometheus.write.v2.Request'], ['send_native_histograms: true'], ['round_robin_dns: true'], ['enable_http2: true'],
+    ['protobuf_message: io.prometheus.write.v2.Request'], ['send_native_histograms: true'], ['enable_http2: true'],
     ['queue_config: {capacity: 5}'], ['queue_config: {max_shards: 5}'], ['queue_config: {min_shards: 2}'], ['queue_config: {retry_on_http_429: true}'],
   ])('a remote write with %s has one of no effect', (lines) => expect(inRemote(lines).map((line) => line.split(': ')[2])).toEqual(['no effect']));
   test.each([['queue_config: {capacity: 10000, retry_on_http_429: false}'], ['protobuf_message: prometheus.WriteRequest'], ['queue_config: {max_samples_per_send: 5}']])('a remote write with %s has none', (lines) => expect(inRemote(lines)).toEqual([]));
@@ -299,3 +299,10 @@ describe('files', () => {
 });
 
 test('a failed load names the files it read', () => expect(load('foo: 1')).toMatchObject({ ok: false, files: ['/etc/tributary/prometheus.yml'] }));
+
+test('a static target that cannot be one is refused by the check and a warning for a running collector', () => {
+  const text = 'scrape_configs: [{job_name: j, static_configs: [{targets: [""]}]}]';
+  expect(problems(text).join()).toContain('instance 0 in group 0: no address');
+  const running = loadConfig('/etc/tributary/p.yml', { readFile: () => Buffer.from(text), env: {}, impossibleTargets: 'warn' });
+  expect(running).toMatchObject({ ok: true, config: { remarks: [{ kind: 'warning', text: expect.stringContaining('instance 0 in group 0: no address') }] } });
+});

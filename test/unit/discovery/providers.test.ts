@@ -70,6 +70,26 @@ test('file: the swap of a mounted ConfigMap is seen', async () => {
 
 test('file: a missing folder is no groups', async () => expect(await files(['absent/*.json']).next()).toEqual([]));
 
+test('file: a folder that cannot be read keeps the groups of its files', async () => {
+  mkdirSync(join(folder, 'sd'));
+  write('sd/a.json', '[{"targets":["a:1"]}]');
+  write('b.json', '[{"targets":["b:1"]}]');
+  const seen = files(['sd/*.json', 'b.json']);
+  await seen.next();
+  renameSync(join(folder, 'sd'), join(folder, 'old'));
+  symlinkSync('sd', join(folder, 'sd'));
+  write('b.json', '[{"targets":["b:2"]}]');
+  expect(shown(await seen.next())).toEqual([`${join(folder, 'b.json')}:0: b:2`]);
+});
+
+test('http: a password in the URL stays out of sources and labels', async () => {
+  const port = await serve((_request, response) => void response.writeHead(200, { 'content-type': 'application/json' }).end('[{"targets":["a:1"]}]'));
+  const url = `http://u:secret@127.0.0.1:${port}/sd`;
+  const seen = started(createHttpProvider({ kind: 'http', url, refreshIntervalMs: 60_000, http: defaultHttpClientSettings }, dependencies(systemClock)));
+  const [group] = await seen.next();
+  expect(JSON.stringify([group?.source, [...(group?.labels ?? [])]])).not.toContain('secret');
+});
+
 test('http: the request says what Prometheus says', async () => {
   let headers: Record<string, unknown> = {};
   const port = await serve((request, response) => {

@@ -113,3 +113,14 @@ export function imbalance(state: StreamState): number {
   const { appended, acknowledged, lost, pending } = state.counters;
   return appended - acknowledged - Object.values(lost).reduce((a, b) => a + b, 0) - pending;
 }
+
+export const sequences = (records: readonly { sequence: number }[]) => records.map((r) => r.sequence);
+export const segmentsOf = (disk: { files: Map<string, Buffer> }) => [...disk.files.keys()].filter((f) => f.endsWith('.seg')).sort();
+
+/** Appends raw records `from` to `to`, each in a turn of its own. */
+export async function fill(stream: Stream, from: number, to: number, bytes = 40): Promise<void> {
+  for (let n = from; n <= to; n++) {
+    stream.append([raw(n, bytes)]);
+    await written();
+  }
+}

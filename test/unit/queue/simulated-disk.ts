@@ -11,6 +11,7 @@ export interface Faults {
   truncateError: string | undefined;
   readError: string | undefined;
   syncError: string | undefined;
+  closeError: string | undefined;
 }
 
 export interface SimulatedDisk extends Disk {
@@ -31,6 +32,7 @@ export function createSimulatedDisk(initial: Iterable<[string, Buffer]> = [], fo
   const folders = new Set(folderList);
   const faults: Faults = {
     capacityBytes: Infinity, appendError: undefined, tornBytes: 0, truncateError: undefined, readError: undefined, syncError: undefined,
+    closeError: undefined,
   };
   const used = () => [...files.values()].reduce((sum, data) => sum + data.length, 0);
   const get = (path: string): Buffer => {
@@ -71,7 +73,9 @@ export function createSimulatedDisk(initial: Iterable<[string, Buffer]> = [], fo
         if (faults.truncateError !== undefined) throw systemError(faults.truncateError, path);
         store(Buffer.concat([current().subarray(0, length), Buffer.alloc(Math.max(0, length - current().length))]));
       },
-      close: () => undefined,
+      close() {
+        if (faults.closeError !== undefined) throw systemError(faults.closeError, path);
+      },
     };
   };
 

@@ -71,6 +71,18 @@ describe('a scrape', () => {
     expect(active()).toMatchObject({ health: 'up', lastError: '', lastSamples: 2, lastBodyBytes: 8, lastScrapeMs: first.commits[0]!.timestampMs });
   });
 
+  test('that cannot be committed fails, and the next one is made', async () => {
+    const { client, clock, request, first, active, value } = await atFirstRequest();
+    first.commitThrows = new Error('no room');
+    request.answer({ body: ['a 1\n'] });
+    expect(active()).toMatchObject({ health: 'down', errorClass: 'internal', lastError: 'no room' });
+    expect(await value('tributary_scrape_failures_total{class="internal"}')).toBe(1);
+    first.commitThrows = undefined;
+    await clock.advance(10_000);
+    client.open[0]!.answer({ body: ['a 2\n'] });
+    expect(active()).toMatchObject({ health: 'up', lastError: '' });
+  });
+
   interface Ending {
     settings?: Partial<ScrapeSettings>;
     status?: number;

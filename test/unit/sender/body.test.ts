@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../src/io/random.ts';
 import { encodeBody, expandBody, transcodeBody } from '../../../src/sender/body.ts';
-import { heap, heapAllocate, heapFree, initZstd } from '../../../src/wire/zstd.ts';
+import { heap, heapAllocate, heapFree, initZstd, zstdCodec } from '../../../src/wire/zstd.ts';
 
 await initZstd();
 
@@ -25,7 +25,8 @@ describe('bodies', () => {
     const before = heap().buffer;
     const body = encodeBody(heap().subarray(pointer, pointer + noise.length), 'zstd', content);
     heapFree(pointer);
-    expect(heap().buffer).not.toBe(before);
+    // A comparison of booleans: a failing one of buffers would print them. The native codec writes outside the heap.
+    if (zstdCodec() === 'wasm') expect(heap().buffer === before).toBe(false);
     expect(Buffer.from(expandBody(body)).equals(noise)).toBe(true);
   });
 

@@ -70,6 +70,18 @@ describe('metadata', () => {
     expect(await w.metric(`prometheus_remote_storage_bytes_total${peer}`)).toBe('0');
   });
 
+  it('a set that cannot be made costs nothing but itself', async () => {
+    let fails = true;
+    const w = world(() => {
+      if (fails) throw new Error('no memory');
+      return [entry('a')];
+    });
+    await w.clock.advance(INTERVAL_MS);
+    fails = false;
+    await w.clock.advance(INTERVAL_MS);
+    expect(w.families()).toEqual(['a']);
+  });
+
   it('ends with the sender', async () => {
     const w = world(() => [entry('a')]);
     await w.sender.stop(1000);

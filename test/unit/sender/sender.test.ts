@@ -306,6 +306,16 @@ describe('metrics', () => {
     }
   });
 
+  it('refused exemplars are lost in the stream, where each counts as one', async () => {
+    const world = createWorld({ profile: 'generic' });
+    world.stream.add(['m'], 1);
+    world.stream.add(['e'], 1, 'raw', 3);
+    world.script.push(400);
+    world.sender.start();
+    await world.clock.advance(1000);
+    expect(world.stream.settled).toEqual([{ first: 1, last: 2, rejected: 4, expired: 0 }]);
+  });
+
   it('count exemplars as items, not as samples', async () => {
     const world = createWorld();
     world.sender.start();

@@ -98,6 +98,8 @@ export class FakeSeries implements PageSeries {
   released = false;
   /** What `commit` finds wrong. */
   commitError: ScrapeError | undefined;
+  /** What `commit` throws. */
+  commitThrows: Error | undefined;
   readonly #names: string[] = [];
 
   constructor(target: Target, settings: ScrapeSettings) {
@@ -111,6 +113,7 @@ export class FakeSeries implements PageSeries {
   }
 
   commit(result: ScrapeResult) {
+    if (this.commitThrows !== undefined) throw this.commitThrows;
     const error = result.error ?? this.commitError;
     this.commits.push({ ...result, error, page: this.page });
     if (error === undefined) this.tracked = new Set(this.page.map((line) => line.split(' ')[0]!));

@@ -1,0 +1,46 @@
+// The real peers as processes: each on a free port of its own, with its data in a temporary folder.
+
+import { createServer, type AddressInfo } from 'node:net';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { peerBinary, type PeerName } from '../../support/peers.ts';
+import { run, temporaryFolder, until, type Running } from './process.ts';
+
+export interface Peer extends Running {
+  /** `127.0.0.1:<port>`. */
+  readonly address: string;
+}
+
+/** A port that was free a moment ago: these programs do not tell which one they took for port 0. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function startPeer(name: PeerName, argumentsFor: (address: string) => readonly string[], readyPath: string): Promise<Peer> {
+  const binary = peerBinary(name);
+  if (binary === undefined) throw new Error(`${name} is missing`);
+  const address = `127.0.0.1:${await freePort()}`;
+  const running = run(binary, argumentsFor(address));
+  await until(async () => (await fetch(`http://${address}${readyPath}`)).ok, { what: () => `${name} on ${address}: ${running.output().slice(-2000)}` });
+  return { ...running, address };
+}
+
+export function startVictoriaMetrics(): Promise<Peer> {
+  return startPeer('victoria-metrics', (address) => [`-httpListenAddr=${address}`, `-storageDataPath=${temporaryFolder()}`, '-retentionPeriod=1y'], '/health');
+}
+
+export function startNodeExporter(): Promise<Peer> {
+  return startPeer('prometheus-node-exporter', (address) => [`--web.listen-address=${address}`], '/metrics');
+}
+
+export function startPrometheus(yaml: string, mode: 'agent' | 'server'): Promise<Peer> {
+  const folder = temporaryFolder();
+  const file = join(folder, 'prometheus.yml');
+  writeFileSync(file, yaml);
+  const ofMode = mode === 'agent' ? ['--enable-feature=agent', `--storage.agent.path=${join(folder, 'data')}`] : [`--storage.tsdb.path=${join(folder, 'data')}`, '--web.enable-remote-write-receiver'];
+  return startPeer('prometheus', (address) => [`--config.file=${file}`, `--web.listen-address=${address}`, ...ofMode], '/-/ready');
+}

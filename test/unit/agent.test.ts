@@ -1,0 +1,93 @@
+// The whole line in one process, without a network: what a reload and a stop do to it.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { startAgent } from '../../src/agent.ts';
+import type { Agent } from '../../src/agent.ts';
+import { buildInfo } from '../../src/cli/build-info.ts';
+import { parseCommandLine } from '../../src/cli/flags.ts';
+import { silentLogger } from '../../src/telemetry/logger.ts';
+
+let folder: string;
+let agent: Agent | undefined;
+
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'tributary-agent-'))));
+afterEach(async () => {
+  await agent?.stop();
+  agent = undefined;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const write = (text: string) => writeFileSync(join(folder, 'c.yml'), text);
+const remoteWrite = (...names: string[]) => `remote_write: [${names.map((name) => `{name: ${name}, url: 'http://127.0.0.1:1/w'}`).join(', ')}]\n`;
+
+async function start(text: string, ...args: string[]): Promise<Agent> {
+  write(text);
+  const command = parseCommandLine([
+    `--config.file=${join(folder, 'c.yml')}`, `--storage.agent.path=${join(folder, 'data')}`, '--web.listen-address=127.0.0.1:0', '--storage.remote.flush-deadline=1s', ...args,
+  ]);
+  if (command.kind !== 'run') throw new Error(JSON.stringify(command));
+  agent = await startAgent({ flags: command.flags, build: buildInfo, logger: silentLogger, startedMs: 0, requestQuit: () => undefined });
+  return agent;
+}
+
+async function api(path: string): Promise<{ data: never }> {
+  const { port } = agent!.addresses[0]!;
+  return (await (await fetch(`http://127.0.0.1:${port}/api/v1/${path}`)).json()) as { data: never };
+}
+
+async function destinations(): Promise<string[]> {
+  return ((await api('status/destinations')) as { data: { destinations: { name: string }[] } }).data.destinations.map(({ name }) => name);
+}
+
+describe('reload', () => {
+  test('destinations come and go by name', async () => {
+    await start(remoteWrite('a', 'b'));
+    expect(await destinations()).toEqual(['a', 'b']);
+    write(remoteWrite('b', 'c'));
+    expect(await agent!.reload()).toEqual({ ok: true });
+    expect(await destinations()).toEqual(['b', 'c']);
+  });
+
+  test('a request during a reload gets a load of its own, because the running one may have read the files before they changed', async () => {
+    await start(remoteWrite('a'));
+    write(remoteWrite('b'));
+    const first = agent!.reload();
+    write(remoteWrite('c'));
+    expect(await Promise.all([first, agent!.reload(), agent!.reload()])).toEqual([{ ok: true }, { ok: true }, { ok: true }]);
+    expect(await destinations()).toEqual(['c']);
+  });
+
+  test('what cannot be put in force is an answer, not an exception, and the next reload works', async () => {
+    await start(remoteWrite('a'));
+    write(remoteWrite('n'.repeat(300)));
+    expect(await agent!.reload()).toMatchObject({ ok: false, error: expect.stringContaining('one or more errors occurred while applying the new configuration') });
+    expect(await destinations()).toEqual(['a']);
+    expect(await api('status/config')).toMatchObject({ data: { reload: { successful: false, error: expect.stringContaining('240 bytes') } } });
+    write(remoteWrite('b'));
+    expect(await agent!.reload()).toEqual({ ok: true });
+    expect(await destinations()).toEqual(['b']);
+  });
+
+  test('a stop waits for a reload that runs, and none begins after it', async () => {
+    await start(remoteWrite('a'));
+    write(remoteWrite('b'));
+    const running = agent!.reload();
+    const waiting = agent!.reload();
+    await agent!.stop();
+    expect(await running).toEqual({ ok: true });
+    expect(await waiting).toMatchObject({ ok: false });
+    expect(await agent!.reload()).toMatchObject({ ok: false });
+  });
+});
+
+describe('features', () => {
+  const jobs = 'scrape_configs: [{job_name: a}, {job_name: b, extra_scrape_metrics: false}]\n';
+  test('extra-scrape-metrics is a default: what the file says wins', async () => {
+    await start(jobs, '--enable-feature=extra-scrape-metrics');
+    const { yaml } = ((await api('status/config')) as { data: { yaml: string } }).data;
+    expect(yaml.match(/extra_scrape_metrics: \w+/g)).toEqual(['extra_scrape_metrics: true', 'extra_scrape_metrics: true', 'extra_scrape_metrics: false']);
+  });
+});

@@ -93,13 +93,20 @@ class Manager implements DiscoveryManager {
   }
 
   apply(jobs: readonly JobDiscovery[]): void {
-    this.#applying = true;
-    const changed = jobs.map(({ job, discovery }) => this.#applyJob(job, discovery));
-    this.#applying = false;
+    const changed = this.#applyAll(jobs);
     const names = new Set(jobs.map(({ job }) => job));
     for (const job of this.#jobs.values()) if (!names.has(job.name)) this.#removeJob(job);
     this.#stopUnused();
     for (const job of changed) if (job !== undefined) this.#settle(job);
+  }
+
+  #applyAll(jobs: readonly JobDiscovery[]): (Job | undefined)[] {
+    this.#applying = true;
+    try {
+      return jobs.map(({ job, discovery }) => this.#applyJob(job, discovery));
+    } finally {
+      this.#applying = false;
+    }
   }
 
   async stop(): Promise<void> {

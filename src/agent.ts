@@ -100,6 +100,8 @@ class Line implements Agent {
   readonly #senders = new Map<string, Sender>();
   readonly #streams = new Map<string, Stream>();
   readonly #senderMetrics: SenderMetrics;
+  /** Those the queue was opened with. */
+  readonly #queueSettings: Settings['queue'];
   readonly #reloadMetrics: { readonly successful: Gauge; readonly successTime: Gauge };
   readonly #ready: Gauge;
   #config: LoadedConfig;
@@ -118,6 +120,7 @@ class Line implements Agent {
     this.#metrics = metrics;
     this.#queue = queue;
     this.#config = config;
+    this.#queueSettings = config.settings.queue;
     const nowMs = systemClock.nowMs();
     this.#reload = { successful: true, lastSuccessMs: nowMs, lastAttemptMs: nowMs, problems: [], error: '' };
     createProcessMetrics(metrics, build);
@@ -197,6 +200,9 @@ class Line implements Agent {
     this.#config = loaded.config;
     this.#noteLoaded();
     this.#logRemarks();
+    if (needsRestart(this.#queueSettings, loaded.config.settings.queue)) {
+      this.#options.logger.warn('tributary.queue changed: all of it but max_bytes takes effect at the next start');
+    }
     this.#options.logger.info('configuration loaded', { file: this.#options.flags.configFile });
     return { ok: true };
   }
@@ -343,6 +349,10 @@ class Line implements Agent {
 
 function load(flags: Flags): LoadResult {
   return loadConfig(flags.configFile, { impossibleTargets: 'warn', ...(flags.features.has('extra-scrape-metrics') && { extraScrapeMetrics: true }) });
+}
+
+function needsRestart(running: Settings['queue'], wanted: Settings['queue']): boolean {
+  return JSON.stringify({ ...running, maxBytes: 0 }) !== JSON.stringify({ ...wanted, maxBytes: 0 });
 }
 
 /** What every destination without a quota of its own gets of the whole. */

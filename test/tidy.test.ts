@@ -52,7 +52,7 @@ const packages: Readonly<Record<string, string>> = {
   re2js: 'src/relabel/regex.ts',
   snappy: 'src/wire/snappy.ts',
   snappyjs: 'src/wire/snappy.ts',
-  undici: 'src/io/http/pool.ts',
+  undici: 'src/io/http/undici-lane.ts',
   yaml: 'src/config/yaml.ts',
 };
 

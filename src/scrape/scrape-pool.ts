@@ -178,7 +178,7 @@ export class ScrapePool {
     if (loop.lastScrapeMs === undefined) return old.release();
     const end = new SeriesEnd(timing.tickMs, timing.dueMs, old, () => {
       this.#replaced.delete(end);
-      if (!loop.isStopped) endAllBut(old, loop.series, end.tickMs);
+      if (!loop.isStopped) this.#guard(loop.target, () => endAllBut(old, loop.series, end.tickMs));
       old.release();
     });
     this.#replaced.add(end);
@@ -194,7 +194,7 @@ export class ScrapePool {
       this.#forget(identity, entry);
       loop.whenIdle(() => {
         // A target that was never scraped has no series to end.
-        if (loop.lastScrapeMs !== undefined) loop.series.end(entry.tickMs);
+        if (loop.lastScrapeMs !== undefined) this.#guard(loop.target, () => loop.series.end(entry.tickMs));
         this.#discard(loop);
       });
     });
@@ -202,6 +202,15 @@ export class ScrapePool {
     if (waiting === undefined) this.#retired.set(identity, [{ loop, entry }]);
     else waiting.push({ loop, entry });
     schedule.add(entry);
+  }
+
+  /** Series end in the callback of a timer, where an exception (no memory) would end the process: here it costs the markers. */
+  #guard({ job, url }: Target, end: () => void): void {
+    try {
+      end();
+    } catch (error) {
+      this.#env.logger.error('staleness markers were lost', { job, target: url, error: error instanceof Error ? error.stack : String(error) });
+    }
   }
 
   #forget(identity: string, entry: SeriesEnd): void {

@@ -13,7 +13,7 @@ import type { HeapColumn } from '../wire/column.ts';
 import type { Image, ImageRun } from '../wire/image.ts';
 import { TAG_SERIES_SAMPLE, TAG_TIMESERIES, int64Bytes, putInt64, putVarint } from '../wire/write-request.ts';
 import { heap, heapAllocate, heapFree, heapView } from '../wire/zstd.ts';
-import { expandedRun } from './run-cache.ts';
+import { expandedRun, isSmallImage } from './run-cache.ts';
 
 /** Value and timestamp of a sample: tags 1 (fixed64) and 2 (varint). */
 const TAG_VALUE = 0x09;
@@ -118,10 +118,11 @@ export class Assembler {
       for (const record of records) cursors.push(openCursor(record));
       if (this.#having.length < cursors.length) this.#having = new Uint32Array(cursors.length * 2);
       const positions = Math.max(...cursors.map((cursor) => cursor.column.positions));
+      const isSmall = isSmallImage(image);
       for (const run of image.runs) {
         if (run.base >= positions) break;
         let progress = this.#startRun(run);
-        while ((progress = this.#writeRun(run, progress, cursors)).position < run.count) yield this.#take();
+        while ((progress = this.#writeRun(run, progress, cursors, isSmall)).position < run.count) yield this.#take();
       }
     } finally {
       for (const cursor of cursors) freeColumn(cursor.column);
@@ -133,10 +134,10 @@ export class Assembler {
   }
 
   /** Writes series of the run until it ends or the body is full. */
-  #writeRun(run: ImageRun, from: RunProgress, cursors: readonly Cursor[]): RunProgress {
+  #writeRun(run: ImageRun, from: RunProgress, cursors: readonly Cursor[], isSmall: boolean): RunProgress {
     const perSeries = SERIES_HEAD_BYTES_MAX + cursors.length * SAMPLE_BYTES_MAX + 16;
     this.#ensureRoom(this.#bodyBytes - this.#length + perSeries);
-    const runAt = expandedRun(run);
+    const runAt = expandedRun(run, isSmall);
     let bytes = heap();
     let view = heapView();
     const end = runAt + run.rawBytes;

@@ -1,14 +1,14 @@
-// Expanded runs on the zstd heap. Small ones (ordinary exporters) are kept, because they are needed again a second later and
-// expanding them would be most of the work; large ones (1 MB pieces of large pages) are expanded anew each time, because a
-// million series would fill the budget many times over.
+// Expanded runs on the zstd heap. Those of small images (ordinary exporters) are kept, because they are needed again a second later and
+// expanding them would be most of the work; those of large ones are expanded anew each time, because a million series would fill the
+// budget many times over, each run pushing out another.
 
 import { decompressToHeap, heapAllocate, heapFree } from '../wire/zstd.ts';
-import type { ImageRun } from '../wire/image.ts';
+import type { Image, ImageRun } from '../wire/image.ts';
 
 /** Expanded bytes kept, over all destinations: about 400 ordinary node exporters. */
 const BUDGET_BYTES = 32 * 1024 * 1024;
-/** A run larger than this is not kept, bytes. */
-const KEPT_RUN_BYTES_MAX = 256 * 1024;
+/** An image larger than this is not kept, bytes of all its runs before compression. */
+const KEPT_IMAGE_BYTES_MAX = 512 * 1024;
 
 interface Kept {
   readonly pointer: number;
@@ -19,8 +19,15 @@ const kept = new Map<ImageRun, Kept>();
 let keptBytes = 0;
 let shared = { pointer: 0, bytes: 0 };
 
-/** The heap offset of the expanded run. Valid until the next call. */
-export function expandedRun(run: ImageRun): number {
+/** Whether the runs of an image are worth keeping. */
+export function isSmallImage(image: Image): boolean {
+  let bytes = 0;
+  for (const run of image.runs) bytes += run.rawBytes;
+  return bytes <= KEPT_IMAGE_BYTES_MAX;
+}
+
+/** The heap offset of the expanded run, which belongs to a small image or not. Valid until the next call. */
+export function expandedRun(run: ImageRun, isSmall: boolean): number {
   const known = kept.get(run);
   if (known !== undefined) {
     // Most recently used goes to the end.
@@ -28,7 +35,7 @@ export function expandedRun(run: ImageRun): number {
     kept.set(run, known);
     return known.pointer;
   }
-  return run.rawBytes <= KEPT_RUN_BYTES_MAX ? keep(run) : expandShared(run);
+  return isSmall ? keep(run) : expandShared(run);
 }
 
 function keep(run: ImageRun): number {

@@ -11,7 +11,7 @@ import { ImageWriter } from './image-writer.ts';
 import { MARKER, VALUE } from './scratch.ts';
 import type { Scratch } from './scratch.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
-import type { ExtraSample } from './series.ts';
+import type { ExtraSample } from './page-samples.ts';
 
 /** Destinations with equal write rules. */
 export interface Feed {

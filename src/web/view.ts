@@ -59,7 +59,7 @@ export type DestinationState = 'sending' | 'retrying' | 'parked' | 'stopped';
 
 export interface DestinationView {
   readonly name: string;
-  /** Without user, password and secret parameters. */
+  /** Without the password. */
   readonly url: string;
   readonly profile: string;
   /** Compression in use, such as `zstd` or `snappy`. */

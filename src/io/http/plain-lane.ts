@@ -123,13 +123,17 @@ export class PlainLane implements Lane {
 
   #take(data: Buffer): void {
     // Bytes without a request: the server's mistake, and whatever it means, not the answer to the next one.
-    if (this.#part === 'idle') return void this.#socket?.destroy();
+    if (this.#part === 'idle') return this.#onGone(undefined);
     if (!this.#started) {
       this.#started = true;
       this.#handler!.onResponseStarted();
     }
+    // The end of an answer may bring the next request at once, with a handler of its own: what is left is not for it.
+    const handler = this.#handler;
     let at = 0;
-    while (at < data.length && this.#handler !== undefined) at = this.#step(data, at);
+    while (at < data.length && this.#handler === handler) at = this.#step(data, at);
+    // More than the answer: this connection is out of step.
+    if (at < data.length) this.#onGone(undefined);
   }
 
   /** Takes what the current part wants of `data` from `at` on; returns where the next one goes on. */
@@ -142,11 +146,7 @@ export class PlainLane implements Lane {
       case 'until-close':
         this.#handler!.onData(at === 0 ? data : data.subarray(at));
         return data.length;
-      case 'idle': {
-        // More than the answer: this connection is out of step.
-        this.#socket?.destroy();
-        return data.length;
-      }
+      case 'idle': return data.length;
     }
   }
 

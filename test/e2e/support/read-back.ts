@@ -25,7 +25,8 @@ export interface TellOptions {
   readonly isRounded: boolean;
 }
 
-const collectorLabel = 'collector';
+/** The external label; no exporter here has one of that name, since it would win. */
+const collectorLabel = 'scraped_by';
 /** How far ahead pages date their samples at most, seconds. */
 const futureSeconds = 300;
 /** What every scraped NaN becomes. */
@@ -100,7 +101,7 @@ export function fromReceiver(samples: readonly ReceivedSample[]): StoredSample[]
 /** Everything in a VictoriaMetrics, by its export. It keeps staleness markers and no other NaN, and exports them as a bare NaN or as null. */
 export async function exportVictoriaMetrics(address: string): Promise<StoredSample[]> {
   await fetch(`http://${address}/internal/force_flush`);
-  const query = new URLSearchParams({ 'match[]': '{collector!=""}', end: String(Math.ceil(Date.now() / 1000) + futureSeconds) });
+  const query = new URLSearchParams({ 'match[]': '{scraped_by!=""}', end: String(Math.ceil(Date.now() / 1000) + futureSeconds) });
   const response = await fetch(`http://${address}/api/v1/export?${query.toString()}`);
   const lines = (await response.text()).split('\n').filter((line) => line !== '');
   const samples = lines.flatMap((line) => {
@@ -121,7 +122,7 @@ function storedBits(value: number | string | null, nanBits: string): string {
 
 /** Raw samples of a Prometheus server, by an instant query of a range. It keeps staleness markers to itself. */
 export async function queryPrometheus(address: string): Promise<StoredSample[]> {
-  const query = new URLSearchParams({ query: '{collector!=""}[1h]', time: String(Math.ceil(Date.now() / 1000) + futureSeconds) });
+  const query = new URLSearchParams({ query: '{scraped_by!=""}[1h]', time: String(Math.ceil(Date.now() / 1000) + futureSeconds) });
   const response = await fetch(`http://${address}/api/v1/query?${query.toString()}`);
   const { data } = (await response.json()) as { data: { result: readonly { metric: Record<string, string>; values: readonly (readonly [number, string])[] }[] } };
   return data.result.flatMap(({ metric, values }) =>

@@ -50,6 +50,22 @@ describe('an exchange', () => {
     expect(ports.size).toBe(1);
   });
 
+  test('bytes beyond an answer are never taken for the next one', async () => {
+    let connections = 0;
+    const port = await serveTcp((socket) => {
+      connections++;
+      socket.on('data', (request) => void socket.write(request.toString().startsWith('GET /first') ? answer('a 1\n') + answer('evil 1\n') : answer('good\n')));
+    });
+    const from = client();
+    let second: Promise<unknown> | undefined;
+    const first = await stream(from, `http://127.0.0.1:${port}/first`, { onEnd: () => void (second = stream(from, `http://127.0.0.1:${port}/second`)) });
+    expect([first.body, await second, connections]).toEqual(['a 1\n', expect.objectContaining({ body: 'good\n', calls: ['headers', 'end'] }), 2]);
+    // The same without a request that waits: the connection is given up.
+    await stream(from, `http://127.0.0.1:${port}/first`);
+    expect((await stream(from, `http://127.0.0.1:${port}/second`)).body).toBe('good\n');
+    expect(connections).toBe(3);
+  });
+
   test('reaches IPv6 literals', async () => {
     const port = await serve((request, response) => void response.end(request.headers.host), '::1');
     expect((await stream(client(), `http://[::1]:${port}/`)).body).toBe(`[::1]:${port}`);

@@ -186,7 +186,7 @@ class Line implements Agent {
   }
 
   async #reloadNow(): Promise<ReloadResult> {
-    if (this.#stopping !== undefined) return { ok: false, error: 'the collector is stopping' };
+    if (this.#stopping !== undefined) return { ok: false, error: 'the collector is stopping', isLoaded: true };
     const loaded = load(this.#options.flags);
     if (!loaded.ok) return this.#refuse(loaded);
     // Before anything is waited for: a change from here on is another reload.
@@ -221,7 +221,7 @@ class Line implements Agent {
     const error = `one or more errors occurred while applying the new configuration: ${reason}`;
     this.#reload = { ...this.#reload, successful: false, lastAttemptMs: systemClock.nowMs(), problems: [], error };
     this.#options.logger.error('configuration not applied', { error: reason });
-    return { ok: false, error };
+    return { ok: false, error, isLoaded: true };
   }
 
   #noteLoaded(): void {

@@ -19,6 +19,7 @@ export function notReady(isStopping: boolean): Answer {
 export const reload: Handler = async (_request, { view, flags }) => {
   const result = await view.requestReload();
   if (result.ok) return text(200, '');
+  if (result.isLoaded === true) return text(500, `failed to reload config: ${result.error}\n`);
   return text(500, `failed to reload config: couldn't load configuration (--config.file=${JSON.stringify(flags.configFile)}): ${result.error}\n`);
 };
 

@@ -92,8 +92,8 @@ export interface ReloadView {
   readonly error: string;
 }
 
-/** `error` is the text of what went wrong, with every problem on a line of its own. */
-export type ReloadResult = { readonly ok: true } | { readonly ok: false; readonly error: string };
+/** `error` is the text of what went wrong, with every problem on a line of its own. `isLoaded`: the files are good, but could not be put in force. */
+export type ReloadResult = { readonly ok: true } | { readonly ok: false; readonly error: string; readonly isLoaded?: boolean };
 
 export interface AgentView {
   /** All jobs, in any order. */

@@ -36,8 +36,9 @@ export function createKeyHash(key: Uint8Array): KeyHash {
       d = Math.imul(d ^ view.getInt32(at + 12, true), C4);
       a = Math.imul((((a << 15) | (a >>> 17)) + b) | 0, C4);
       c = Math.imul((((c << 15) | (c >>> 17)) + d) | 0, C1);
-      b = Math.imul(((b << 13) | (b >>> 19)) ^ a, C3);
-      d = Math.imul(((d << 13) | (d >>> 19)) ^ c, C2);
+      // Turned by half: a difference that is left in the highest bits of one lane would stay there in the other.
+      b = Math.imul(((b << 13) | (b >>> 19)) ^ ((a << 16) | (a >>> 16)), C3);
+      d = Math.imul(((d << 13) | (d >>> 19)) ^ ((c << 16) | (c >>> 16)), C2);
     }
     // The rest, up to 15 bytes, as words that are filled up with zeros; the length is already part of the state.
     for (let shift = 0; at < end; at += 4, shift++) {

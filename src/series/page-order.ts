@@ -30,10 +30,22 @@ export class PageOrder {
     return this.#cursor < this.#length ? this.#ids[this.#cursor]! : NOWHERE;
   }
 
+  /** The id that should come after the next one, or -1: what follows a series that has vanished. */
+  expectedAfter(): number {
+    return this.#cursor + 1 < this.#length ? this.#ids[this.#cursor + 1]! : NOWHERE;
+  }
+
   /** The expected id came. */
   advance(): void {
     const id = this.#ids[this.#cursor++]!;
     if (this.#next !== undefined) this.#push(id);
+  }
+
+  /** The id expected after the next one came: one has vanished. */
+  advanceOver(): void {
+    this.#diverge();
+    this.#push(this.#ids[this.#cursor + 1]!);
+    this.#cursor += 2;
   }
 
   /** A known id came out of place: the old order goes on behind it. */

@@ -137,17 +137,27 @@ export class TargetSeries implements PageSeries {
   // ---- page reader
 
   expect(bytes: Uint8Array, start: number, end: number): number {
-    const id = this.#order.expected();
-    if (id < 0) return -1;
-    const length = this.#keys.lengthOf(id);
-    if (length === 0 || start + length >= end) return -1;
     if (bytes !== this.#bytes) this.#bind(bytes);
-    if (!this.#keys.matches(id, this.#view, start)) return -1;
-    // Seen already, or not to be told by its hash: `find` and `add` decide by the text.
-    if (this.#page.stateOf(id) !== ABSENT || this.#ids.kind[id] === AMBIGUOUS) return -1;
-    this.#order.advance();
-    this.keyEnd = start + length;
+    let id = this.#order.expected();
+    if (this.#isKey(id, start, end)) {
+      this.#order.advance();
+    } else {
+      // A series that vanished is the usual reason: the one behind it comes, as a rule.
+      id = this.#order.expectedAfter();
+      if (!this.#isKey(id, start, end)) return -1;
+      this.#order.advanceOver();
+    }
+    this.keyEnd = start + this.#keys.lengthOf(id);
     return this.#ids.kind[id] === DROPPED ? -2 - id : id;
+  }
+
+  /** Whether the bytes at `start` are the key of `id`, and that is enough to know the series. */
+  #isKey(id: number, start: number, end: number): boolean {
+    if (id < 0) return false;
+    const length = this.#keys.lengthOf(id);
+    if (length === 0 || start + length >= end || !this.#keys.matches(id, this.#view, start)) return false;
+    // Seen already, or not to be told by its hash: `find` and `add` decide by the text.
+    return this.#page.stateOf(id) === ABSENT && this.#ids.kind[id] !== AMBIGUOUS;
   }
 
   find(bytes: Uint8Array, start: number, keyEnd: number): number {

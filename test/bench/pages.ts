@@ -3,7 +3,10 @@
 // Everything follows from the seed.
 
 export interface PageOptions {
-  /** Share of the series in percent that are replaced by new ones at each rendering. Default 0. */
+  /**
+   * Share of the series in percent that are replaced by new ones at each rendering. Default 0. Pages about pods and containers replace whole
+   * objects, as a cluster does: all series of one get the labels of another.
+   */
   readonly churnPercent?: number;
   /** Unix milliseconds: every line carries this time, which goes on by 10 s a rendering. Default: no timestamps. */
   readonly timestampsFromMs?: number;
@@ -28,8 +31,10 @@ interface Series {
   value: number;
   /** Makes the value of the next scrape. */
   readonly next: ((value: number) => number) | undefined;
-  /** Makes another series of the same kind, for churn. */
+  /** Makes another series of the same kind, for churn: its key, or for a series of an object the labels of another one. */
   readonly replace: () => string;
+  /** The key with the labels of another object. */
+  readonly rekey?: (labels: string) => string;
 }
 
 type Random = () => number;
@@ -63,9 +68,13 @@ function goFloat(value: number): string {
   return String(value);
 }
 
-function createPage(families: readonly Family[], random: Random, options: PageOptions): Page {
+function createPage(families: readonly Family[], random: Random, options: PageOptions, objects?: readonly (readonly Series[])[]): Page {
   const all = families.flatMap((family) => family.series);
-  const churned = Math.round(all.length * (options.churnPercent ?? 0) / 100);
+  const share = (options.churnPercent ?? 0) / 100;
+  const churned = objects === undefined ? Math.round(all.length * share) : 0;
+  const replaced = objects === undefined ? 0 : objects.length * share;
+  let due = 0;
+  let oldest = 0;
   let timestampMs = options.timestampsFromMs;
   let rotate = 0;
   return {
@@ -77,6 +86,11 @@ function createPage(families: readonly Family[], random: Random, options: PageOp
         const series = all[(rotate + Math.floor(random() * 7)) % all.length]!;
         series.key = series.replace();
         rotate = (rotate + 13) % all.length;
+      }
+      for (due += replaced; due >= 1; due--) {
+        const object = objects![oldest++ % objects!.length]!;
+        const first = object[0]!.replace();
+        for (const series of object) series.key = series.rekey!(first);
       }
       if (timestampMs !== undefined) timestampMs += 10_000;
       return Buffer.from(text);
@@ -219,23 +233,30 @@ function objectPage(
   metrics: readonly Metric[], labelsOf: (random: Random) => string, seriesCount: number, changes: (count: number) => boolean, random: Random, options: PageOptions,
 ): Page {
   const families: Family[] = metrics.map(([name, type]) => ({ name, type, help: `[STABLE] ${name.replaceAll('_', ' ')}.`, series: [] }));
+  const objects: Series[][] = [];
   let count = 0;
   while (count < seriesCount) {
     const labels = labelsOf(random);
+    const object: Series[] = [];
+    objects.push(object);
     for (const [at, [name, , kind, extra]] of metrics.entries()) {
       for (const [index, text] of (extra?.[1] ?? ['']).entries()) {
         if (count++ >= seriesCount) break;
         const own = extra === undefined ? '' : `,${extra[0]}="${text}"`;
-        families[at]!.series.push({
-          key: `${name}{${labels}${own}} `,
+        const rekey = (of: string) => `${name}{${of}${own}} `;
+        const series: Series = {
+          key: rekey(labels),
           value: firstValue(kind, index, random),
           next: changes(count) ? (value) => nextValue(kind, value, random) : undefined,
-          replace: () => `${name}{${labelsOf(random)}${own}} `,
-        });
+          replace: () => labelsOf(random),
+          rekey,
+        };
+        families[at]!.series.push(series);
+        object.push(series);
       }
     }
   }
-  return createPage(families, random, options);
+  return createPage(families, random, options, objects);
 }
 
 function firstValue(kind: Kind, index: number, random: Random): number {

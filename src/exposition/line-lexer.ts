@@ -135,16 +135,21 @@ export class LineLexer {
   /** A text in double quotes. A backslash takes the next byte with it, which may not be a line break. */
   #quoted(token: Token, state: LexerState, allowed: { readonly nul: boolean; readonly lineBreak: boolean }): Token {
     if (this.#peek() !== QUOTE) return 'INVALID';
-    for (this.at++; this.at < this.limit; this.at++) {
-      const byte = this.bytes[this.at]!;
+    const { bytes, limit } = this;
+    let at = this.at + 1;
+    // Most bytes of a text are neither a quote, nor below it, nor a backslash.
+    for (; at < limit; at++) {
+      const byte = bytes[at]!;
+      if (byte > QUOTE && byte !== BACKSLASH) continue;
+      this.at = at;
       if (byte === QUOTE) return this.#one(token, state);
       if (byte === NUL && !allowed.nul) return 'INVALID';
       if (byte === LF && !allowed.lineBreak) return 'INVALID';
       if (byte !== BACKSLASH) continue;
-      this.at++;
+      this.at = ++at;
       if (this.#peek() === LF) return 'INVALID';
     }
-    this.at = this.limit;
+    this.at = limit;
     this.unfinished = true;
     return 'INVALID';
   }
@@ -226,6 +231,12 @@ export function latin1(bytes: Uint8Array, from: number, to: number): string {
 /** The bytes as UTF-8. Nearly all are ASCII, for which the cheaper decoder gives the same. */
 export function utf8(bytes: Uint8Array, from: number, to: number): string {
   return asBuffer(bytes).toString(isAscii(bytes, from, to) ? 'latin1' : 'utf8', from, to);
+}
+
+/** Whether the bytes are ASCII without a backslash: what they say is what they are. */
+export function isPlain(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (bytes[i]! > 0x7f || bytes[i] === BACKSLASH) return false;
+  return true;
 }
 
 /** Whether every byte is below 0x80; a loop, because a native call costs more than a label is long. */

@@ -6,7 +6,7 @@ import { ScrapeError } from '../model/scrape-error.ts';
 import { METRIC_NAME } from '../model/labels.ts';
 import { goQuote, normaliseFloatLabel, parseExposedFloat, parseTimestampMs } from './go-text.ts';
 import type { FloatResult } from './go-text.ts';
-import { LineLexer, isAscii, utf8 } from './line-lexer.ts';
+import { LineLexer, isAscii, isPlain, latin1, utf8 } from './line-lexer.ts';
 import type { Token } from './line-lexer.ts';
 import type { MetricType, ParsedExemplar } from './sink.ts';
 
@@ -59,7 +59,7 @@ export class SampleLine {
     for (let i = 0; i < this.#labels.length; i += 4) {
       const name = this.#labelName(i);
       if (labels.has(name)) throw new ScrapeError('labels', `label name ${goQuote(Buffer.from(name))} is not unique`);
-      const value = unescape(utf8(bytes, this.#labels[i + 2]!, this.#labels[i + 3]!));
+      const value = quotedText(bytes, this.#labels[i + 2]!, this.#labels[i + 3]!);
       labels.set(name, isFloatLabel(type, name) ? normaliseFloatLabel(value) : value);
     }
     return labels;
@@ -245,6 +245,10 @@ function isText(bytes: Uint8Array, start: number, end: number, text: string): bo
 
 function isFloatLabel(type: MetricType | undefined, name: string): boolean {
   return (type === 'histogram' && name === 'le') || (type === 'summary' && name === 'quantile');
+}
+
+function quotedText(bytes: Uint8Array, from: number, to: number): string {
+  return isPlain(bytes, from, to) ? latin1(bytes, from, to) : unescape(utf8(bytes, from, to));
 }
 
 const ESCAPES = /\\([\\"n])/g;

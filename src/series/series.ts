@@ -236,8 +236,7 @@ export class TargetSeries implements PageSeries {
   }
 
   #hashLabels(): void {
-    const { bytes, length } = scratchLabels;
-    this.#options.hash(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, length, this.#probe);
+    this.#options.hash(scratchLabels.view, 0, scratchLabels.length, this.#probe);
   }
 
   #takeIn(id: number, kept: boolean, labels: LabelMap): void {

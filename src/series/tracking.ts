@@ -20,6 +20,9 @@ export const UNTRACKED = 0;
 export const TRACKED_UNSENT = 1;
 export const TRACKED = 2;
 
+/** Entries of the filter over hashes, a power of two: 32 KiB. */
+const FILTER_SIZE = 32 * 1024;
+
 export interface SettleOptions {
   /** Ids lie below this. */
   readonly used: number;
@@ -92,14 +95,17 @@ export class Tracking {
   /** Those of the vanished that live on under another key: other label order, or a rule made them one. */
   livingOn(vanished: readonly number[], used: number): Set<number> {
     const lows = new Map<number, number[]>();
+    // Nearly every series is ruled out by a few bits of its hash; only the rest is looked up.
+    const maybe = new Uint8Array(FILTER_SIZE);
     for (const id of vanished) {
+      maybe[this.#labelLow[id]! & (FILTER_SIZE - 1)] = 1;
       const same = lows.get(this.#labelLow[id]!);
       if (same === undefined) lows.set(this.#labelLow[id]!, [id]);
       else same.push(id);
     }
     const alive = new Set<number>();
     for (let id = 0; id < used; id++) {
-      if (this.tracked[id] === UNTRACKED) continue;
+      if (maybe[this.#labelLow[id]! & (FILTER_SIZE - 1)] === 0 || this.tracked[id] === UNTRACKED) continue;
       for (const other of lows.get(this.#labelLow[id]!) ?? []) {
         if (this.#labelHigh[other] !== this.#labelHigh[id]) continue;
         alive.add(other);

@@ -10,15 +10,30 @@ const NAMES_KEPT = 16_384;
 /** Longest UTF-8 form of one UTF-16 unit, bytes. */
 const BYTES_PER_UNIT = 3;
 
-const encodedNames = new Map<string, Buffer>();
+/** A name as it stands in a label, and the whole label as it was encoded last: many values repeat from one series to the next. */
+interface KnownName {
+  readonly name: Buffer;
+  lastValue: string | undefined;
+  /** Set once a value came twice. */
+  lastLabel: Buffer | undefined;
+}
+
+const knownNames = new Map<string, KnownName>();
 
 /** A growing byte buffer that is written from the front. */
 export class ByteWriter {
   bytes: Buffer;
   length = 0;
+  #view: DataView | undefined;
 
   constructor(capacityBytes: number) {
     this.bytes = Buffer.allocUnsafeSlow(capacityBytes);
+  }
+
+  /** All of `bytes`. */
+  get view(): DataView {
+    if (this.#view?.buffer !== this.bytes.buffer) this.#view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
+    return this.#view;
   }
 
   /** Makes room for `more` bytes. */
@@ -52,33 +67,46 @@ function sortedNames(labels: LabelMap): string[] {
 }
 
 function encodeLabel(name: string, value: string, to: ByteWriter): void {
-  const nameBytes = encodedName(name);
-  to.reserve(nameBytes.length + value.length * BYTES_PER_UNIT + 16);
-  const { bytes } = to;
+  const known = knownName(name);
+  to.reserve(known.name.length + value.length * BYTES_PER_UNIT + 16);
+  const repeats = known.lastValue === value;
+  if (repeats && known.lastLabel !== undefined) {
+    to.bytes.set(known.lastLabel, to.length);
+    to.length += known.lastLabel.length;
+    return;
+  }
+  const start = to.length;
+  to.length = writeLabel(known.name, value, to.bytes, start);
+  known.lastValue = value;
+  known.lastLabel = repeats ? Buffer.from(to.bytes.subarray(start, to.length)) : undefined;
+}
+
+function writeLabel(name: Buffer, value: string, bytes: Buffer, start: number): number {
   const valueBytes = utf8Length(value);
-  const content = nameBytes.length + 1 + varintBytes(valueBytes) + valueBytes;
-  let at = to.length;
+  const content = name.length + 1 + varintBytes(valueBytes) + valueBytes;
+  let at = start;
   bytes[at++] = 0x0a;
   at = putVarint(bytes, at, content);
-  bytes.set(nameBytes, at);
-  at += nameBytes.length;
+  bytes.set(name, at);
+  at += name.length;
   bytes[at++] = 0x12;
   at = putVarint(bytes, at, valueBytes);
   if (valueBytes === value.length) for (let i = 0; i < valueBytes; i++) bytes[at + i] = value.charCodeAt(i);
   else bytes.write(value, at, 'utf8');
-  to.length = at + valueBytes;
+  return at + valueBytes;
 }
 
 /** Field 1 of Label with its tag and length. */
-function encodedName(name: string): Buffer {
-  const known = encodedNames.get(name);
+function knownName(name: string): KnownName {
+  const known = knownNames.get(name);
   if (known !== undefined) return known;
   const text = Buffer.from(name, 'utf8');
   const head = Buffer.alloc(8);
   head[0] = 0x0a;
   const encoded = Buffer.concat([head.subarray(0, putVarint(head, 1, text.length)), text]);
-  if (encodedNames.size < NAMES_KEPT) encodedNames.set(name, encoded);
-  return encoded;
+  const made = { name: encoded, lastValue: undefined, lastLabel: undefined };
+  if (knownNames.size < NAMES_KEPT) knownNames.set(name, made);
+  return made;
 }
 
 function utf8Length(text: string): number {

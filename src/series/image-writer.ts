@@ -14,7 +14,7 @@ import { compressHeap, decompressToHeap, heap, heapAllocate, heapFree, zstdDecom
 /** A run holds about this much before compression, bytes: what a sender has to expand at once. */
 const PIECE_BYTES = 1024 * 1024;
 /** A new image is built when it would be smaller than this share of the old one ... */
-const LIVE_SHARE_MIN = 0.6;
+const LIVE_SHARE_MIN = 0.7;
 /** ... or when the image has more runs than this: each costs a decompression per body and compresses on its own. */
 const RUNS_MAX = 64;
 /** Below this many positions an image is not worth rebuilding. */

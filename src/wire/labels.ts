@@ -82,18 +82,33 @@ function encodeLabel(name: string, value: string, to: ByteWriter): void {
 }
 
 function writeLabel(name: Buffer, value: string, bytes: Buffer, start: number): number {
-  const valueBytes = utf8Length(value);
-  const content = name.length + 1 + varintBytes(valueBytes) + valueBytes;
-  let at = start;
-  bytes[at++] = 0x0a;
-  at = putVarint(bytes, at, content);
-  bytes.set(name, at);
-  at += name.length;
+  const { length } = value;
+  // Written as if every character were one byte, which is nearly always so; otherwise once more by the encoder.
+  const content = name.length + 1 + varintBytes(length) + length;
+  let at = writeHead(name, content, length, bytes, start);
+  let highest = 0;
+  for (let i = 0; i < length; i++) {
+    const unit = value.charCodeAt(i);
+    highest |= unit;
+    bytes[at++] = unit;
+  }
+  return highest <= 0x7f ? at : writeUtf8Label(name, value, bytes, start);
+}
+
+function writeUtf8Label(name: Buffer, value: string, bytes: Buffer, start: number): number {
+  const length = Buffer.byteLength(value, 'utf8');
+  const at = writeHead(name, name.length + 1 + varintBytes(length) + length, length, bytes, start);
+  bytes.write(value, at, 'utf8');
+  return at + length;
+}
+
+/** Everything up to the value's bytes. */
+function writeHead(name: Buffer, content: number, valueBytes: number, bytes: Buffer, start: number): number {
+  bytes[start] = 0x0a;
+  let at = putVarint(bytes, start + 1, content);
+  for (let i = 0; i < name.length; i++) bytes[at++] = name[i]!;
   bytes[at++] = 0x12;
-  at = putVarint(bytes, at, valueBytes);
-  if (valueBytes === value.length) for (let i = 0; i < valueBytes; i++) bytes[at + i] = value.charCodeAt(i);
-  else bytes.write(value, at, 'utf8');
-  return at + valueBytes;
+  return putVarint(bytes, at, valueBytes);
 }
 
 /** Field 1 of Label with its tag and length. */
@@ -107,11 +122,6 @@ function knownName(name: string): KnownName {
   const made = { name: encoded, lastValue: undefined, lastLabel: undefined };
   if (knownNames.size < NAMES_KEPT) knownNames.set(name, made);
   return made;
-}
-
-function utf8Length(text: string): number {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return Buffer.byteLength(text, 'utf8');
-  return text.length;
 }
 
 /** Reads encoded labels back. Fails on nothing: the bytes are our own. */

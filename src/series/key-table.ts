@@ -126,6 +126,11 @@ export class KeyTable {
   }
 }
 
+/** A key as text, one character per byte. */
+export function keyText(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+}
+
 /** Copies a smaller array into a larger one. */
 export function grown<T extends { set(from: T): void }>(from: T, to: T): T {
   to.set(from);

@@ -18,7 +18,7 @@ import type { PageSeries, ScrapeResult, SeriesLimits } from '../scrape/page-seri
 import { ByteWriter, encodeLabels } from '../wire/labels.ts';
 import { ExemplarMemory } from './exemplars.ts';
 import { finishLabels, reportLabels } from './final-labels.ts';
-import { KeyTable } from './key-table.ts';
+import { KeyTable, keyText } from './key-table.ts';
 import { MetadataMemory } from './metadata.ts';
 import type { FamilyMetadata } from './metadata.ts';
 import { NewestTimestamps } from './newest.ts';
@@ -166,7 +166,7 @@ export class TargetSeries implements PageSeries {
     this.#isMissing = id < 0;
     if (id < 0) return -1;
     if (this.#page.stateOf(id) !== ABSENT || this.#ids.kind[id] === AMBIGUOUS) {
-      const known = this.#known.get(textOf(bytes, start, keyEnd)) ?? -1;
+      const known = this.#known.get(keyText(bytes, start, keyEnd)) ?? -1;
       if (known < 0) return -1;
       if (known !== id && this.#ids.kind[id] === NORMAL) this.#ids.kind[id] = AMBIGUOUS;
       id = known;
@@ -208,7 +208,7 @@ export class TargetSeries implements PageSeries {
 
   /** A key whose hash is known: the same series again, or a collision. The labels decide. */
   #resolveTwin(twin: number, start: number, keyEnd: number, kept: boolean, labels: LabelMap): number {
-    const text = textOf(this.#bytes, start, keyEnd);
+    const text = keyText(this.#bytes, start, keyEnd);
     const isTwinKept = this.#ids.kind[twin] !== DROPPED;
     const same = kept ? isTwinKept && this.#hasLabels(twin) : !isTwinKept;
     const id = same ? twin : this.#collide(twin, start, keyEnd, kept, labels);
@@ -300,9 +300,8 @@ export class TargetSeries implements PageSeries {
       this.#order.accept();
       this.#metadata.accept();
     }
-    const { extraScrapeMetrics, scrapeTimeoutMs, sampleLimit } = this.#options;
-    const { samplesScraped, samplesPostRelabel } = this;
-    const extra = extraScrapeMetrics ? { scrapeTimeoutMs, sampleLimit } : undefined;
+    const { scraped: samplesScraped, postRelabel: samplesPostRelabel } = this.#page;
+    const extra = this.#options.extraScrapeMetrics ? this.#options : undefined;
     const facts = { result, error, samplesScraped, samplesPostRelabel, seriesAdded, extra };
     // Before staleness is settled, so that they count as there; and after it, because a page that is refused takes all values with it.
     this.#putReports(scratch, facts);
@@ -448,8 +447,4 @@ export class TargetSeries implements PageSeries {
     for (const outlet of this.#options.outlets) outlet.writer.grow(capacity);
     this.#page.grow(capacity);
   }
-}
-
-function textOf(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
 }

@@ -53,17 +53,26 @@ export function encodeLabels(labels: LabelMap, to: ByteWriter): number {
   return to.length - start;
 }
 
-/** Exporters mostly write labels in order: insertion sort is linear for them. */
-function sortedNames(labels: LabelMap): string[] {
-  const names: string[] = [];
+/** Names as they came last and in their order: the series of a family have the same ones, so they are sorted once. */
+let lastNames: readonly string[] = [];
+let lastSorted: readonly string[] = [];
+
+function sortedNames(labels: LabelMap): readonly string[] {
+  let i = 0;
   for (const [name, value] of labels) {
     if (value === '') continue;
-    let at = names.length;
-    while (at > 0 && compareUtf8(names[at - 1]!, name) > 0) at--;
-    if (at === names.length) names.push(name);
-    else names.splice(at, 0, name);
+    if (lastNames[i] !== name) return sortAnew(labels);
+    i++;
   }
-  return names;
+  return i === lastNames.length ? lastSorted : sortAnew(labels);
+}
+
+function sortAnew(labels: LabelMap): readonly string[] {
+  const names: string[] = [];
+  for (const [name, value] of labels) if (value !== '') names.push(name);
+  lastNames = names;
+  lastSorted = names.toSorted(compareUtf8);
+  return lastSorted;
 }
 
 function encodeLabel(name: string, value: string, to: ByteWriter): void {

@@ -114,11 +114,13 @@ export class LineLexer {
   }
 
   #name(token: Token, state: LexerState, colons: boolean): Token {
-    for (; this.at < this.limit; this.at++) {
-      const byte = this.bytes[this.at]!;
-      if (beginsName(byte) || isDigit(byte) || (colons && byte === COLON)) continue;
-      break;
+    const { bytes, limit } = this;
+    let at = this.at;
+    for (; at < limit; at++) {
+      const byte = bytes[at]!;
+      if (!beginsName(byte) && !isDigit(byte) && !(colons && byte === COLON)) break;
     }
+    this.at = at;
     this.state = state;
     return token;
   }

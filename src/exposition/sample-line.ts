@@ -26,6 +26,10 @@ export class SampleLine {
   #nameEnd = UNSET;
   /** Four offsets per label: start and end of its name, start and end of its value, without quotes. */
   #labels: number[] = [];
+  /** Entries of `#labels` that count: cutting the array would give its memory back with every line. */
+  #labelCount = 0;
+  /** Metric name of the last line. */
+  #metricBefore = '';
   /** Label names of the last line, by their place. */
   #namesBefore: string[] = [];
 
@@ -39,7 +43,7 @@ export class SampleLine {
     this.lexer.begin(bytes, lineStart, lineStart, limit, 'init');
     this.#nameStart = UNSET;
     this.#nameEnd = UNSET;
-    this.#labels.length = 0;
+    this.#labelCount = 0;
     const token = this.#readKey();
     if (this.#nameStart === UNSET) fail(this.lexer.problem('metric name not set'));
     return this.#readRest(token);
@@ -55,14 +59,22 @@ export class SampleLine {
   /** The labels of the line that was read last, `__name__` included. `type` is that of the last TYPE line. */
   labels(type: MetricType | undefined): Map<string, string> {
     const { bytes } = this.lexer;
-    const labels = new Map([[METRIC_NAME, unescape(this.#name(this.#nameStart, this.#nameEnd))]]);
-    for (let i = 0; i < this.#labels.length; i += 4) {
+    const labels = new Map<string, string>();
+    labels.set(METRIC_NAME, this.#metricName());
+    for (let i = 0; i < this.#labelCount; i += 4) {
       const name = this.#labelName(i);
       if (labels.has(name)) throw new ScrapeError('labels', `label name ${goQuote(Buffer.from(name))} is not unique`);
       const value = quotedText(bytes, this.#labels[i + 2]!, this.#labels[i + 3]!);
       labels.set(name, isFloatLabel(type, name) ? normaliseFloatLabel(value) : value);
     }
     return labels;
+  }
+
+  #metricName(): string {
+    if (!isText(this.lexer.bytes, this.#nameStart, this.#nameEnd, this.#metricBefore)) {
+      this.#metricBefore = unescape(this.#name(this.#nameStart, this.#nameEnd));
+    }
+    return this.#metricBefore;
   }
 
   /** Lines of a family repeat their label names in order: the string of the line before is used again where its bytes are the same. */
@@ -131,7 +143,11 @@ export class SampleLine {
     const value = lexer.next();
     if (value !== 'LVALUE') fail(lexer.unexpected('expected label value', value));
     if (!isAscii(lexer.bytes, lexer.tokenStart, lexer.at)) checkUtf8(lexer.bytes.subarray(lexer.tokenStart, lexer.at));
-    this.#labels.push(nameStart, nameEnd, lexer.tokenStart + 1, lexer.at - 1);
+    const labels = this.#labels;
+    labels[this.#labelCount++] = nameStart;
+    labels[this.#labelCount++] = nameEnd;
+    labels[this.#labelCount++] = lexer.tokenStart + 1;
+    labels[this.#labelCount++] = lexer.at - 1;
   }
 
   /** The text format lets a comma be missing between two labels, OpenMetrics does not. */
@@ -195,7 +211,7 @@ export class SampleLine {
   #exemplarLabels(): Map<string, string> {
     const { lexer } = this;
     const labels = new Map<string, string>();
-    const from = this.#labels.length;
+    const from = this.#labelCount;
     let token = lexer.next();
     while (token !== 'BCLOSE') {
       if (token !== 'LNAME' && token !== 'QSTRING') fail(lexer.unexpected('expected label name', token));
@@ -207,7 +223,7 @@ export class SampleLine {
       labels.set(utf8(lexer.bytes, start, end), utf8(lexer.bytes, lexer.tokenStart + 1, lexer.at - 1));
       token = this.#afterLabel();
     }
-    this.#labels.length = from;
+    this.#labelCount = from;
     return labels;
   }
 

@@ -65,12 +65,12 @@ const sigv4Block = block(sigv4Keys, {
   },
 });
 
-const byLatency = 'concurrency follows the latency of the receiver, there are no shards';
+const noShards = 'there are no shards: one request is under way at a time';
 
 export const queueConfigKeys = {
   capacity: key(int, 10_000, 'Samples buffered per shard.', { limit: 'above 0', noEffect: 'samples wait on disk: see tributary.queue' }),
-  max_shards: key(int, 50, 'Most shards.', { limit: 'above 0', noEffect: byLatency }),
-  min_shards: key(int, 1, 'Fewest shards.', { limit: 'above 0, at most max_shards', noEffect: byLatency }),
+  max_shards: key(int, 50, 'Most shards.', { limit: 'above 0', noEffect: noShards }),
+  min_shards: key(int, 1, 'Fewest shards.', { limit: 'above 0, at most max_shards', noEffect: noShards }),
   max_samples_per_send: key(int, 2000, 'Most samples of a request; when written it wins over the profile.', { limit: 'above 0', defaultText: 'that of the profile' }),
   batch_send_deadline: key(duration, 5000, 'Longest wait for a full request; when written it wins over `max_delay`.', { unit: 'duration', defaultText: 'max_delay' }),
   min_backoff: key(duration, 30, 'First pause after a failure.', { unit: 'duration' }),

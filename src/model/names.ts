@@ -5,8 +5,6 @@ export type NameScheme = 'utf8' | 'legacy';
 
 const LEGACY_LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 const LEGACY_METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
-/** In a `u` pattern a surrogate matches only where it has no partner, which is where UTF-8 cannot express the text. */
-const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** `utf8`: any text that is not empty and can be written as UTF-8. `legacy`: letters, digits and `_`, no digit first. */
 export function isValidLabelName(name: string, scheme: NameScheme): boolean {
@@ -19,5 +17,6 @@ export function isValidMetricName(name: string, scheme: NameScheme): boolean {
 }
 
 function isText(name: string): boolean {
-  return name !== '' && !LONE_SURROGATE.test(name);
+  // A surrogate without its partner is what UTF-8 cannot express.
+  return name !== '' && name.isWellFormed();
 }

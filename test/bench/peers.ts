@@ -7,6 +7,7 @@ import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { peerBinary } from '../support/peers.ts';
+import { scrapeConfig } from './support/contender.ts';
 import { CADVISOR_SERIES, KUBE_SERIES, servePages } from './support/page-server.ts';
 import type { PageServerOptions } from './support/page-server.ts';
 import { Helper, endProcess, root, sleepMs, usageOf } from './support/process.ts';
@@ -162,18 +163,7 @@ function commandOf(contender: Contender, config: string, folder: string, url: st
 }
 
 function configOf(contender: Contender, workload: Workload, pagePort: number, url: string): object {
-  const interval = `${workload.intervalSeconds}s`;
-  const job = (kind: 'kube' | 'cadvisor' | 'node') => ({
-    job_name: kind,
-    static_configs: Array.from({ length: workload[kind] }, (_, i) => ({
-      targets: [`127.0.0.1:${pagePort}`],
-      labels: { __metrics_path__: `/${kind}/${i}`, instance: `${kind}-${i}` },
-    })),
-  });
-  const scrape = {
-    global: { scrape_interval: interval, scrape_timeout: interval, external_labels: { cluster: 'bench' } },
-    scrape_configs: (['kube', 'cadvisor', 'node'] as const).filter((kind) => workload[kind] > 0).map(job),
-  };
+  const scrape = scrapeConfig(workload, workload.intervalSeconds, pagePort);
   if (contender === 'vmagent') return scrape;
   const remote = { ...scrape, remote_write: [{ name: 'sink', url }] };
   if (contender === 'prometheus') return remote;

@@ -150,6 +150,19 @@ describe('errors', () => {
     expect([error.class, error.message]).toEqual(['timeout', 'context deadline exceeded']);
   });
 
+  test.each(['a\nX-Other: b', 'a\u0000', '\u2192'])('a header value that cannot stand in a request is refused before it is sent: %j', async (value) => {
+    let asked = 0;
+    const port = await serve((_request, response) => {
+      asked++;
+      response.end();
+    });
+    const refusing = client({ headers: [{ name: 'X-Team', values: [value], secrets: [], files: [] }] });
+    const seen = await stream(refusing, `http://127.0.0.1:${port}/m`);
+    expect(seen.error).toMatchObject({ class: 'configuration' });
+    expect(String(seen.error?.message)).toContain('"X-Team"');
+    expect(asked).toBe(0);
+  });
+
   test('a body that is cut is an unexpected end', async () => {
     const port = await serveTcp((socket) => socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc')));
     expect(await failure(`http://127.0.0.1:${port}/m`)).toMatchObject({ class: 'connection', message: 'unexpected EOF' });

@@ -1,16 +1,53 @@
 // A destination: one remote_write entry together with its block under tributary.destinations.
 
 import { compact, filled } from '../config/build.ts';
-import { block, defaultBlock, fail, key, optional, remark } from '../config/schema.ts';
-import type { Block, Values } from '../config/schema.ts';
-import { bool, choice, duration, int, listOf, mapOf, secret, size, text, url } from '../config/types.ts';
+import { block, defaultBlock, fail, key, optional, remark, report } from '../config/schema.ts';
+import type { Block, Type, Values } from '../config/schema.ts';
+import { printSize } from '../config/size.ts';
+import { bool, choice, duration, float, int, listOf, mapOf, secret, size, text, url } from '../config/types.ts';
 import { urlParts } from '../config/url.ts';
 import { buildHttpClient, checkHttpClient, httpClientKeys } from '../io/http/config.ts';
 import type { HttpClientSettings, Sigv4Settings } from '../io/http/config.ts';
+import { SEGMENT_BYTES_MIN } from '../queue/config.ts';
+import type { OverflowPolicy } from '../queue/queue.ts';
 import { buildRelabel, relabelBlock } from '../relabel/config.ts';
 import type { RelabelSettings } from '../relabel/config.ts';
+import { findProfile } from './profile.ts';
 
-export type ProfileName = 'auto' | 'victoriametrics' | 'generic';
+const profileNames = [
+  'auto', 'victoriametrics', 'mimir', 'cortex', 'thanos', 'prometheus', 'm3', 'influxdb1', 'greptimedb', 'promscale', 'telegraf', 'generic',
+] as const;
+export type ProfileName = (typeof profileNames)[number];
+
+/** `live_first` sends fresh samples before the backlog, `oldest_first` everything in order; `auto` is live_first where the receiver takes any order. */
+export type LaneOrder = 'auto' | 'live_first' | 'oldest_first';
+
+/** A part of the day with a bandwidth of its own. Minutes since midnight, UTC; `from` may be after `to`, across midnight. */
+export interface PacePeriod {
+  readonly fromMinute: number;
+  readonly toMinute: number;
+  /** 0 = nothing is sent. */
+  readonly bytesPerSecond: number;
+}
+
+/** Ceilings that are never exceeded; what is absent is learned from the receiver. */
+export interface PaceSettings {
+  /** Samples, exemplars and metadata entries. */
+  readonly itemsPerSecond?: number;
+  /** What the receiver takes at once; a request holds at most a quarter of it. */
+  readonly burstItems?: number;
+  readonly requestsPerSecond?: number;
+  /** Of compressed bodies. */
+  readonly bytesPerSecond?: number;
+  readonly schedule: readonly PacePeriod[];
+}
+
+export interface BackfillSettings {
+  /** Share of the pace that the backlog gets even when live data needs all of it. */
+  readonly share: number;
+  /** After an outage the backlog begins within this time, at random. Milliseconds. */
+  readonly startJitterMs: number;
+}
 
 export interface DestinationSettings {
   /** Identity of queue, metrics and pages. Undefined for an entry without a name: the ledger gives it one. */
@@ -35,9 +72,28 @@ export interface DestinationSettings {
   readonly metadata: { readonly send: boolean; readonly sendIntervalMs: number; readonly maxSamplesPerSend: number };
   /** From tributary.destinations.<name>. */
   readonly profile: ProfileName;
+  /** Failover addresses, in order of preference after `url`; paths and credentials are those of the entry where they name none. */
+  readonly endpoints: readonly string[];
+  /** A connection is given up at this age, so that a changed address is found. Milliseconds, 0 = never. */
+  readonly connectionMaxAgeMs: number;
   readonly maxBytes?: number;
-  /** The live lane closes a body this long after its first record. Default 1 s. */
+  readonly overflow: OverflowPolicy;
+  readonly priority: number;
+  /** Older samples are dropped and counted. Milliseconds, 0 = none. */
+  readonly maxAgeMs: number;
+  readonly lanes: LaneOrder;
+  /** The receiver's window for out-of-order samples. Milliseconds, 0 = none. */
+  readonly outOfOrderWindowMs: number;
+  readonly backfill: BackfillSettings;
+  readonly pace: PaceSettings;
+  /** Most requests under way at a time. */
+  readonly maxConcurrency: number;
+  /** Samples ahead of the receiver's clock are held back until their time has come. */
+  readonly clockGuard: boolean;
+  /** The live lane closes a body this long after its first record. Default 1 s. With `auto` it is where the delay begins. */
   readonly maxDelayMs: number;
+  /** `max_delay: auto`: longer while the link is too thin for what is scraped. */
+  readonly maxDelayAuto: boolean;
 }
 
 const writeRequest1 = 'prometheus.WriteRequest';
@@ -164,24 +220,108 @@ function checkSingleAuth(at: RemoteWriteBlock): void {
   fail(at, 'sigv4', `at most one of basic_auth, authorization, oauth2, sigv4, azuread or google_iam must be configured. Currently configured: [${list}]`);
 }
 
+/** A duration, or `auto`. */
+const delay: Type<number | 'auto'> = {
+  ...duration,
+  name: 'duration or `auto`',
+  print: (value) => (value === 'auto' ? value : duration.print(value)),
+  read(node, path, context) {
+    return node.kind === 'scalar' && node.text === 'auto' ? 'auto' : duration.read(node, path, context);
+  },
+};
+
+const minutesOfDay: Type<number> = {
+  ...text,
+  name: 'time of day',
+  zero: 0,
+  print: (value) => `${String(Math.floor(value / 60)).padStart(2, '0')}:${String(value % 60).padStart(2, '0')}`,
+  read(node, path, context) {
+    const written = text.read(node, path, context);
+    const match = /^([01]?\d|2[0-4]):([0-5]\d)$/.exec(written ?? '');
+    if (written === undefined) return undefined;
+    const minutes = match === null ? Number.POSITIVE_INFINITY : Number(match[1]) * 60 + Number(match[2]);
+    return minutes <= 1440 ? minutes : report(context, node.at, path, `${JSON.stringify(written)} is no time of day, expected 00:00 to 24:00 (UTC)`);
+  },
+};
+
+const periodKeys = {
+  from: key(minutesOfDay, 0, 'Begin, UTC.', { unit: 'time of day' }),
+  to: key(minutesOfDay, 1440, 'End, UTC; before `from` it is that of the next day.', { unit: 'time of day' }),
+  bytes_per_second: key(size, 0, 'Bandwidth of compressed bodies; 0 sends nothing.', { unit: 'bytes', limit: '0 or more' }),
+};
+const periodBlock = block(periodKeys, {
+  check(at) {
+    if (at.values.from === at.values.to) fail(at, 'to', '`from` and `to` are equal, expected a period of the day');
+    if (at.values.bytes_per_second < 0) fail(at, 'bytes_per_second', 'bytes_per_second is below 0');
+  },
+});
+
+export const paceKeys = {
+  items_per_second: optional(float, 'Most samples, exemplars and metadata entries a second.', { limit: 'above 0', defaultText: 'learned from 429' }),
+  burst_items: optional(int, 'What the receiver takes at once; a request holds at most a quarter of it.', { limit: '4 or more, at least items_per_second', defaultText: 'learned from 429' }),
+  requests_per_second: optional(float, 'Most requests a second.', { limit: 'above 0', defaultText: 'no limit' }),
+  bytes_per_second: optional(size, 'Bandwidth of compressed bodies.', { unit: 'bytes', limit: 'above 0', defaultText: 'no limit' }),
+  schedule: key(listOf(periodBlock, 'empty or null period'), [], 'Parts of the day with another bandwidth, for links that cost by the hour; the first that fits counts.'),
+};
+const paceBlock = block(paceKeys, { nullIsDefault: true, check: checkPace });
+
+function checkPace(at: Block<typeof paceKeys>): void {
+  const { items_per_second: items, burst_items: burst } = at.values;
+  for (const name of ['items_per_second', 'requests_per_second', 'bytes_per_second'] as const) {
+    const value = at.values[name];
+    if (value !== undefined && !(value > 0 && Number.isFinite(value))) fail(at, name, `${name} is ${value}, expected above 0`);
+  }
+  if (burst !== undefined && burst < 4) fail(at, 'burst_items', `burst_items is ${burst}, expected 4 or more: a request holds a quarter of it`);
+  else if (items !== undefined && burst !== undefined && items > burst) {
+    fail(at, 'items_per_second', `a pace of ${items} items a second is above the burst of ${burst} items, expected at most burst_items`);
+  }
+}
+
 export const destinationKeys = {
-  profile: key(choice(['auto', 'victoriametrics', 'generic'] as const, (value) => `unknown profile ${JSON.stringify(value)}`), 'auto', 'What is known about the receiver; `auto` finds it out.'),
+  profile: key(choice(profileNames, (value) => `unknown profile ${JSON.stringify(value)}`), 'auto', 'What is known about the receiver; `auto` finds it out.'),
+  endpoints: key(listOf(url, 'empty or null endpoint'), [], 'Further URLs of the same storage, tried in order while `url` cannot be reached.'),
+  connection_max_age: key(duration, 300_000, 'A connection is given up at this age and its name resolved again.', { unit: 'duration', limit: '0 = never, else 1s or more' }),
   max_bytes: optional(size, 'Guaranteed quota of this destination in the queue.', { unit: 'bytes', limit: 'the sum fits tributary.queue.max_bytes', defaultText: 'an even share' }),
-  max_delay: key(duration, 1000, 'How long the live lane waits for more samples; longer saves bytes and never risks data.', { unit: 'duration', limit: '0 to 10m' }),
+  overflow: key(choice(['drop_oldest', 'drop_newest', 'block'] as const, (value) => `unknown overflow policy ${JSON.stringify(value)}`), 'drop_oldest', 'What happens at the quota: `drop_oldest` and `drop_newest` drop and count, `block` stops scraping.'),
+  priority: key(int, 0, 'When free space is short, destinations of lower priority give up their oldest data first.'),
+  max_age: key(duration, 0, 'Samples older than this are dropped and counted instead of sent.', { unit: 'duration', defaultText: 'no limit' }),
+  lanes: key(choice(['auto', 'live_first', 'oldest_first'] as const, (value) => `unknown lanes ${JSON.stringify(value)}`), 'auto', 'After an outage: `live_first` sends fresh samples before the backlog, `oldest_first` keeps the order; `auto` is live_first where the receiver takes any order.'),
+  out_of_order_window: key(duration, 0, 'How far behind its newest sample the receiver takes older ones.', { unit: 'duration' }),
+  backfill_share: key(float, 0.05, 'Share of the pace that the backlog gets even when live data needs all of it.', { limit: '0.01 to 1' }),
+  backfill_start_jitter: key(duration, 300_000, 'After a long outage the backlog begins within a twelfth of it, at random and at most after this time: many collectors come back at once.', { unit: 'duration', limit: '0 to 1h' }),
+  pace: key(paceBlock, defaultBlock(paceKeys), 'Ceilings of the rate; what is not written is learned from the receiver.'),
+  max_concurrency: key(int, 8, 'Most requests under way at a time; only receivers that take any order get more than one.', { limit: '1 to 64' }),
+  clock_guard: key(bool, true, 'Hold samples back that lie more than 2 minutes ahead of the receiver\'s clock, until their time has come.'),
+  max_delay: key(delay, 1000, 'How long the live lane waits for more samples; longer saves bytes and never risks data. `auto` begins with 1s and lengthens while the link is too thin.', { unit: 'duration', limit: '0 to 10m' }),
 };
 export type DestinationBlock = Block<typeof destinationKeys>;
 
 const maxDelayMsMax = 600_000;
 
-export const destinationsMap = mapOf(
-  block(destinationKeys, {
-    nullIsDefault: true,
-    check(at) {
-      if (at.values.max_delay > maxDelayMsMax) fail(at, 'max_delay', 'max_delay is out of range, expected 0 to 10m');
-      if (at.values.max_bytes !== undefined && at.values.max_bytes <= 0) fail(at, 'max_bytes', 'max_bytes is not above 0, expected a quota');
-    },
-  }),
-);
+export const destinationsMap = mapOf(block(destinationKeys, { nullIsDefault: true, check: checkDestination }));
+
+function checkDestination(at: DestinationBlock): void {
+  const { values } = at;
+  const range = (name: 'connection_max_age' | 'backfill_start_jitter' | 'backfill_share' | 'max_concurrency', fits: (value: number) => boolean, expected: string) => {
+    if (!fits(values[name])) fail(at, name, `${name} is out of range, expected ${expected}`);
+  };
+  if (values.max_delay !== 'auto' && values.max_delay > maxDelayMsMax) fail(at, 'max_delay', 'max_delay is out of range, expected 0 to 10m');
+  if (values.max_bytes !== undefined && values.max_bytes < SEGMENT_BYTES_MIN) {
+    fail(at, 'max_bytes', `max_bytes is ${printSize(values.max_bytes)}, expected at least the smallest segment, ${printSize(SEGMENT_BYTES_MIN)}`);
+  }
+  range('connection_max_age', (ms) => ms === 0 || ms >= 1000, '0 or 1s and more');
+  range('backfill_start_jitter', (ms) => ms <= 3_600_000, '0 to 1h');
+  range('backfill_share', (share) => share >= 0.01 && share <= 1, '0.01 to 1');
+  range('max_concurrency', (count) => count >= 1 && count <= 64, '1 to 64');
+  checkLanes(at);
+}
+
+/** Where the receiver is known not to take old samples after new ones, the backlog would be refused. */
+function checkLanes(at: DestinationBlock): void {
+  const { lanes, profile, out_of_order_window: windowMs } = at.values;
+  if (lanes !== 'live_first' || profile === 'auto' || windowMs > 0 || findProfile(profile, '').anyOrder) return;
+  fail(at, 'lanes', `live_first does not go with profile ${profile}, which refuses older samples after newer ones, expected oldest_first or an out_of_order_window`);
+}
 
 /** The settings of one remote_write entry and its block under tributary.destinations. */
 export function buildDestination(entry: RemoteWriteBlock, own: DestinationBlock | undefined): DestinationSettings {
@@ -207,7 +347,35 @@ export function buildDestination(entry: RemoteWriteBlock, own: DestinationBlock 
     },
     profile: own?.values.profile ?? 'auto',
     maxBytes: own?.values.max_bytes,
-    maxDelayMs: own?.values.max_delay ?? 1000,
+    endpoints: own?.values.endpoints ?? [],
+    connectionMaxAgeMs: own?.values.connection_max_age ?? destinationKeys.connection_max_age.default,
+    overflow: own?.values.overflow ?? 'drop_oldest',
+    priority: own?.values.priority ?? 0,
+    maxAgeMs: own?.values.max_age ?? 0,
+    lanes: own?.values.lanes ?? 'auto',
+    outOfOrderWindowMs: own?.values.out_of_order_window ?? 0,
+    backfill: {
+      share: own?.values.backfill_share ?? destinationKeys.backfill_share.default,
+      startJitterMs: own?.values.backfill_start_jitter ?? destinationKeys.backfill_start_jitter.default,
+    },
+    pace: buildPace((own?.values.pace ?? defaultBlock(paceKeys)).values),
+    maxConcurrency: own?.values.max_concurrency ?? destinationKeys.max_concurrency.default,
+    clockGuard: own?.values.clock_guard ?? true,
+    ...buildDelay(own?.values.max_delay ?? 1000),
+  });
+}
+
+function buildDelay(written: number | 'auto'): { maxDelayMs: number; maxDelayAuto: boolean } {
+  return written === 'auto' ? { maxDelayMs: 1000, maxDelayAuto: true } : { maxDelayMs: written, maxDelayAuto: false };
+}
+
+function buildPace(values: Values<typeof paceKeys>): PaceSettings {
+  return compact({
+    itemsPerSecond: values.items_per_second,
+    burstItems: values.burst_items,
+    requestsPerSecond: values.requests_per_second,
+    bytesPerSecond: values.bytes_per_second,
+    schedule: values.schedule.map(({ values: period }) => ({ fromMinute: period.from, toMinute: period.to, bytesPerSecond: period.bytes_per_second })),
   });
 }
 

@@ -1,7 +1,7 @@
-// The identity of a stream: appended = acknowledged + lost (by reason) + pending, in samples. Everything that leaves does so through
+// The identity of a stream: appended + moved in = acknowledged + deduplicated + lost (by reason) + pending, in samples. Everything that leaves does so through
 // `settle`, as a range; the samples of a range are a difference of cumulative counts, so the identity holds by construction.
 
-import type { LossReason, StreamCounters } from './queue.ts';
+import type { LossReason, Settled, StreamCounters } from './queue.ts';
 import type { QueueMetrics } from './queue-metrics.ts';
 import type { Range, SettledRanges } from './ranges.ts';
 import type { Recovered } from './recovery.ts';
@@ -15,6 +15,8 @@ export class Accounts {
   readonly settled: SettledRanges;
   #revision: number;
   #acknowledged: number;
+  #deduplicated: number;
+  #movedIn: number;
   readonly #lost: Record<LossReason, number>;
   #refused: number;
   readonly #name: string;
@@ -29,10 +31,13 @@ export class Accounts {
     this.settled = recovered.settled;
     this.#revision = recovered.revision;
     this.#acknowledged = recovered.acknowledged;
+    this.#deduplicated = recovered.deduplicated;
+    this.#movedIn = recovered.movedIn;
     this.#lost = { ...recovered.lost };
     this.#refused = recovered.refused;
-    metrics.appended.with(name).inc(this.samples + this.#refused);
+    metrics.appended.with(name).inc(this.samples + this.#refused - this.#movedIn);
     metrics.acknowledged.with(name).inc(this.#acknowledged);
+    metrics.deduplicated.with(name).inc(this.#deduplicated);
     for (const [reason, samples] of Object.entries(this.#lost)) metrics.lost.with(name, reason).inc(samples);
   }
 
@@ -48,16 +53,23 @@ export class Accounts {
     this.settled.add({ first: this.lastSequence, last: this.lastSequence, samplesBefore: this.samples, samplesAfter: this.samples });
   }
 
-  /** The range was delivered, but for the samples of it that were rejected or expired. */
-  deliver(range: Range, rejectedSamples: number, expiredSamples: number): void {
-    const { samples } = this.settled.add(range);
-    const rejected = Math.min(rejectedSamples, samples);
-    const expired = Math.min(expiredSamples, samples - rejected);
-    const acknowledged = samples - rejected - expired;
-    this.#acknowledged += acknowledged;
-    this.#metrics.acknowledged.with(this.#name).inc(acknowledged);
-    if (rejected > 0) this.#lose(rejected, 'rejected');
-    if (expired > 0) this.#lose(expired, 'expired');
+  /** The range has its verdicts; what `outcome` does not name was acknowledged. */
+  deliver(range: Range, outcome: Settled): void {
+    let { samples: rest } = this.settled.add(range);
+    const take = (samples = 0): number => {
+      const taken = Math.min(samples, rest);
+      rest -= taken;
+      return taken;
+    };
+    for (const reason of ['rejected', 'quarantined', 'expired'] as const) {
+      const samples = take(outcome[reason]);
+      if (samples > 0) this.#lose(samples, reason);
+    }
+    const deduplicated = take(outcome.deduplicated);
+    this.#deduplicated += deduplicated;
+    this.#metrics.deduplicated.with(this.#name).inc(deduplicated);
+    this.#acknowledged += rest;
+    this.#metrics.acknowledged.with(this.#name).inc(rest);
   }
 
   /** What of the range is not settled is lost. */
@@ -84,12 +96,19 @@ export class Accounts {
   }
 
   counters(): StreamCounters {
-    return { appended: this.samples + this.#refused, acknowledged: this.#acknowledged, lost: { ...this.#lost }, pending: this.pendingSamples };
+    return {
+      appended: this.samples + this.#refused - this.#movedIn,
+      movedIn: this.#movedIn,
+      acknowledged: this.#acknowledged,
+      deduplicated: this.#deduplicated,
+      lost: { ...this.#lost },
+      pending: this.pendingSamples,
+    };
   }
 
   /** Changes whenever a snapshot would say something that the records themselves do not. */
   fingerprint(): string {
-    return `${this.settled.records} ${this.settled.base} ${this.#refused} ${this.#acknowledged}`;
+    return `${this.settled.records} ${this.settled.base} ${this.#refused} ${this.#acknowledged} ${this.#deduplicated} ${this.#movedIn}`;
   }
 
   snapshot(): StreamSnapshot {
@@ -100,6 +119,8 @@ export class Accounts {
       samples: this.samples,
       settled: this.settled.toNumbers(),
       acknowledged: this.#acknowledged,
+      deduplicated: this.#deduplicated,
+      movedIn: this.#movedIn,
       lost: { ...this.#lost },
       refused: this.#refused,
       newestMs: this.newestMs ?? null,

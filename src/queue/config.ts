@@ -42,7 +42,8 @@ const freeSpaceFloor: Type<FreeSpaceFloor> = {
   },
 };
 
-const segmentBytesMin = 64 * 1024;
+/** Below it a segment holds too few records to be worth a file. Bytes. */
+export const SEGMENT_BYTES_MIN = 64 * 1024;
 const segmentBytesMax = 1024 ** 3;
 const fsyncWords = ['interval', 'always', 'none'] as const;
 
@@ -58,10 +59,10 @@ export const queueBlock = block(queueKeys, { check: checkQueue, nullIsDefault: t
 
 function checkQueue(at: Block<typeof queueKeys>): void {
   const { max_bytes: maxBytes, segment_bytes: segmentBytes, fsync_interval: fsyncIntervalMs } = at.values;
-  if (segmentBytes < segmentBytesMin || segmentBytes > segmentBytesMax) {
-    fail(at, 'segment_bytes', `${printSize(segmentBytes)} is out of range, expected ${printSize(segmentBytesMin)} to ${printSize(segmentBytesMax)}`);
-  } else if (maxBytes < segmentBytesMin) {
-    fail(at, 'max_bytes', `${printSize(maxBytes)} is too small, expected at least ${printSize(segmentBytesMin)}`);
+  if (segmentBytes < SEGMENT_BYTES_MIN || segmentBytes > segmentBytesMax) {
+    fail(at, 'segment_bytes', `${printSize(segmentBytes)} is out of range, expected ${printSize(SEGMENT_BYTES_MIN)} to ${printSize(segmentBytesMax)}`);
+  } else if (maxBytes < SEGMENT_BYTES_MIN) {
+    fail(at, 'max_bytes', `${printSize(maxBytes)} is too small, expected at least ${printSize(SEGMENT_BYTES_MIN)}`);
   }
   if (fsyncIntervalMs < 10 || fsyncIntervalMs > 60_000) fail(at, 'fsync_interval', 'fsync_interval is out of range, expected 10ms to 1m');
 }

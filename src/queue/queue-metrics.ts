@@ -5,6 +5,7 @@ import type { Counter, Family, Gauge, Histogram, Metrics } from '../telemetry/me
 export interface QueueMetrics {
   readonly appended: Family<Counter>;
   readonly acknowledged: Family<Counter>;
+  readonly deduplicated: Family<Counter>;
   readonly lost: Family<Counter>;
   readonly corruptRecords: Family<Counter>;
   readonly writeErrors: Family<Counter>;
@@ -31,6 +32,7 @@ export function createQueueMetrics(metrics: Metrics): QueueMetrics {
   return {
     appended: metrics.counters(name('appended_samples_total'), 'Samples given to the queue, refused ones included.', labels),
     acknowledged: metrics.counters(name('acknowledged_samples_total'), 'Samples the destination has acknowledged.', labels),
+    deduplicated: metrics.counters(name('deduplicated_samples_total'), 'Samples that the destination accepted and threw away, because it had them already or has them from a replica.', labels),
     lost: metrics.counters(name('lost_samples_total'), 'Samples that left the queue without having been delivered.', ['destination', 'reason']),
     corruptRecords: metrics.counters(name('corrupt_records_total'), 'Damaged or missing records that were skipped.', labels),
     writeErrors: metrics.counters(name('write_errors_total'), 'Writes, syncs and reads of segments that failed.', labels),

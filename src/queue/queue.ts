@@ -18,6 +18,22 @@ export interface SamplesInput {
   readonly newestMs: number;
   /** An encoded column, see wire/column.ts. */
   readonly column: Uint8Array;
+  /** Rides on one record of each scrape, so that it is exactly as durable as the scrape. */
+  readonly tally?: Tally;
+}
+
+/** What became of the samples of one scrape for one destination, up to the queue: scraped = failed + relabelled + limited + unrouted + appended. */
+export interface Tally {
+  /** Samples read from pages, staleness markers and the scrape's own health series. */
+  readonly scraped: number;
+  /** Read and refused: out of order, duplicate, out of bounds, or of a page that was rolled back. */
+  readonly failed: number;
+  /** Dropped by metric_relabel_configs, or merged with another series by them. */
+  readonly relabelled: number;
+  /** Of scrapes above a limit. */
+  readonly limited: number;
+  /** Dropped by write_relabel_configs. */
+  readonly unrouted: number;
 }
 
 export interface RawInput {
@@ -47,13 +63,21 @@ export interface QueuedRecord {
   readonly payload: Uint8Array;
 }
 
-/** Why records left a stream without having been delivered. */
-export type LossReason = 'evicted' | 'expired' | 'corrupt' | 'rejected' | 'disk_full' | 'dropped';
+/**
+ * Why samples left a stream without having been delivered. `evicted`: dropped for room; `expired`: older than `max_age` or `sample_age_limit`; `corrupt`: damaged on disk;
+ * `rejected`: refused by the receiver; `quarantined`: refused and kept aside; `disk_full`: not taken by the disk; `quota`: not taken because the policy keeps what is older;
+ * `dropped`: by command; `moved_out`: to another stream, by command.
+ */
+export type LossReason = 'evicted' | 'expired' | 'corrupt' | 'rejected' | 'quarantined' | 'disk_full' | 'quota' | 'dropped' | 'moved_out';
 
-/** The accounting identity of a stream, in samples: appended = acknowledged + lost (by reason) + pending. */
+/** The accounting identity of a stream, in samples: appended + movedIn = acknowledged + deduplicated + lost (by reason) + pending. */
 export interface StreamCounters {
   readonly appended: number;
+  /** Adopted from another stream, or put back from quarantine. */
+  readonly movedIn: number;
   readonly acknowledged: number;
+  /** Accepted by the receiver and thrown away there, because another replica had sent them (202), or because they were stored before (409 and 400 on a repetition). */
+  readonly deduplicated: number;
   readonly lost: Readonly<Record<LossReason, number>>;
   readonly pending: number;
 }
@@ -75,8 +99,50 @@ export interface StreamState {
   readonly lastError: string | undefined;
 }
 
-/** How records leave: delivered, or refused for good by the receiver. */
-export type Settlement = 'acknowledged' | 'rejected';
+/** How the samples of a settled range ended, in samples; the rest of them was acknowledged. */
+export interface Settled {
+  readonly deduplicated?: number;
+  readonly rejected?: number;
+  readonly quarantined?: number;
+  readonly expired?: number;
+}
+
+/** Samples that a receiver refused while it took others. */
+export interface QuarantineInput {
+  /** As in `tributary_remote_write_rejected_samples_total`. */
+  readonly reason: string;
+  readonly status: number;
+  /** First 4 KiB of the answer. */
+  readonly answer: string;
+  /** As `name{label="value"}` where it is a single one. */
+  readonly series: string | undefined;
+  readonly samples: number;
+  /** Ready pieces of a write request: repeated `timeseries` fields of prometheus.WriteRequest. Copied. */
+  readonly body: Uint8Array;
+}
+
+/** What one read takes at most. */
+export interface ReadLimits {
+  readonly samples: number;
+  /** Of payloads. */
+  readonly bytes: number;
+  /** The last sequence that may be read; default the newest. */
+  readonly until?: number;
+  /** Longest time between the oldest sample of the first record and the newest one of any other, milliseconds; default none. */
+  readonly spanMs?: number;
+}
+
+/** What a stream does when its quota is reached. */
+export type OverflowPolicy = 'drop_oldest' | 'drop_newest' | 'block';
+
+export interface StreamOptions {
+  /** Guaranteed quota. */
+  readonly maxBytes: number;
+  /** Default `drop_oldest`. With `block` the stream says so (`isBlocked`) and refuses what is appended nevertheless. */
+  readonly policy?: OverflowPolicy;
+  /** When free space is short, streams of lower priority give up their oldest segments first. Default 0. */
+  readonly priority?: number;
+}
 
 export interface Stream {
   readonly name: string;
@@ -89,12 +155,11 @@ export interface Stream {
    * Up to `limits` unsettled records after `afterSequence`, in order, from memory where they still are, else from disk. Damaged records are
    * counted and skipped. Empty when there is nothing.
    */
-  read(afterSequence: number, limits: { readonly samples: number; readonly bytes: number }): Promise<QueuedRecord[]>;
-  /**
-   * Settles the records of a closed sequence range. Of their samples, `rejectedSamples` were refused for good and `expiredSamples` (default 0) were given
-   * up for their age by the sender; the rest counts as acknowledged.
-   */
-  settle(first: number, last: number, rejectedSamples: number, expiredSamples?: number): void;
+  read(afterSequence: number, limits: ReadLimits): Promise<QueuedRecord[]>;
+  /** Settles the records of a closed sequence range. A second settlement of the same record changes nothing. */
+  settle(first: number, last: number, outcome?: Settled): void;
+  /** Keeps refused samples aside on disk, for a person to look at, put back or drop. False when there is no room for them. */
+  quarantine(input: QuarantineInput): boolean;
   /** Calls back (once per registration) as soon as a record after `sequence` is readable. */
   onRecord(sequence: number, callback: () => void): void;
   state(): StreamState;
@@ -102,7 +167,7 @@ export interface Stream {
 
 export interface Queue {
   /** Opens or creates the stream; the same name gives the same stream again, also after a restart. */
-  stream(name: string, options: { readonly maxBytes: number }): Stream;
+  stream(name: string, options: StreamOptions): Stream;
   /** Names of all streams on disk, whether opened or not. */
   names(): string[];
   /** Small values kept in the ledger, such as the names of unnamed destinations. */

@@ -25,6 +25,8 @@ export interface Recovered {
   readonly lastSequence: number;
   readonly samples: number;
   readonly acknowledged: number;
+  readonly deduplicated: number;
+  readonly movedIn: number;
   readonly lost: StreamSnapshot['lost'];
   readonly refused: number;
   readonly newestMs: number | undefined;
@@ -162,6 +164,8 @@ function settle(segments: Segment[], state: StreamSnapshot | undefined, isExact:
     lastSequence: Math.max(lastSequence, settled.base),
     samples: Math.max(samples, settled.baseSamples),
     acknowledged,
+    deduplicated: state?.deduplicated ?? 0,
+    movedIn: state?.movedIn ?? 0,
     lost,
     refused: state?.refused ?? 0,
     newestMs: Number.isFinite(newest) ? newest : undefined,

@@ -14,20 +14,25 @@ export interface StreamSnapshot {
   /** See `SettledRanges.toNumbers`. */
   readonly settled: RangeNumbers;
   readonly acknowledged: number;
+  readonly deduplicated: number;
+  readonly movedIn: number;
   readonly lost: Readonly<Record<LossReason, number>>;
   /** Samples that never got a sequence, because the disk was full. They are part of `lost.disk_full`. */
   readonly refused: number;
   readonly newestMs: number | null;
 }
 
-export const noLosses = (): Record<LossReason, number> => ({ evicted: 0, expired: 0, corrupt: 0, rejected: 0, disk_full: 0, dropped: 0 });
+export const noLosses = (): Record<LossReason, number> => ({
+  evicted: 0, expired: 0, corrupt: 0, rejected: 0, quarantined: 0, disk_full: 0, quota: 0, dropped: 0, moved_out: 0,
+});
 
 /** The snapshot in a text that was checked before, or undefined when a later version wrote something else. */
 export function snapshotFromText(text: string): StreamSnapshot | undefined {
   try {
     const value = JSON.parse(text) as StreamSnapshot;
     if (!Array.isArray(value.settled) || typeof value.revision !== 'number') return undefined;
-    return { ...value, lost: { ...noLosses(), ...value.lost } };
+    // Fields that came after the first snapshots were written.
+    return { ...value, deduplicated: value.deduplicated ?? 0, movedIn: value.movedIn ?? 0, lost: { ...noLosses(), ...value.lost } };
   } catch {
     return undefined;
   }

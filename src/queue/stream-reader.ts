@@ -5,7 +5,7 @@
 import { errorText } from '../model/error.ts';
 import type { Accounts } from './accounts.ts';
 import type { StreamContext } from './context.ts';
-import type { QueuedRecord } from './queue.ts';
+import type { QueuedRecord, ReadLimits } from './queue.ts';
 import type { RecentRecord, RecentRecords } from './recent.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
@@ -20,6 +20,13 @@ const KNOWN_MAX = 262_144;
 interface Place {
   readonly samplesBefore: number;
   readonly oldestMs: number | undefined;
+}
+
+/** What the read may still take. */
+interface Room {
+  readonly samples: number;
+  readonly bytes: number;
+  readonly newestMs: number;
 }
 
 interface Damage {
@@ -48,19 +55,21 @@ export class StreamReader {
     this.#recent = recent;
   }
 
-  read(afterSequence: number, limits: { readonly samples: number; readonly bytes: number }): QueuedRecord[] {
+  read(afterSequence: number, limits: ReadLimits): QueuedRecord[] {
     const records: QueuedRecord[] = [];
-    const room = { samples: limits.samples, bytes: limits.bytes };
+    const room = { samples: limits.samples, bytes: limits.bytes, newestMs: Infinity };
+    const until = Math.min(limits.until ?? Infinity, this.#accounts.lastSequence);
     this.isBlocked = false;
     let sequence = this.#unsettled(afterSequence + 1);
-    while (sequence <= this.#accounts.lastSequence && !this.isBlocked) {
+    while (sequence <= until && !this.isBlocked) {
       const record = this.#recent.get(sequence) ?? this.#fromDisk(sequence, records.length === 0 ? undefined : room);
       if (record === 'full') break;
       if (record === undefined || this.#unsettled(record.sequence) !== record.sequence) {
         sequence = this.#unsettled(record === undefined ? sequence : record.sequence);
         continue;
       }
-      if (records.length > 0 && !fits(record, room)) break;
+      if (record.sequence > until || (records.length > 0 && !fits(record, room))) break;
+      if (records.length === 0 && limits.spanMs !== undefined) room.newestMs = record.oldestMs + limits.spanMs;
       records.push(record);
       this.#remember(record);
       room.samples -= record.samples;
@@ -115,7 +124,7 @@ export class StreamReader {
   }
 
   /** The next readable record at or after `sequence`, or undefined when the rest of its segment is lost (and now counted). */
-  #fromDisk(sequence: number, room: { samples: number; bytes: number } | undefined): RecentRecord | 'full' | undefined {
+  #fromDisk(sequence: number, room: Room | undefined): RecentRecord | 'full' | undefined {
     const segment = this.#segments.containing(sequence);
     if (segment === undefined) return this.#loseBetween(sequence);
     const reader = this.#readerFor(segment, sequence);
@@ -234,8 +243,8 @@ export class StreamReader {
   }
 }
 
-function fits(record: QueuedRecord, room: { readonly samples: number; readonly bytes: number }): boolean {
-  return record.samples <= room.samples && record.payload.length <= room.bytes;
+function fits(record: QueuedRecord, room: Room): boolean {
+  return record.samples <= room.samples && record.payload.length <= room.bytes && record.newestMs <= room.newestMs;
 }
 
 function isoTime(ms: number): string {

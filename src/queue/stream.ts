@@ -5,7 +5,7 @@ import { type Timer } from '../io/clock.ts';
 import { errorText } from '../model/error.ts';
 import { Accounts } from './accounts.ts';
 import type { StreamContext } from './context.ts';
-import type { QueuedRecord, RecordInput, Stream, StreamState } from './queue.ts';
+import type { QuarantineInput, QueuedRecord, ReadLimits, RecordInput, Settled, Stream, StreamState } from './queue.ts';
 import { RecentRecords } from './recent.ts';
 import { type Recovered, segmentKey, stateKey } from './recovery.ts';
 import type { Segment } from './segment.ts';
@@ -86,7 +86,7 @@ export class QueueStream implements Stream {
     this.#wake();
   }
 
-  async read(afterSequence: number, limits: { readonly samples: number; readonly bytes: number }): Promise<QueuedRecord[]> {
+  async read(afterSequence: number, limits: ReadLimits): Promise<QueuedRecord[]> {
     if (this.#isClosed) return [];
     const records = this.#reader.read(afterSequence, limits);
     // What turned out to be damaged is settled now, and may have been the last of its segment.
@@ -94,16 +94,20 @@ export class QueueStream implements Stream {
     return records;
   }
 
-  settle(first: number, last: number, rejectedSamples: number, expiredSamples = 0): void {
+  settle(first: number, last: number, outcome: Settled = {}): void {
     const from = this.#accounts.settled.nextUnsettled(first);
     const to = Math.min(last, this.#accounts.lastSequence);
     if (from > to) return;
     const range = { first: from, last: to, samplesBefore: this.#reader.samplesBefore(from), samplesAfter: this.#reader.samplesBefore(to + 1) };
-    this.#accounts.deliver(range, rejectedSamples, expiredSamples);
+    this.#accounts.deliver(range, outcome);
     this.#reader.forget(from, to);
     this.#recent.forgetUpTo(this.#accounts.settled.base);
     this.#removeSettled(from, to);
     this.#changed();
+  }
+
+  quarantine(_input: QuarantineInput): boolean {
+    return false;
   }
 
   onRecord(sequence: number, callback: () => void): void {

@@ -262,7 +262,7 @@ export class Sender {
     if (expired > 0) this.#metrics.rejected('expired', { samples: expired, exemplars: 0, metadata: 0 });
     const sent = await this.#sendRecords(fresh);
     if (!sent.isComplete) return false;
-    this.#stream.settle(first, last, sent.rejectedSamples, sent.expiredSamples + expired);
+    this.#stream.settle(first, last, { rejected: sent.rejectedSamples, expired: sent.expiredSamples + expired });
     return true;
   }
 

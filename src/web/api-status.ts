@@ -75,10 +75,10 @@ function destination(view: DestinationView): object {
   };
 }
 
-/** appended = acknowledged + lost + pending. */
+/** appended + moved in = acknowledged + deduplicated + lost + pending. */
 export function identityHolds({ counters }: Pick<DestinationView, 'counters'>): boolean {
   const lost = Object.values(counters.lost).reduce((sum, samples) => sum + samples, 0);
-  return counters.appended === counters.acknowledged + lost + counters.pending;
+  return counters.appended + counters.movedIn === counters.acknowledged + counters.deduplicated + lost + counters.pending;
 }
 
 function buildFacts({ build }: WebContext): Record<string, string> {

@@ -168,7 +168,7 @@ async function drain(path: string): Promise<void> {
     records += some.length;
     for (const record of some) samples += record.samples;
     sequence = some.at(-1)!.sequence;
-    stream.settle(some[0]!.sequence, sequence, 0);
+    stream.settle(some[0]!.sequence, sequence);
     await turn();
   }
   const cpu = process.cpuUsage(cpuBefore);

@@ -46,7 +46,7 @@ async function prepare(bytes: number): Promise<Prepared> {
   stream.append([column(4, one, 5, bytes), raw(5, bytes), column(6, one, 3, bytes)]);
   await written();
   const records = new Map((await readAll(stream)).map((r) => [r.sequence, r]));
-  stream.settle(2, 2, 0);
+  stream.settle(2, 2);
   await queue.close();
   return { disk, ledger, records, pieces: piecesOf(disk), settled: [2] };
 }
@@ -146,7 +146,7 @@ describe('ledger', () => {
     const stream = queue.stream('a', { maxBytes: QUOTA });
     for (let n = 1; n <= 6; n++) stream.append([raw(n)]);
     await written();
-    stream.settle(1, 1, 0);
+    stream.settle(1, 1);
     await queue.close();
     // LOG is LevelDB's diary and LOCK is empty: neither is ever read.
     const files = readdirSync(join(original, 'ledger')).filter((f) => f !== 'LOG' && f !== 'LOG.old' && f !== 'LOCK');

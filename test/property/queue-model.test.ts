@@ -25,7 +25,7 @@ class Model {
     this.entries.push({ n, samples, isSettled: false });
   }
 
-  settle(first: number, last: number, rejected: number): void {
+  settle(first: number, last: number, { rejected }: { rejected: number }): void {
     let fresh = 0;
     for (const entry of this.entries.slice(first - 1, last)) {
       if (!entry.isSettled) fresh += entry.samples;
@@ -83,8 +83,8 @@ async function run(seed: number): Promise<void> {
       const first = 1 + int(model.entries.length + 1);
       const last = first + int(6);
       const rejected = int(3);
-      stream!.settle(first, last, rejected);
-      model.settle(first, last, rejected);
+      stream!.settle(first, last, { rejected });
+      model.settle(first, last, { rejected });
     } else if (what === 8) {
       disk.faults.appendError = 'ENOSPC';
       disk.faults.tornBytes = int(200);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findProfile, generic, profileAfter, prometheus, victoriametrics } from '../../../src/destinations/profile.ts';
+import { ambiguous, findProfile, generic, profileAfter, victoriametrics } from '../../../src/destinations/profile.ts';
 
 describe('findProfile', () => {
   for (const [path, expected] of [
@@ -20,7 +20,7 @@ describe('findProfile', () => {
 });
 
 describe('profileAfter', () => {
-  it('the ambiguous path is VictoriaMetrics once zstd was accepted', () => expect(profileAfter(prometheus, 'zstd')).toBe(victoriametrics));
-  it('accepted snappy changes nothing', () => expect(profileAfter(prometheus, 'snappy')).toBe(prometheus));
+  it('the ambiguous path is VictoriaMetrics once zstd was accepted', () => expect(profileAfter(ambiguous, 'zstd')).toBe(victoriametrics));
+  it('accepted snappy changes nothing', () => expect(profileAfter(ambiguous, 'snappy')).toBe(ambiguous));
   it('a known profile stays', () => expect(profileAfter(victoriametrics, 'snappy')).toBe(victoriametrics));
 });

@@ -115,7 +115,7 @@ describe('a disk that refuses', () => {
     const queue = await open({ disk, clock, openStore: memoryStore(ledger, faults) });
     const stream = queue.stream('a', { maxBytes: QUOTA });
     await fill(stream, 1, 3);
-    stream.settle(1, 2, 0);
+    stream.settle(1, 2);
     clock.advance(1000);
     await written();
     expect(ledger.size).toBe(0);

@@ -46,7 +46,7 @@ test('a copy taken while the queue is open, as after a kill, opens with everythi
   const stream = queue.stream('a', { maxBytes: QUOTA });
   for (let n = 1; n <= 50; n++) stream.append([raw(n)]);
   await written();
-  stream.settle(1, 10, 0);
+  stream.settle(1, 10);
   cpSync(path, `${path}-copy`, { recursive: true });
   const again = await open({ ...real, path: `${path}-copy` });
   const records = await readAll(again.stream('a', { maxBytes: QUOTA }));
@@ -77,7 +77,7 @@ test('metrics tell the state per destination', async () => {
   const stream = queue.stream('a', { maxBytes: QUOTA });
   stream.append([raw(1), raw(2)]);
   await written();
-  stream.settle(1, 1, 1);
+  stream.settle(1, 1, { rejected: 1 });
   const text = await metrics.text();
   for (const line of [
     'pending_samples{destination="a"} 3', 'pending_records{destination="a"} 1', 'appended_samples_total{destination="a"} 5', 'segments{destination="a"} 1',

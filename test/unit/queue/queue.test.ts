@@ -62,7 +62,7 @@ describe('append and read', () => {
     expect(calls).toEqual([0]);
     await fill(stream, 2, 3);
     expect(calls).toEqual([0, 1]);
-    stream.settle(2, 3, 0);
+    stream.settle(2, 3);
     stream.onRecord(1, () => calls.push(2));
     await written();
     expect(calls).toEqual([0, 1]);
@@ -109,11 +109,11 @@ describe('settling', () => {
     const queue = await open({ disk: createSimulatedDisk() });
     const stream = queue.stream('a', { maxBytes: QUOTA });
     await fill(stream, 1, 10);
-    stream.settle(4, 6, 2, 1);
-    stream.settle(4, 6, 2);
+    stream.settle(4, 6, { rejected: 2, expired: 1 });
+    stream.settle(4, 6, { rejected: 2 });
     expect(sequences(await stream.read(0, ALL))).toEqual([1, 2, 3, 7, 8, 9, 10]);
-    stream.settle(1, 5, 0);
-    stream.settle(9, 100, 0);
+    stream.settle(1, 5);
+    stream.settle(9, 100);
     const state = stream.state();
     expect(sequences(await stream.read(0, ALL))).toEqual([7, 8]);
     expect(state.counters).toMatchObject({ appended: 30, lost: { rejected: 2, expired: 1 }, pending: 3 + 4 });
@@ -129,10 +129,10 @@ describe('settling', () => {
     const before = segmentsOf(disk);
     const second = Number.parseInt(before[1]!.slice(-20, -4), 16);
     const third = Number.parseInt(before[2]!.slice(-20, -4), 16);
-    stream.settle(second, third - 1, 0);
+    stream.settle(second, third - 1);
     await written();
     expect(segmentsOf(disk)).toEqual(before.filter((_, i) => i !== 1));
-    stream.settle(1, 12, 0);
+    stream.settle(1, 12);
     await written();
     expect(segmentsOf(disk)).toEqual(before.slice(-1));
     expect(stream.state()).toMatchObject({ pendingRecords: 0, segments: 1, counters: { pending: 0 } });
@@ -149,8 +149,8 @@ describe('reopening', () => {
       const queue = await open({ disk, ledger, clock, settings: { segmentBytes: 600 } });
       const stream = queue.stream('a/b..', { maxBytes: QUOTA });
       await fill(stream, 1, 12);
-      stream.settle(2, 3, 1);
-      stream.settle(6, 9, 0);
+      stream.settle(2, 3, { rejected: 1 });
+      stream.settle(6, 9);
       // A checkpoint is due after ten seconds of change, a save of the ledger after one.
       clock.advance(10_000);
       await written();
@@ -163,7 +163,7 @@ describe('reopening', () => {
       expect(sequences(await readAll(reopened, { samples: 4, bytes: 100 }))).toEqual([1, 4, 5, 10, 11, 12]);
       await fill(reopened, 13, 13);
       expect(sequences(await readAll(reopened))).toEqual([1, 4, 5, 10, 11, 12, 13]);
-      reopened.settle(1, 13, 0);
+      reopened.settle(1, 13);
       expect(reopened.state().counters).toMatchObject({ appended: 39, pending: 0, lost: { rejected: 1 } });
       expect(imbalance(reopened.state())).toBe(0);
       await again.close();
@@ -239,7 +239,7 @@ describe('reopening', () => {
     const queue = await open({ disk, ledger, settings: { segmentBytes: 600 } });
     const stream = queue.stream('a', { maxBytes: QUOTA });
     await fill(stream, 1, 12);
-    stream.settle(1, 2, 0);
+    stream.settle(1, 2);
     await queue.close();
     disk.makeFolder('/queue/ledger');
     for (const key of ledger.keys()) {

@@ -6,7 +6,8 @@ import { HttpError, type HttpErrorClass } from '../../../src/io/http/error.ts';
 import type { HttpClient, HttpRequest, HttpResponse } from '../../../src/io/http/types.ts';
 import { seededRandom } from '../../../src/io/random.ts';
 import type { DestinationSettings } from '../../../src/destinations/config.ts';
-import type { QueuedRecord, Stream, StreamState } from '../../../src/queue/queue.ts';
+import type { QuarantineInput, QueuedRecord, Stream, StreamState } from '../../../src/queue/queue.ts';
+import { noLosses } from '../../../src/queue/snapshot.ts';
 import { Sender, type BodyAssembler, type SenderOptions } from '../../../src/sender/sender.ts';
 import { TributaryError } from '../../../src/model/error.ts';
 import { createSenderMetrics } from '../../../src/sender/telemetry.ts';
@@ -49,7 +50,19 @@ export const baseSettings: DestinationSettings = {
   queue: { minBackoffMs: 30, maxBackoffMs: 5000, sampleAgeLimitMs: 0 },
   metadata: { send: false, sendIntervalMs: 60_000, maxSamplesPerSend: 2000 },
   profile: 'auto',
+  endpoints: [],
+  connectionMaxAgeMs: 300_000,
+  overflow: 'drop_oldest',
+  priority: 0,
+  maxAgeMs: 0,
+  lanes: 'auto',
+  outOfOrderWindowMs: 0,
+  backfill: { share: 0.05, startJitterMs: 0 },
+  pace: { schedule: [] },
+  maxConcurrency: 8,
+  clockGuard: true,
   maxDelayMs: 1000,
+  maxDelayAuto: false,
 };
 
 export interface Settled {
@@ -98,7 +111,7 @@ export class FakeStream implements Stream {
     return this.records.slice(after).slice(0, this.recordsPerRead).filter((record) => (samples += record.samples) <= limits.samples);
   }
 
-  settle(first: number, last: number, rejected: number, expired = 0): void {
+  settle(first: number, last: number, { rejected = 0, expired = 0 }: { readonly rejected?: number; readonly expired?: number } = {}): void {
     this.settled.push({ first, last, rejected, expired });
     this.#onSettle();
   }
@@ -106,6 +119,12 @@ export class FakeStream implements Stream {
   /** Resolves at the next `settle`. */
   nextSettle(): Promise<void> {
     return new Promise((resolve) => (this.#onSettle = resolve));
+  }
+
+  readonly quarantined: QuarantineInput[] = [];
+  quarantine(input: QuarantineInput): boolean {
+    this.quarantined.push(input);
+    return true;
   }
 
   onRecord(sequence: number, callback: () => void): void {
@@ -118,9 +137,9 @@ export class FakeStream implements Stream {
     const rest = this.records.slice(settledTo);
     const pending = rest.reduce((sum, record) => sum + record.samples, 0);
     const appended = this.records.reduce((sum, record) => sum + record.samples, 0);
-    const lost = { evicted: 0, expired: 0, corrupt: 0, rejected: 0, disk_full: 0, dropped: 0 };
+    const lost = noLosses();
     return {
-      name: this.name, counters: { appended, acknowledged: appended - pending, lost, pending }, pendingRecords: rest.length,
+      name: this.name, counters: { appended, movedIn: 0, acknowledged: appended - pending, deduplicated: 0, lost, pending }, pendingRecords: rest.length,
       pendingBytes: rest.reduce((sum, record) => sum + record.bytes, 0), diskBytes: 0, segments: 1, newestMs: this.records.at(-1)?.newestMs,
       oldestPendingMs: rest[0]?.oldestMs, lastSequence: this.records.length, mode: 'ok', lastError: undefined,
     };

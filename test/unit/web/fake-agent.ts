@@ -38,7 +38,10 @@ export const destination: DestinationView = {
   pendingRecords: 3,
   diskBytes: 4096,
   queueMode: 'ok',
-  counters: { appended: 100, acknowledged: 60, lost: { evicted: 5, expired: 0, corrupt: 2, rejected: 3, disk_full: 0, dropped: 0 }, pending: 30 },
+  counters: {
+    appended: 100, movedIn: 0, acknowledged: 60, deduplicated: 0, pending: 30,
+    lost: { evicted: 5, expired: 0, corrupt: 2, rejected: 3, quarantined: 0, disk_full: 0, quota: 0, dropped: 0, moved_out: 0 },
+  },
   lastError: 'connection refused',
   lastErrorMs: Date.UTC(2026, 0, 2),
   lastSuccessMs: undefined,

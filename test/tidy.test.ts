@@ -24,7 +24,8 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   // A write request carries metadata types, which the exposition names.
   wire: ['exposition'],
   // Profiles know which addresses and encodings a receiver takes.
-  destinations: [],
+  // Quota and overflow are words of the queue.
+  destinations: ['queue'],
   // The rules of targets and relabelling are checked at load.
   config: ['io', 'relabel', 'targets', 'telemetry'],
   cli: ['config', 'telemetry'],

@@ -1,15 +1,24 @@
 // The agent as the web server may see it: plain data gathered from the stages at the moment of a request.
 
 import type { LoadedConfig } from './config/settings.ts';
-import type { StreamState } from './queue/queue.ts';
+import type { RetiredStream, StreamState } from './queue/queue.ts';
 import type { Scraper } from './scrape/scraper.ts';
-import type { Sender } from './sender/sender.ts';
-import type { AgentView, DestinationView, ReloadView } from './web/view.ts';
+import type { DestinationState } from './sender/state.ts';
+import type { DestinationView, RetiredView } from './web/destination-view.ts';
+import type { AgentView, ReloadView } from './web/view.ts';
+
+/** The part of a sender that is asked. */
+export interface StateSource {
+  destinationState(): DestinationState;
+}
 
 export interface ViewSources {
   readonly scraper: Scraper;
-  readonly senders: ReadonlyMap<string, Sender>;
+  readonly senders: ReadonlyMap<string, StateSource>;
   readonly streamState: (name: string) => StreamState;
+  /** Bytes on disk that the destination may use. */
+  readonly quotaBytes: (name: string) => number;
+  readonly retired: () => readonly RetiredStream[];
   readonly nowMs: () => number;
   readonly config: () => LoadedConfig;
   readonly reload: () => ReloadView;
@@ -30,6 +39,7 @@ export function createAgentView(sources: ViewSources): AgentView {
     remarks: () => sources.config().remarks,
     reload: sources.reload,
     destinations: () => [...senders].map(([name, sender]) => destinationView(name, sender, sources)),
+    retired: () => sources.retired().map(retiredView),
     metricsText: sources.metricsText,
     isReady: sources.isReady,
     isStopping: sources.isStopping,
@@ -38,24 +48,32 @@ export function createAgentView(sources: ViewSources): AgentView {
   };
 }
 
-function destinationView(name: string, sender: Sender, sources: ViewSources): DestinationView {
-  const state = sender.destinationState();
+function destinationView(name: string, sender: StateSource, sources: ViewSources): DestinationView {
+  const { state, codec, maxDelayMs, ...rest } = sender.destinationState();
   const stream = sources.streamState(name);
-  const { oldestPendingMs } = stream;
+  const nowMs = sources.nowMs();
+  const { drainSeconds } = rest;
   return {
+    ...rest,
     name,
-    url: state.url,
-    profile: state.profile,
-    encoding: state.codec,
-    state: state.state === 'idle' ? 'sending' : state.state,
-    oldestUnsentAgeSeconds: oldestPendingMs === undefined ? 0 : Math.max(0, (sources.nowMs() - oldestPendingMs) / 1000),
+    encoding: codec,
+    // A destination is idle most of the time between two scrapes; people want to know whether it is well.
+    state: state === 'idle' ? 'sending' : state,
+    maxDelaySeconds: maxDelayMs / 1000,
+    drainedAtMs: drainSeconds === undefined || drainSeconds === 0 ? undefined : nowMs + drainSeconds * 1000,
+    oldestUnsentAgeSeconds: stream.oldestPendingMs === undefined ? 0 : Math.max(0, (nowMs - stream.oldestPendingMs) / 1000),
     pendingBytes: stream.pendingBytes,
     pendingRecords: stream.pendingRecords,
     diskBytes: stream.diskBytes,
+    quotaBytes: sources.quotaBytes(name),
+    segments: stream.segments,
     queueMode: stream.mode,
+    isBlocked: stream.isBlocked,
+    queueError: stream.lastError ?? '',
     counters: stream.counters,
-    lastError: state.lastError !== '' ? state.lastError : (stream.lastError ?? ''),
-    lastErrorMs: state.lastErrorMs,
-    lastSuccessMs: state.lastSuccessMs,
   };
+}
+
+function retiredView({ name, removedMs, isParked, state }: RetiredStream): RetiredView {
+  return { name, removedMs, state: isParked ? 'parked' : 'grace', pendingSamples: state.counters.pending, diskBytes: state.diskBytes };
 }

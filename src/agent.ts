@@ -19,6 +19,7 @@ import { watchConfig } from './config/watch.ts';
 import type { ConfigWatch } from './config/watch.ts';
 import type { DestinationSettings } from './destinations/config.ts';
 import { nameEntries } from './destinations/naming.ts';
+import { createBusyMeter } from './io/busy.ts';
 import { systemClock } from './io/clock.ts';
 import { systemDisk } from './io/disk.ts';
 import { createHttpClient } from './io/http/client.ts';
@@ -30,6 +31,8 @@ import { createScraper } from './scrape/scraper.ts';
 import type { Scraper } from './scrape/scraper.ts';
 import { Assembler } from './sender/assembly.ts';
 import { Sender } from './sender/sender.ts';
+import { createSenderGauges } from './sender/sender-gauges.ts';
+import type { SenderGauges } from './sender/sender-gauges.ts';
 import { createSenderMetrics } from './sender/telemetry.ts';
 import type { SenderMetrics } from './sender/telemetry.ts';
 import { createSeriesStage } from './series/stage.ts';
@@ -100,6 +103,10 @@ class Line implements Agent {
   readonly #senders = new Map<string, Sender>();
   readonly #streams = new Map<string, Stream>();
   readonly #senderMetrics: SenderMetrics;
+  readonly #senderGauges: SenderGauges;
+  readonly #cpuBusyShare = createBusyMeter(systemClock);
+  /** Bytes on disk that each destination may use. */
+  readonly #quotas = new Map<string, number>();
   /** Those the queue was opened with. */
   readonly #queueSettings: Settings['queue'];
   readonly #reloadMetrics: { readonly successful: Gauge; readonly successTime: Gauge };
@@ -125,6 +132,7 @@ class Line implements Agent {
     this.#reload = { successful: true, lastSuccessMs: nowMs, lastAttemptMs: nowMs, problems: [], error: '' };
     createProcessMetrics(metrics, build);
     this.#senderMetrics = createSenderMetrics(metrics);
+    this.#senderGauges = createSenderGauges(metrics);
     this.#reloadMetrics = {
       successful: metrics.gauge('prometheus_config_last_reload_successful', 'Whether the last configuration reload attempt was successful.'),
       successTime: metrics.gauge('prometheus_config_last_reload_success_timestamp_seconds', 'Timestamp of the last successful configuration reload.'),
@@ -245,7 +253,10 @@ class Line implements Agent {
     const wanted = new Map(settings.destinations.map((destination, i) => [names[i]!, destination]));
     const removed = [...this.#senders.keys()].filter((name) => !wanted.has(name));
     const share = evenShare(settings);
-    for (const [name, { maxBytes }] of wanted) this.#streams.set(name, this.#queue.stream(name, { maxBytes: maxBytes ?? share }));
+    for (const [name, { maxBytes = share, overflow, priority }] of wanted) {
+      this.#quotas.set(name, maxBytes);
+      this.#streams.set(name, this.#queue.stream(name, { maxBytes, policy: overflow, priority }));
+    }
     const destinations = [...wanted].map(([name, destination]) => ({
       stream: this.#streams.get(name)!,
       writeRelabel: destination.writeRelabel,
@@ -268,9 +279,14 @@ class Line implements Agent {
       random: systemRandom,
       logger: logger.child({ stage: 'sender', destination: name }),
       metrics: this.#senderMetrics,
+      gauges: this.#senderGauges,
+      cpuBusyShare: this.#cpuBusyShare,
+      maxBytes: () => this.#quotas.get(name) ?? 0,
       version: build.version,
-      createClient: (http, { roundRobinDns }) =>
-        createHttpClient(http, { clock: systemClock, userAgent: `Tributary/${build.version}`, ...(roundRobinDns && { roundRobinDns: systemRandom }) }),
+      createClient: (http, { roundRobinDns, connectionMaxAgeMs }) =>
+        createHttpClient(http, {
+          clock: systemClock, userAgent: `Tributary/${build.version}`, connectionMaxAgeMs, ...(roundRobinDns && { roundRobinDns: systemRandom }),
+        }),
       createAssembler: (limits) => new Assembler(limits),
       collectMetadata: () => this.#metadata(),
     });
@@ -319,6 +335,8 @@ class Line implements Agent {
       scraper: this.#scraper,
       senders: this.#senders,
       streamState: (name) => this.#streams.get(name)!.state(),
+      quotaBytes: (name) => this.#quotas.get(name) ?? 0,
+      retired: () => this.#queue.retired(),
       nowMs: () => systemClock.nowMs(),
       config: () => this.#config,
       reload: () => this.#reload,

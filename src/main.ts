@@ -2,12 +2,14 @@
 // The process: command line, signals, exit code. Everything else is the agent's.
 //
 // Exit codes: 0 after a graceful stop; 1 when the start failed (port in use, queue locked ...), and on a second signal; 2 for a bad
-// command line or configuration. `check config` answers 1 for a bad file.
+// command line or configuration. `check config` answers 1 for a bad file, `queue` for anything that is wrong.
 
 import { startAgent, type Agent } from './agent.ts';
 import { buildInfo } from './cli/build-info.ts';
 import { parseCommandLine, type Flags } from './cli/flags.ts';
 import { helpText, usageError, versionText } from './cli/help.ts';
+import { queueHelp } from './cli/queue-arguments.ts';
+import { queueCommand } from './cli/queue-command.ts';
 import { checkConfig } from './config/check.ts';
 import { errorText, TributaryError } from './model/error.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
@@ -26,9 +28,10 @@ process.exit(await main(process.argv.slice(2)));
 async function main(args: readonly string[]): Promise<number> {
   const command = parseCommandLine(args);
   switch (command.kind) {
-    case 'help': return print(helpText());
+    case 'help': return print(command.topic === 'queue' ? queueHelp : helpText());
     case 'version': return print(versionText(buildInfo));
-    case 'error': return printError(usageError(command.problems));
+    case 'error': return printError(usageError(command.problems, command.topic), command.topic === 'queue' ? 1 : 2);
+    case 'queue': return queueCommand(command, process);
     case 'check-config': return checkAll(command.files);
     case 'run': return runAgent(command.flags);
   }
@@ -39,9 +42,9 @@ function print(text: string): number {
   return 0;
 }
 
-function printError(text: string): number {
+function printError(text: string, exitCode: number): number {
   process.stderr.write(text);
-  return 2;
+  return exitCode;
 }
 
 /** Checks every file, also after a bad one; the worst answer counts. */

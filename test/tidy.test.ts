@@ -28,7 +28,8 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   destinations: ['queue'],
   // The rules of targets and relabelling are checked at load.
   config: ['io', 'relabel', 'targets', 'telemetry'],
-  cli: ['config', 'telemetry'],
+  // A sub-command opens the queue itself when no collector runs.
+  cli: ['config', 'io', 'queue', 'telemetry', 'wire'],
   // The line.
   discovery: ['config', 'io', 'telemetry'],
   targets: ['config', 'discovery', 'relabel', 'telemetry'],
@@ -103,7 +104,7 @@ function mayImport(path: string, from: string, to: string): boolean {
   const folder = folderOf(to);
   if (folder === from || folder === 'model' || to.endsWith('/config.ts')) return true;
   // A section declares its keys with the words of the schema.
-  if (path.endsWith('/config.ts') && folder === 'config') return true;
+  if (/[/-]config\.ts$/.test(path) && folder === 'config') return true;
   return imports[from]?.includes(folder) === true;
 }
 

@@ -7,6 +7,7 @@ import { parseDuration } from '../config/duration.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 import { parseListenAddress, type ListenAddress } from './address.ts';
 import { activeFeatures, flagTable, type FlagDeclaration, type FlagName } from './flag-table.ts';
+import { parseQueueArguments, type QueueCommandLine } from './queue-arguments.ts';
 
 /** The settings of the process that come from flags. Durations are milliseconds. */
 export interface Flags {
@@ -37,9 +38,10 @@ export type CommandLine =
   | { readonly kind: 'run'; readonly flags: Flags }
   | { readonly kind: 'check-config'; readonly files: readonly string[] }
   | { readonly kind: 'version' }
-  | { readonly kind: 'help' }
+  | QueueCommandLine
+  | { readonly kind: 'help'; readonly topic?: undefined }
   /** All problems, one sentence each. */
-  | { readonly kind: 'error'; readonly problems: readonly string[] };
+  | { readonly kind: 'error'; readonly problems: readonly string[]; readonly topic?: undefined };
 
 /** Given values by flag name; lists keep their order. */
 type Values = Map<FlagName, string[]>;
@@ -48,6 +50,7 @@ const declarations = new Map<string, FlagDeclaration>(flagTable.map((flag) => [f
 
 /** Reads the arguments after the program's name. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
+  if (args[0] === 'queue') return parseQueueArguments(args.slice(1));
   const problems: string[] = [];
   const { values, words } = readArguments(args, problems);
   if (problems.length > 0) return { kind: 'error', problems };
@@ -60,7 +63,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
 
 function parseCommand(words: readonly string[]): CommandLine {
   const [first, second, ...files] = words;
-  if (first !== 'check' || second !== 'config') return { kind: 'error', problems: [`unknown command ${JSON.stringify(words.join(' '))}, expected: check config FILE...`] };
+  if (first !== 'check' || second !== 'config') return { kind: 'error', problems: [`unknown command ${JSON.stringify(words.join(' '))}, expected: check config FILE..., or queue as the first word`] };
   if (files.length === 0) return { kind: 'error', problems: ['check config: no file given, expected: check config FILE...'] };
   return { kind: 'check-config', files };
 }

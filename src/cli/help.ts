@@ -2,9 +2,11 @@
 
 import type { BuildInfo } from './build-info.ts';
 import { flagTable, type FlagDeclaration } from './flag-table.ts';
+import { queueUsage } from './queue-arguments.ts';
 
 const usage = `Usage: tributary [flags]
        tributary check config FILE...
+       tributary queue list|inspect|export|drop|retry|adopt ... (tributary queue --help)
 
 Scrapes as Prometheus does, keeps every sample on disk until the storage has acknowledged it.`;
 
@@ -17,8 +19,9 @@ export function helpText(): string {
 }
 
 /** What is wrong, how it would be right, and where to read on. */
-export function usageError(problems: readonly string[]): string {
-  return `${problems.map((problem) => `tributary: error: ${problem}`).join('\n')}\n\n${usage.split('\n\n')[0] ?? ''}\nAll flags: tributary --help\n`;
+export function usageError(problems: readonly string[], topic?: 'queue'): string {
+  const [right, more] = topic === 'queue' ? [queueUsage, 'More: tributary queue --help'] : [usage.split('\n\n')[0] ?? '', 'All flags: tributary --help'];
+  return `${problems.map((problem) => `tributary: error: ${problem}`).join('\n')}\n\n${right}\n${more}\n`;
 }
 
 export function versionText(build: BuildInfo): string {

@@ -1,7 +1,7 @@
 // A destination: one remote_write entry together with its block under tributary.destinations.
 
 import { compact, filled } from '../config/build.ts';
-import { block, defaultBlock, fail, key, optional, remark, report } from '../config/schema.ts';
+import { block, defaultBlock, fail, key, optional, remark } from '../config/schema.ts';
 import type { Block, Type, Values } from '../config/schema.ts';
 import { printSize } from '../config/size.ts';
 import { bool, choice, duration, float, int, listOf, mapOf, secret, size, text, url } from '../config/types.ts';
@@ -12,7 +12,11 @@ import { SEGMENT_BYTES_MIN } from '../queue/config.ts';
 import type { OverflowPolicy } from '../queue/queue.ts';
 import { buildRelabel, relabelBlock } from '../relabel/config.ts';
 import type { RelabelSettings } from '../relabel/config.ts';
+import { buildPace, paceBlock, paceKeys } from './pace-config.ts';
+import type { PaceSettings } from './pace-config.ts';
 import { findProfile } from './profile.ts';
+
+export type { PacePeriod, PaceSettings } from './pace-config.ts';
 
 const profileNames = [
   'auto', 'victoriametrics', 'mimir', 'cortex', 'thanos', 'prometheus', 'm3', 'influxdb1', 'greptimedb', 'promscale', 'telegraf', 'generic',
@@ -21,26 +25,6 @@ export type ProfileName = (typeof profileNames)[number];
 
 /** `live_first` sends fresh samples before the backlog, `oldest_first` everything in order; `auto` is live_first where the receiver takes any order. */
 export type LaneOrder = 'auto' | 'live_first' | 'oldest_first';
-
-/** A part of the day with a bandwidth of its own. Minutes since midnight, UTC; `from` may be after `to`, across midnight. */
-export interface PacePeriod {
-  readonly fromMinute: number;
-  readonly toMinute: number;
-  /** 0 = nothing is sent. */
-  readonly bytesPerSecond: number;
-}
-
-/** Ceilings that are never exceeded; what is absent is learned from the receiver. */
-export interface PaceSettings {
-  /** Samples, exemplars and metadata entries. */
-  readonly itemsPerSecond?: number;
-  /** What the receiver takes at once; a request holds at most a quarter of it. */
-  readonly burstItems?: number;
-  readonly requestsPerSecond?: number;
-  /** Of compressed bodies. */
-  readonly bytesPerSecond?: number;
-  readonly schedule: readonly PacePeriod[];
-}
 
 export interface BackfillSettings {
   /** Share of the pace that the backlog gets even when live data needs all of it. */
@@ -54,7 +38,8 @@ export interface DestinationSettings {
   readonly name?: string;
   readonly url: string;
   readonly remoteTimeoutMs: number;
-  readonly protobufMessage: 'prometheus.WriteRequest' | 'io.prometheus.write.v2.Request';
+  /** Only an explicit value: it is tried first. Otherwise the profile decides. */
+  readonly protobufMessage?: 'prometheus.WriteRequest' | 'io.prometheus.write.v2.Request';
   readonly writeRelabel: readonly RelabelSettings[];
   readonly sendExemplars: boolean;
   readonly sendNativeHistograms: boolean;
@@ -175,7 +160,7 @@ export const remoteWriteKeys = {
   url: optional(url, 'Where samples are sent.', { limit: 'required' }),
   name: key(text, '', 'Identity of the queue, in metrics and on pages; a queue without a name follows its place in this file.', { limit: 'unique' }),
   remote_timeout: key(duration, 30_000, 'Time that a request may take.', { unit: 'duration' }),
-  protobuf_message: key(protobufMessage, writeRequest1, 'Message that is sent.', { noEffect: 'remote write 1.0 is sent' }),
+  protobuf_message: optional(protobufMessage, 'Message that is tried first; the receiver may make it the other one.', { defaultText: 'that of the profile' }),
   headers: key(mapOf(text, checkHeader), new Map<string, string>(), 'Further headers.'),
   write_relabel_configs: key(listOf(relabelBlock, 'empty or null relabeling rule in remote write config'), [], 'Rules for what is sent; a sample they drop is not sent here.'),
   send_exemplars: key(bool, false, 'Send exemplars.'),
@@ -230,56 +215,9 @@ const delay: Type<number | 'auto'> = {
   },
 };
 
-const minutesOfDay: Type<number> = {
-  ...text,
-  name: 'time of day',
-  zero: 0,
-  print: (value) => `${String(Math.floor(value / 60)).padStart(2, '0')}:${String(value % 60).padStart(2, '0')}`,
-  read(node, path, context) {
-    const written = text.read(node, path, context);
-    const match = /^([01]?\d|2[0-4]):([0-5]\d)$/.exec(written ?? '');
-    if (written === undefined) return undefined;
-    const minutes = match === null ? Number.POSITIVE_INFINITY : Number(match[1]) * 60 + Number(match[2]);
-    return minutes <= 1440 ? minutes : report(context, node.at, path, `${JSON.stringify(written)} is no time of day, expected 00:00 to 24:00 (UTC)`);
-  },
-};
-
-const periodKeys = {
-  from: key(minutesOfDay, 0, 'Begin, UTC.', { unit: 'time of day' }),
-  to: key(minutesOfDay, 1440, 'End, UTC; before `from` it is that of the next day.', { unit: 'time of day' }),
-  bytes_per_second: key(size, 0, 'Bandwidth of compressed bodies; 0 sends nothing.', { unit: 'bytes', limit: '0 or more' }),
-};
-const periodBlock = block(periodKeys, {
-  check(at) {
-    if (at.values.from === at.values.to) fail(at, 'to', '`from` and `to` are equal, expected a period of the day');
-    if (at.values.bytes_per_second < 0) fail(at, 'bytes_per_second', 'bytes_per_second is below 0');
-  },
-});
-
-export const paceKeys = {
-  items_per_second: optional(float, 'Most samples, exemplars and metadata entries a second.', { limit: 'above 0', defaultText: 'learned from 429' }),
-  burst_items: optional(int, 'What the receiver takes at once; a request holds at most a quarter of it.', { limit: '4 or more, at least items_per_second', defaultText: 'learned from 429' }),
-  requests_per_second: optional(float, 'Most requests a second.', { limit: 'above 0', defaultText: 'no limit' }),
-  bytes_per_second: optional(size, 'Bandwidth of compressed bodies.', { unit: 'bytes', limit: 'above 0', defaultText: 'no limit' }),
-  schedule: key(listOf(periodBlock, 'empty or null period'), [], 'Parts of the day with another bandwidth, for links that cost by the hour; the first that fits counts.'),
-};
-const paceBlock = block(paceKeys, { nullIsDefault: true, check: checkPace });
-
-function checkPace(at: Block<typeof paceKeys>): void {
-  const { items_per_second: items, burst_items: burst } = at.values;
-  for (const name of ['items_per_second', 'requests_per_second', 'bytes_per_second'] as const) {
-    const value = at.values[name];
-    if (value !== undefined && !(value > 0 && Number.isFinite(value))) fail(at, name, `${name} is ${value}, expected above 0`);
-  }
-  if (burst !== undefined && burst < 4) fail(at, 'burst_items', `burst_items is ${burst}, expected 4 or more: a request holds a quarter of it`);
-  else if (items !== undefined && burst !== undefined && items > burst) {
-    fail(at, 'items_per_second', `a pace of ${items} items a second is above the burst of ${burst} items, expected at most burst_items`);
-  }
-}
-
 export const destinationKeys = {
   profile: key(choice(profileNames, (value) => `unknown profile ${JSON.stringify(value)}`), 'auto', 'What is known about the receiver; `auto` finds it out.'),
-  endpoints: key(listOf(url, 'empty or null endpoint'), [], 'Further URLs of the same storage, tried in order while `url` cannot be reached.'),
+  endpoints: key(listOf(url, 'empty or null endpoint'), [], 'Further URLs of the same storage, used in order while `url` cannot be reached; `url` is asked again after 1 to 10 minutes. One without a path takes path and query of `url`; credentials and TLS settings are those of the entry.', { limit: 'http or https' }),
   connection_max_age: key(duration, 300_000, 'A connection is given up at this age and its name resolved again.', { unit: 'duration', limit: '0 = never, else 1s or more' }),
   max_bytes: optional(size, 'Guaranteed quota of this destination in the queue.', { unit: 'bytes', limit: 'the sum fits tributary.queue.max_bytes', defaultText: 'an even share' }),
   overflow: key(choice(['drop_oldest', 'drop_newest', 'block'] as const, (value) => `unknown overflow policy ${JSON.stringify(value)}`), 'drop_oldest', 'What happens at the quota: `drop_oldest` and `drop_newest` drop and count, `block` stops scraping.'),
@@ -309,6 +247,10 @@ function checkDestination(at: DestinationBlock): void {
   if (values.max_bytes !== undefined && values.max_bytes < SEGMENT_BYTES_MIN) {
     fail(at, 'max_bytes', `max_bytes is ${printSize(values.max_bytes)}, expected at least the smallest segment, ${printSize(SEGMENT_BYTES_MIN)}`);
   }
+  values.endpoints.forEach((endpoint, i) => {
+    const { scheme, host } = urlParts(endpoint);
+    if (!/^https?$/.test(scheme) || host === '') fail(at, 'endpoints', `endpoint ${i + 1} has no http or https address, expected a URL as in remote_write`);
+  });
   range('connection_max_age', (ms) => ms === 0 || ms >= 1000, '0 or 1s and more');
   range('backfill_start_jitter', (ms) => ms <= 3_600_000, '0 to 1h');
   range('backfill_share', (share) => share >= 0.01 && share <= 1, '0.01 to 1');
@@ -332,7 +274,7 @@ export function buildDestination(entry: RemoteWriteBlock, own: DestinationBlock 
     name: filled(values.name),
     url: values.url ?? '',
     remoteTimeoutMs: values.remote_timeout,
-    protobufMessage: values.protobuf_message === '' ? writeRequest1 : values.protobuf_message,
+    protobufMessage: values.protobuf_message === '' ? undefined : values.protobuf_message,
     writeRelabel: values.write_relabel_configs.map(buildRelabel),
     sendExemplars: values.send_exemplars,
     sendNativeHistograms: values.send_native_histograms,
@@ -358,7 +300,7 @@ export function buildDestination(entry: RemoteWriteBlock, own: DestinationBlock 
       share: own?.values.backfill_share ?? destinationKeys.backfill_share.default,
       startJitterMs: own?.values.backfill_start_jitter ?? destinationKeys.backfill_start_jitter.default,
     },
-    pace: buildPace((own?.values.pace ?? defaultBlock(paceKeys)).values),
+    pace: buildPace(own?.values.pace.values),
     maxConcurrency: own?.values.max_concurrency ?? destinationKeys.max_concurrency.default,
     clockGuard: own?.values.clock_guard ?? true,
     ...buildDelay(own?.values.max_delay ?? 1000),
@@ -367,16 +309,6 @@ export function buildDestination(entry: RemoteWriteBlock, own: DestinationBlock 
 
 function buildDelay(written: number | 'auto'): { maxDelayMs: number; maxDelayAuto: boolean } {
   return written === 'auto' ? { maxDelayMs: 1000, maxDelayAuto: true } : { maxDelayMs: written, maxDelayAuto: false };
-}
-
-function buildPace(values: Values<typeof paceKeys>): PaceSettings {
-  return compact({
-    itemsPerSecond: values.items_per_second,
-    burstItems: values.burst_items,
-    requestsPerSecond: values.requests_per_second,
-    bytesPerSecond: values.bytes_per_second,
-    schedule: values.schedule.map(({ values: period }) => ({ fromMinute: period.from, toMinute: period.to, bytesPerSecond: period.bytes_per_second })),
-  });
 }
 
 function positive(value: number, otherwise: number): number {

@@ -1,11 +1,12 @@
 // The identity of a stream: appended + moved in = acknowledged + deduplicated + lost (by reason) + pending, in samples. Everything that leaves does so through
 // `settle`, as a range; the samples of a range are a difference of cumulative counts, so the identity holds by construction.
 
-import type { LossReason, Settled, StreamCounters } from './queue.ts';
+import type { LossReason, Settled, StreamCounters, Tally } from './queue.ts';
 import type { QueueMetrics } from './queue-metrics.ts';
 import type { Range, SettledRanges } from './ranges.ts';
 import type { Recovered } from './recovery.ts';
 import type { StreamSnapshot } from './snapshot.ts';
+import { addTallies, tallyOf } from './tally.ts';
 
 export class Accounts {
   lastSequence: number;
@@ -13,12 +14,17 @@ export class Accounts {
   samples: number;
   newestMs: number | undefined;
   readonly settled: SettledRanges;
+  /** What is appended now was counted before, in another stream or as quarantined. */
+  isMovingIn = false;
   #revision: number;
   #acknowledged: number;
   #deduplicated: number;
   #movedIn: number;
   readonly #lost: Record<LossReason, number>;
   #refused: number;
+  #scrape: Tally;
+  /** Samples scraped of which no record speaks. */
+  #unrecorded = 0;
   readonly #name: string;
   readonly #metrics: QueueMetrics;
 
@@ -35,15 +41,19 @@ export class Accounts {
     this.#movedIn = recovered.movedIn;
     this.#lost = { ...recovered.lost };
     this.#refused = recovered.refused;
+    this.#scrape = recovered.scrape;
     metrics.appended.with(name).inc(this.samples + this.#refused - this.#movedIn);
+    metrics.movedIn.with(name).inc(this.#movedIn);
     metrics.acknowledged.with(name).inc(this.#acknowledged);
     metrics.deduplicated.with(name).inc(this.#deduplicated);
     for (const [reason, samples] of Object.entries(this.#lost)) metrics.lost.with(name, reason).inc(samples);
   }
 
-  append(record: { readonly samples: number; readonly newestMs: number }): void {
+  append(record: { readonly samples: number; readonly newestMs: number; readonly tally?: Tally | undefined }): void {
+    this.#scrape = addTallies(this.#scrape, tallyOf(record));
     this.lastSequence += 1;
     this.samples += record.samples;
+    if (this.isMovingIn) this.#movedIn += record.samples;
     this.newestMs = Math.max(this.newestMs ?? -Infinity, record.newestMs);
   }
 
@@ -61,9 +71,10 @@ export class Accounts {
       rest -= taken;
       return taken;
     };
-    for (const reason of ['rejected', 'quarantined', 'expired'] as const) {
-      const samples = take(outcome[reason]);
-      if (samples > 0) this.#lose(samples, reason);
+    const { rejected, quarantined, expired, dropped, movedOut } = outcome;
+    for (const [reason, count] of Object.entries({ rejected, quarantined, expired, dropped, moved_out: movedOut })) {
+      const samples = take(count);
+      if (samples > 0) this.#lose(samples, reason as LossReason);
     }
     const deduplicated = take(outcome.deduplicated);
     this.#deduplicated += deduplicated;
@@ -80,11 +91,21 @@ export class Accounts {
     return gone;
   }
 
-  /** Samples that the disk did not take: they are counted as appended and lost, and never get a sequence. */
-  refuse(samples: number): void {
+  /** Samples that the disk or the quota did not take: they are counted as appended and lost, and never get a sequence. */
+  refuse(record: { readonly samples: number; readonly tally?: Tally | undefined }, reason: 'disk_full' | 'quota' = 'disk_full'): void {
+    const { samples } = record;
+    this.#scrape = addTallies(this.#scrape, tallyOf(record));
+    // What may not move in stays where it is.
+    if (this.isMovingIn) return;
     this.#refused += samples;
     this.#metrics.appended.with(this.#name).inc(samples);
-    this.#lose(samples, 'disk_full');
+    this.#lose(samples, reason);
+  }
+
+  /** What was scraped and dropped when nothing was appended. */
+  count(tally: Tally): void {
+    this.#scrape = addTallies(this.#scrape, tally);
+    this.#unrecorded += tally.scraped;
   }
 
   get pendingRecords(): number {
@@ -103,12 +124,13 @@ export class Accounts {
       deduplicated: this.#deduplicated,
       lost: { ...this.#lost },
       pending: this.pendingSamples,
+      scrape: this.#scrape,
     };
   }
 
   /** Changes whenever a snapshot would say something that the records themselves do not. */
   fingerprint(): string {
-    return `${this.settled.records} ${this.settled.base} ${this.#refused} ${this.#acknowledged} ${this.#deduplicated} ${this.#movedIn}`;
+    return `${this.settled.records} ${this.settled.base} ${this.#refused} ${this.#acknowledged} ${this.#deduplicated} ${this.#movedIn} ${this.#unrecorded}`;
   }
 
   snapshot(): StreamSnapshot {
@@ -123,6 +145,7 @@ export class Accounts {
       movedIn: this.#movedIn,
       lost: { ...this.#lost },
       refused: this.#refused,
+      scrape: this.#scrape,
       newestMs: this.newestMs ?? null,
     };
   }

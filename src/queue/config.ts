@@ -14,6 +14,8 @@ export interface QueueSettings {
   readonly fsyncIntervalMs: number;
   /** Size at which a segment file is closed, bytes. */
   readonly segmentBytes: number;
+  /** How long the queue of a removed destination is kept like any other. Milliseconds. */
+  readonly removedGraceMs: number;
 }
 
 export const defaultQueueSettings: QueueSettings = {
@@ -22,6 +24,7 @@ export const defaultQueueSettings: QueueSettings = {
   fsync: 'interval',
   fsyncIntervalMs: 1000,
   segmentBytes: 64 * 1024 ** 2,
+  removedGraceMs: 7 * 24 * 3600 * 1000,
 };
 
 type FreeSpaceFloor = QueueSettings['freeSpaceFloor'];
@@ -53,6 +56,7 @@ export const queueKeys = {
   fsync: key(choice(fsyncWords, (value) => `unknown fsync policy ${JSON.stringify(value)}`), defaultQueueSettings.fsync, 'When records are forced to the medium: every `fsync_interval`, with each write, or by the system alone.'),
   fsync_interval: key(duration, defaultQueueSettings.fsyncIntervalMs, 'The most that a power loss can take; a killed process loses nothing.', { unit: 'duration', limit: '10ms to 1m' }),
   segment_bytes: key(size, defaultQueueSettings.segmentBytes, 'Size at which a segment file is closed: space is given back in such steps.', { unit: 'bytes', limit: '64KiB to 1GiB' }),
+  removed_grace: key(duration, defaultQueueSettings.removedGraceMs, 'How long the queue of a removed destination is kept like any other; later it is the first to go when room is needed.', { unit: 'duration' }),
 };
 
 export const queueBlock = block(queueKeys, { check: checkQueue, nullIsDefault: true });
@@ -74,5 +78,6 @@ export function buildQueue(values: Values<typeof queueKeys>): QueueSettings {
     fsync: values.fsync,
     fsyncIntervalMs: values.fsync_interval,
     segmentBytes: values.segment_bytes,
+    removedGraceMs: values.removed_grace,
   };
 }

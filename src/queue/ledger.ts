@@ -76,6 +76,10 @@ export class Ledger {
     this.#sources.add(source);
   }
 
+  deleteSource(source: () => void): void {
+    this.#sources.delete(source);
+  }
+
   /** A source has something new: a save follows within a second. */
   schedule(): void {
     if (this.#isClosed) return;

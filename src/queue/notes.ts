@@ -26,8 +26,17 @@ export class Notes {
     return this.#ledger.get(PREFIX + key);
   }
 
-  async set(key: string, value: string): Promise<void> {
+  set(key: string, value: string): Promise<void> {
     this.#ledger.put(PREFIX + key, value);
+    return this.#save();
+  }
+
+  delete(key: string): Promise<void> {
+    this.#ledger.delete(PREFIX + key);
+    return this.#save();
+  }
+
+  async #save(): Promise<void> {
     const text = JSON.stringify(Object.fromEntries([...this.#ledger.entries(PREFIX)].map(([k, v]) => [k.slice(PREFIX.length), v])));
     try {
       this.#disk.writeFile(this.#path, Buffer.from(crc32(text).toString(16).padStart(8, '0') + text));

@@ -7,16 +7,20 @@ import type { Disk } from '../io/disk.ts';
 import { errorText, TributaryError } from '../model/error.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { CommandQueue, OpenStream } from './command-queue.ts';
 import type { QueueSettings } from './config.ts';
-import { FreeSpace, type QueueContext, type StreamContext } from './context.ts';
+import type { QueueContext, StreamContext } from './context.ts';
 import { Ledger } from './ledger.ts';
 import { openLevelStore, type OpenStore, StoreLocked } from './ledger-store.ts';
 import { Notes } from './notes.ts';
+import { Pressure, RESERVE_BYTES } from './pressure.ts';
 import { Quarantine } from './quarantine.ts';
-import type { Queue, Stream } from './queue.ts';
+import type { RetiredStream, Stream, StreamOptions } from './queue.ts';
 import { createQueueMetrics } from './queue-metrics.ts';
 import { RECENT_BYTES_MAX, RecentBudget } from './recent.ts';
 import { type Recovered, newStream, recoverStream } from './recovery.ts';
+import { RefusedSamples } from './refused.ts';
+import { Retired } from './retired.ts';
 import { decodeName, encodeName } from './segment.ts';
 import { QueueStream } from './stream.ts';
 
@@ -36,6 +40,8 @@ export interface QueueOptions {
   readonly metrics: Metrics;
   /** Recent records held in memory, all streams together. Bytes; default 32 MiB. */
   readonly recentBytesMax?: number;
+  /** Room that is kept for the ledger when the disk is full. Bytes; default 1 MiB. */
+  readonly reserveBytes?: number;
   /** What the ledger is kept in; LevelDB by default. */
   readonly openStore?: OpenStore;
 }
@@ -44,13 +50,15 @@ export interface QueueOptions {
  * Opens the queue in a folder and recovers its streams. Fails with QUEUE_LOCKED when another process has it, QUEUE_FORMAT_NEWER when a
  * later version wrote it, and the system's error when the folder cannot be used at all. Damage never makes it fail.
  */
-export async function openQueue(options: QueueOptions): Promise<Queue> {
+export async function openQueue(options: QueueOptions): Promise<CommandQueue> {
   const { path, disk } = options;
   disk.makeFolder(path);
   checkFormat(disk, path);
   const metrics = createQueueMetrics(options.metrics);
   const ledger = await openLedger(options, () => metrics.ledgerDamaged.inc());
   sign(options);
+  const notes = new Notes(disk, `${path}/notes.json`, ledger);
+  const retired = new Retired(notes, options.clock, options.settings.removedGraceMs);
   const context: QueueContext = {
     ...options,
     metrics,
@@ -58,9 +66,10 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
     recent: new RecentBudget(options.recentBytesMax ?? RECENT_BYTES_MAX),
     images: { bytes: 0, bytesMax: IMAGE_BYTES_MAX },
     quarantine: new Quarantine(disk, `${path}/quarantine`),
-    freeSpace: new FreeSpace(disk, options.clock, path, options.settings.freeSpaceFloor),
+    refused: new RefusedSamples({ ...options, path: `${path}/refused` }),
+    pressure: new Pressure({ ...options, retired, reserveBytes: options.reserveBytes ?? RESERVE_BYTES }),
   };
-  return new FolderQueue(context, path, recoverAll(context, path), options.metrics);
+  return new FolderQueue({ context, root: path, recovered: recoverAll(context, path), notes, retired }, options.metrics);
 }
 
 /** FORMAT says `tributary-queue 1`. A file that says nothing readable is damage: the records carry the version as well. */
@@ -118,40 +127,91 @@ function report(logger: Logger, name: string, recovered: Recovered): void {
   else logger.info('the queue of a destination was opened', fields);
 }
 
-class FolderQueue implements Queue {
+interface FolderParts {
+  readonly context: QueueContext;
+  readonly root: string;
+  readonly recovered: Map<string, Recovered>;
+  readonly notes: Notes;
+  readonly retired: Retired;
+}
+
+class FolderQueue implements CommandQueue {
   readonly #context: QueueContext;
   readonly #root: string;
   /** On disk and not opened yet. */
   readonly #recovered: Map<string, Recovered>;
   readonly #streams = new Map<string, QueueStream>();
   readonly #notes: Notes;
+  readonly #retired: Retired;
   #isWriting = false;
   #closed: Promise<void> | undefined;
 
-  constructor(context: QueueContext, root: string, recovered: Map<string, Recovered>, metrics: Metrics) {
+  constructor({ context, root, recovered, notes, retired }: FolderParts, metrics: Metrics) {
     this.#context = context;
     this.#root = root;
     this.#recovered = recovered;
-    this.#notes = new Notes(context.disk, `${root}/notes.json`, context.ledger);
+    this.#notes = notes;
+    this.#retired = retired;
+    for (const { segments } of recovered.values()) context.pressure.usage.bytes += bytesOf(segments);
     metrics.beforeExposition(() => this.#setGauges());
   }
 
-  stream(name: string, options: { readonly maxBytes: number }): Stream {
-    const open = this.#streams.get(name);
-    if (open !== undefined) {
-      open.setMaxBytes(options.maxBytes);
-      return open;
-    }
+  stream(name: string, options: StreamOptions): Stream {
+    const stream = this.#streams.get(name) ?? this.#open(name, options);
+    if (this.#retired.removedMs(name) !== undefined) this.#context.metrics.retiredBytes.remove(name);
+    this.#retired.delete(name);
+    stream.configure(options);
+    return stream;
+  }
+
+  #open(name: string, options: StreamOptions): QueueStream {
     const folder = encodeName(name);
     if (name === '' || folder.length > NAME_BYTES_MAX) {
       throw new TributaryError('QUEUE_NAME', `the name of a destination needs 1 to ${NAME_BYTES_MAX} bytes as a folder name, got ${folder.length}: ${name}`);
     }
     const context: StreamContext = { ...this.#context, name, folder, path: `${this.#root}/streams/${folder}` };
-    const stream = new QueueStream(context, this.#recovered.get(name) ?? newStream(), options.maxBytes, () => this.#scheduleWrite());
-    this.#recovered.delete(name);
+    const recovered = this.#recovered.get(name) ?? newStream();
+    // From here on the stream counts its bytes itself.
+    if (this.#recovered.delete(name)) this.#context.pressure.usage.bytes -= bytesOf(recovered.segments);
+    const stream = new QueueStream(context, recovered, options, () => this.#scheduleWrite());
     this.#streams.set(name, stream);
-    stream.setMaxBytes(options.maxBytes);
     return stream;
+  }
+
+  get refused(): RefusedSamples {
+    return this.#context.refused;
+  }
+
+  find(name: string): OpenStream | undefined {
+    const open = this.#streams.get(name);
+    // Without a quota: it is the next configuration that gives it one.
+    return open ?? (this.#recovered.has(name) ? this.#open(name, { maxBytes: Infinity }) : undefined);
+  }
+
+  async remove(name: string): Promise<void> {
+    const stream = this.#streams.get(name);
+    this.#streams.delete(name);
+    this.#retired.delete(name);
+    await stream?.remove();
+    const { pendingSamples, pendingRecords, pendingBytes, diskBytes, segments, mode, blocked, retiredBytes } = this.#context.metrics;
+    for (const gauge of [pendingSamples, pendingRecords, pendingBytes, diskBytes, segments, mode, blocked, retiredBytes]) gauge.remove(name);
+  }
+
+  retire(name: string): void {
+    if (this.#retired.removedMs(name) !== undefined || !this.names().includes(name)) return;
+    this.#retired.add(name);
+    (this.#streams.get(name) ?? this.#open(name, { maxBytes: Infinity })).retire();
+  }
+
+  retired(): RetiredStream[] {
+    return this.#retired.names().map((name) => ({
+      name, removedMs: this.#retired.removedMs(name)!, isParked: this.#retired.isParked(name), state: this.#streams.get(name)!.state(),
+    }));
+  }
+
+  isBlocked(): boolean {
+    for (const stream of this.#streams.values()) if (stream.isBlocked) return true;
+    return false;
   }
 
   names(): string[] {
@@ -174,7 +234,11 @@ class FolderQueue implements Queue {
   async #close(): Promise<void> {
     await Promise.all([...this.#streams.values()].map((stream) => stream.close()));
     await this.#context.ledger.close();
-    this.#context.disk.remove(`${this.#root}/lock`);
+    try {
+      this.#context.disk.remove(`${this.#root}/lock`);
+    } catch {
+      // It only says who has the queue; a file system that became read-only keeps it.
+    }
   }
 
   /** Everything appended in one turn of the event loop, across all streams, is written at the end of it. */
@@ -197,7 +261,13 @@ class FolderQueue implements Queue {
       metrics.pendingBytes.with(state.name).set(state.pendingBytes);
       metrics.diskBytes.with(state.name).set(state.diskBytes);
       metrics.segments.with(state.name).set(state.segments);
+      metrics.blocked.with(state.name).set(state.isBlocked ? 1 : 0);
+      if (this.#retired.removedMs(state.name) !== undefined) metrics.retiredBytes.with(state.name).set(state.diskBytes);
       metrics.mode.with(state.name).set(['ok', 'full', 'failing'].indexOf(state.mode));
     }
   }
+}
+
+function bytesOf(segments: Recovered['segments']): number {
+  return segments.reduce((sum, { bytes }) => sum + bytes, 0);
 }

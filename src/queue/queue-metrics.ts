@@ -4,6 +4,7 @@ import type { Counter, Family, Gauge, Histogram, Metrics } from '../telemetry/me
 
 export interface QueueMetrics {
   readonly appended: Family<Counter>;
+  readonly movedIn: Family<Counter>;
   readonly acknowledged: Family<Counter>;
   readonly deduplicated: Family<Counter>;
   readonly lost: Family<Counter>;
@@ -18,6 +19,9 @@ export interface QueueMetrics {
   readonly diskBytes: Family<Gauge>;
   readonly segments: Family<Gauge>;
   readonly mode: Family<Gauge>;
+  readonly compactedBytes: Family<Counter>;
+  readonly retiredBytes: Family<Gauge>;
+  readonly blocked: Family<Gauge>;
   readonly ledgerDamaged: Counter;
   readonly quarantinedBytes: Counter;
   readonly memoryBytes: Gauge;
@@ -31,6 +35,7 @@ export function createQueueMetrics(metrics: Metrics): QueueMetrics {
   const name = (rest: string) => `tributary_queue_${rest}`;
   return {
     appended: metrics.counters(name('appended_samples_total'), 'Samples given to the queue, refused ones included.', labels),
+    movedIn: metrics.counters(name('moved_in_samples_total'), 'Samples adopted from another stream or put back from quarantine, by command.', labels),
     acknowledged: metrics.counters(name('acknowledged_samples_total'), 'Samples the destination has acknowledged.', labels),
     deduplicated: metrics.counters(name('deduplicated_samples_total'), 'Samples that the destination accepted and threw away, because it had them already or has them from a replica.', labels),
     lost: metrics.counters(name('lost_samples_total'), 'Samples that left the queue without having been delivered.', ['destination', 'reason']),
@@ -45,6 +50,9 @@ export function createQueueMetrics(metrics: Metrics): QueueMetrics {
     diskBytes: metrics.gauges(name('disk_bytes'), 'Bytes of the segment files.', labels),
     segments: metrics.gauges(name('segments'), 'Segment files.', labels),
     mode: metrics.gauges(name('mode'), '0 = ok, 1 = full, 2 = failing.', labels),
+    compactedBytes: metrics.counters(name('compacted_bytes_total'), 'Bytes given back by rewriting segments without what was settled.', labels),
+    retiredBytes: metrics.gauges(name('retired_bytes'), 'Bytes on disk of the queue of a destination that was removed.', labels),
+    blocked: metrics.gauges(name('blocked'), '1 while a destination with overflow `block` has no room for more: nothing should be scraped.', labels),
     ledgerDamaged: metrics.counter(name('ledger_damaged_total'), 'Times the ledger was found damaged and rebuilt.'),
     quarantinedBytes: metrics.counter(name('quarantined_bytes_total'), 'Damaged bytes set aside.'),
     memoryBytes: metrics.gauge(name('memory_bytes'), 'Recent records held in memory, all destinations together.'),

@@ -18,21 +18,24 @@ export interface SamplesInput {
   readonly newestMs: number;
   /** An encoded column, see wire/column.ts. */
   readonly column: Uint8Array;
-  /** Rides on one record of each scrape, so that it is exactly as durable as the scrape. */
-  readonly tally?: Tally;
+  /**
+   * What became of samples that were scraped together with those of this record: its `scraped` is the samples of this record and those that were dropped. Rides on
+   * one record of a scrape, so that it is exactly as durable; a record without one counts its samples as scraped.
+   */
+  readonly tally?: Tally | undefined;
 }
 
-/** What became of the samples of one scrape for one destination, up to the queue: scraped = failed + relabelled + limited + unrouted + appended. */
+/** What became of scraped samples for one destination, up to the queue: scraped = failed + relabelled + limited + unrouted + appended. */
 export interface Tally {
   /** Samples read from pages, staleness markers and the scrape's own health series. */
   readonly scraped: number;
   /** Read and refused: out of order, duplicate, out of bounds, or of a page that was rolled back. */
   readonly failed: number;
-  /** Dropped by metric_relabel_configs, or merged with another series by them. */
+  /** Dropped by metric_relabel_configs, or left out because another series of the page has the same labels. */
   readonly relabelled: number;
   /** Of scrapes above a limit. */
   readonly limited: number;
-  /** Dropped by write_relabel_configs. */
+  /** Dropped by write_relabel_configs, or of the same labels as another series behind them; markers of series that the destination never got. */
   readonly unrouted: number;
 }
 
@@ -80,6 +83,8 @@ export interface StreamCounters {
   readonly deduplicated: number;
   readonly lost: Readonly<Record<LossReason, number>>;
   readonly pending: number;
+  /** Of all time, also across `kill -9`: scraped = failed + relabelled + limited + unrouted + appended. Records that no scrape brought count as scraped. */
+  readonly scrape: Tally;
 }
 
 export interface StreamState {
@@ -90,6 +95,8 @@ export interface StreamState {
   /** Bytes of the segment files on disk. */
   readonly diskBytes: number;
   readonly segments: number;
+  /** Bytes written since the stream was opened. */
+  readonly writtenBytes: number;
   /** Newest timestamp appended, and oldest one pending; undefined while there is none. Milliseconds. */
   readonly newestMs: number | undefined;
   readonly oldestPendingMs: number | undefined;
@@ -97,6 +104,8 @@ export interface StreamState {
   /** A mode, not a failure: `full` while appends are refused by disk or quota. */
   readonly mode: 'ok' | 'full' | 'failing';
   readonly lastError: string | undefined;
+  /** The policy is `block`, and there is no room: what is appended now may be refused. */
+  readonly isBlocked: boolean;
 }
 
 /** How the samples of a settled range ended, in samples; the rest of them was acknowledged. */
@@ -105,6 +114,9 @@ export interface Settled {
   readonly rejected?: number;
   readonly quarantined?: number;
   readonly expired?: number;
+  /** By command, as the next one; infinite for all that is left. */
+  readonly dropped?: number;
+  readonly movedOut?: number;
 }
 
 /** Samples that a receiver refused while it took others. */
@@ -151,6 +163,8 @@ export interface Stream {
    * after the queue's write window (docs/formats/queue.md). Never throws: what cannot be kept is counted.
    */
   append(records: readonly RecordInput[]): void;
+  /** Counts what was scraped and dropped by a scrape of which nothing is appended. A kill within a second forgets it, on both sides of the identity. */
+  count(tally: Tally): void;
   /**
    * Up to `limits` unsettled records after `afterSequence`, in order, from memory where they still are, else from disk. Damaged records are
    * counted and skipped. Empty when there is nothing.
@@ -165,11 +179,29 @@ export interface Stream {
   state(): StreamState;
 }
 
+/** A stream without destination. */
+export interface RetiredStream {
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly removedMs: number;
+  /** The grace is over: it is the first to go when room is needed, and stays as long as none is. */
+  readonly isParked: boolean;
+  readonly state: StreamState;
+}
+
 export interface Queue {
   /** Opens or creates the stream; the same name gives the same stream again, also after a restart. */
   stream(name: string, options: StreamOptions): Stream;
   /** Names of all streams on disk, whether opened or not. */
   names(): string[];
+  /**
+   * The destination is gone: its stream stays on disk, is kept like any other for `removed_grace` from the first call on (also across restarts), and is parked then.
+   * `stream(name)` brings it back. Does nothing for a name without a stream.
+   */
+  retire(name: string): void;
+  retired(): RetiredStream[];
+  /** Whether a stream with policy `block` has no room: nothing should be scraped until this is false again. */
+  isBlocked(): boolean;
   /** Small values kept in the ledger, such as the names of unnamed destinations. */
   note(key: string): string | undefined;
   setNote(key: string, value: string): Promise<void>;

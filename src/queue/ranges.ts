@@ -96,6 +96,24 @@ export class SettledRanges {
     return range !== undefined && range.first <= from ? range.last + 1 : from;
   }
 
+  /** The settled range that holds the sequence, above the base. */
+  rangeAt(sequence: number): Range | undefined {
+    const range = this.ranges[this.#indexOf(sequence)];
+    return range !== undefined && range.first <= sequence ? range : undefined;
+  }
+
+  /** The parts of a range that are settled: what `unsettled` leaves. */
+  settledParts(range: Range): Range[] {
+    const parts: Range[] = [];
+    let { first, samplesBefore } = range;
+    for (const open of [...this.unsettled(range), { first: range.last + 1, last: range.last, samplesBefore: range.samplesAfter, samplesAfter: range.samplesAfter }]) {
+      if (open.first > first) parts.push({ first, last: open.first - 1, samplesBefore, samplesAfter: open.samplesBefore });
+      first = open.last + 1;
+      samplesBefore = open.samplesAfter;
+    }
+    return parts;
+  }
+
   covers(first: number, last: number): boolean {
     return this.nextUnsettled(first) > last;
   }

@@ -3,11 +3,13 @@
 // its oldest records.
 
 import type { Image } from '../wire/image.ts';
-import type { QueuedRecord } from './queue.ts';
+import type { QueuedRecord, Tally } from './queue.ts';
 
 /** A record with the samples of the stream before it. */
 export interface RecentRecord extends QueuedRecord {
   readonly samplesBefore: number;
+  /** It was counted when the record was written; a segment that is written anew keeps it. */
+  readonly tally?: Tally | undefined;
 }
 
 /** Payloads of all streams together. Bytes. */

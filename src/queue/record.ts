@@ -14,6 +14,8 @@ export const RECORD_IMAGE_RUN = 1;
 export const RECORD_SAMPLES = 2;
 export const RECORD_RAW = 3;
 export const RECORD_CHECKPOINT = 4;
+/** What was settled when the segment was rewritten, and is not in it any more. */
+export const RECORD_GAPS = 5;
 
 const MAGIC_NUMBER = MAGIC.readUInt32LE(0);
 const CRC_OFFSET = 64;
@@ -22,6 +24,8 @@ const CRC_OFFSET = 64;
 export interface RecordHeader {
   type: number;
   payloadBytes: number;
+  /** Of a tally at the end of the payload, which its length and CRC include; 0 = none. */
+  tallyBytes: number;
   payloadCrc: number;
   /** Its own sequence; of image runs and checkpoints the one of the next record of the stream. */
   sequence: number;
@@ -38,14 +42,16 @@ export interface RecordHeader {
   rawBytes: number;
 }
 
-/** Writes a header at `at`. The payload CRC is taken from `payload`. */
-export function writeHeader(into: Buffer, at: number, header: Omit<RecordHeader, 'payloadBytes' | 'payloadCrc'>, payload: Uint8Array): void {
+const noBytes = Buffer.alloc(0);
+
+/** Writes a header at `at`, for a payload of two pieces: what the record holds, and its tally. */
+export function writeHeader(into: Buffer, at: number, header: Omit<RecordHeader, 'payloadBytes' | 'payloadCrc' | 'tallyBytes'>, payload: Uint8Array, tally: Uint8Array = noBytes): void {
   into.writeUInt32LE(MAGIC_NUMBER, at);
   into[at + 4] = FORMAT_VERSION;
   into[at + 5] = header.type;
-  into.writeUInt16LE(0, at + 6);
-  into.writeUInt32LE(payload.length, at + 8);
-  into.writeUInt32LE(crc32(payload), at + 12);
+  into.writeUInt16LE(tally.length, at + 6);
+  into.writeUInt32LE(payload.length + tally.length, at + 8);
+  into.writeUInt32LE(tally.length === 0 ? crc32(payload) : crc32(tally, crc32(payload)), at + 12);
   into.writeUIntLE(header.sequence, at + 16, 6);
   into.writeUIntLE(header.samplesBefore, at + 22, 6);
   into.writeUInt32LE(header.samples, at + 28);
@@ -71,6 +77,7 @@ export function readHeader(from: Buffer, at: number): RecordHeader | undefined {
   const isRun = type === RECORD_IMAGE_RUN;
   return {
     type,
+    tallyBytes: from.readUInt16LE(at + 6),
     payloadBytes: from.readUInt32LE(at + 8),
     payloadCrc: from.readUInt32LE(at + 12),
     sequence: from.readUIntLE(at + 16, 6),

@@ -10,13 +10,16 @@
 //   file missing              a hole between two segments, or before the first one
 //
 // A hole is counted exactly because every record, every index entry and every settled range carries the cumulative sample count.
-// Invariant after recovery: appended = acknowledged + lost + pending, where pending is what lies between the settled ranges.
+// Invariants after recovery: appended = acknowledged + lost + pending, where pending is what lies between the settled ranges; and scraped = what was dropped
+// + appended, because every sample behind the state counts as scraped, and the tallies there only add what was dropped.
 
 import type { Disk } from '../io/disk.ts';
 import type { Ledger } from './ledger.ts';
 import { SettledRanges } from './ranges.ts';
-import { scanSegment, type Segment, segmentFirst, segmentFromText, segmentToText } from './segment.ts';
+import type { Tally } from './queue.ts';
+import { goneFile, scanSegment, type Segment, segmentFirst, segmentFromText, segmentToText, Walked } from './segment.ts';
 import { noLosses, snapshotFromText, type StreamSnapshot } from './snapshot.ts';
+import { addTallies, noTally } from './tally.ts';
 
 export interface Recovered {
   readonly segments: Segment[];
@@ -29,6 +32,7 @@ export interface Recovered {
   readonly movedIn: number;
   readonly lost: StreamSnapshot['lost'];
   readonly refused: number;
+  readonly scrape: Tally;
   readonly newestMs: number | undefined;
   /** Segments whose headers had to be walked. */
   readonly scanned: number;
@@ -43,65 +47,55 @@ export const segmentKey = (folder: string, file: string): string => `g/${folder}
 
 /** Reads a stream's folder. Throws the system's error when the folder itself cannot be read. */
 export function recoverStream(disk: Disk, path: string, folder: string, ledger: Ledger): Recovered {
-  const found = readSegments(disk, path, folder, ledger);
   const ledgerState = snapshotFromText(ledger.get(stateKey(folder)) ?? '');
-  const state = newer(ledgerState, found.snapshot ?? (ledgerState === undefined ? checkpointOf(disk, path, found.segments) : undefined));
-  joinSegments(found.segments, state, found.isTorn);
-  const recovered = settle(found.segments, state, state === ledgerState);
+  const walked = new Walked(ledgerState);
+  const found = readSegments(disk, path, folder, ledger, walked);
+  joinSegments(found.segments, walked.state, found.isTorn);
+  const recovered = settle(found.segments, walked, walked.state === ledgerState, found.isGivenUp);
   return { ...recovered, scanned: found.scanned, emptyTail: takeEmptyTail(found.segments, ledger, folder) };
 }
 
 /** A stream that has nothing on disk yet. */
 export function newStream(): Recovered {
-  return { ...settle([], undefined, false), scanned: 0, emptyTail: undefined };
+  return { ...settle([], new Walked(undefined), false, false), scanned: 0, emptyTail: undefined };
 }
 
 interface Files {
   readonly segments: Segment[];
-  readonly snapshot: StreamSnapshot | undefined;
   readonly isTorn: boolean;
+  /** The oldest segments were given up for their room, and the ledger may not know yet. */
+  readonly isGivenUp: boolean;
   readonly scanned: number;
 }
 
-/** The index of every segment file: from the ledger for those it knows as closed, else by walking the headers. */
-function readSegments(disk: Disk, path: string, folder: string, ledger: Ledger): Files {
+/**
+ * The index of every segment file: from the ledger for those it knows as closed, else by walking the headers. They are walked as well where
+ * the ledger's state is older than its entry, because the state lacks tallies then: that takes a damaged ledger.
+ */
+function readSegments(disk: Disk, path: string, folder: string, ledger: Ledger, walked: Walked): Files {
   const segments: Segment[] = [];
-  let snapshot: StreamSnapshot | undefined;
   let isTorn = false;
   let scanned = 0;
   const known = new Map([...ledger.entries(segmentKey(folder, ''))].map(([key, value]) => [key.slice(segmentKey(folder, '').length), value]));
-  for (const file of disk.exists(path) ? disk.list(path) : []) {
-    const first = segmentFirst(file);
-    if (first === undefined) continue;
+  const all = disk.exists(path) ? disk.list(path) : [];
+  const isGivenUp = all.some((file) => file.endsWith(goneFile('.seg')));
+  const files = all.filter((file) => segmentFirst(file) !== undefined);
+  for (const [i, file] of files.entries()) {
+    const range = { first: segmentFirst(file)!, end: segmentFirst(files[i + 1] ?? '') ?? Infinity };
     const entry = known.get(file);
+    const closed = entry === undefined ? undefined : segmentFromText(file, entry);
     known.delete(file);
     isTorn = false;
-    if (entry !== undefined) {
-      segments.push({ ...segmentFromText(file, entry), bytes: disk.fileBytes(`${path}/${file}`) });
-      continue;
-    }
-    const scan = scanSegment(disk, path, file, first);
+    if (closed !== undefined) segments.push({ ...closed, bytes: disk.fileBytes(`${path}/${file}`) });
+    if (closed !== undefined && closed.last <= (walked.state?.lastSequence ?? 0)) continue;
+    const scan = scanSegment(disk, path, file, range, walked);
     scanned++;
+    if (closed !== undefined) continue;
     segments.push(scan.segment);
     isTorn = scan.isTorn;
-    snapshot = newer(snapshot, scan.snapshot);
   }
   for (const file of known.keys()) ledger.delete(segmentKey(folder, file));
-  return { segments, snapshot, isTorn, scanned };
-}
-
-function newer(a: StreamSnapshot | undefined, b: StreamSnapshot | undefined): StreamSnapshot | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return b.revision > a.revision ? b : a;
-}
-
-/** The last checkpoint of the newest segment that has one. Every segment begins with one. */
-function checkpointOf(disk: Disk, path: string, segments: readonly Segment[]): StreamSnapshot | undefined {
-  for (const segment of segments.toReversed()) {
-    const { snapshot } = scanSegment(disk, path, segment.file, segment.first);
-    if (snapshot !== undefined) return snapshot;
-  }
-  return undefined;
+  return { segments, isTorn, isGivenUp, scanned };
 }
 
 /** Lets each segment end where the next begins, and the last one where the state says, so that what is missing is a hole of a segment. */
@@ -136,7 +130,7 @@ function startOf(first: Segment, state: StreamSnapshot | undefined): number {
   return base === first.first - 1 ? baseSamples : first.samplesBefore;
 }
 
-function settle(segments: Segment[], state: StreamSnapshot | undefined, isExact: boolean): Omit<Recovered, 'scanned' | 'emptyTail'> {
+function settle(segments: Segment[], { state, excess }: Walked, isExact: boolean, isGivenUp: boolean): Omit<Recovered, 'scanned' | 'emptyTail'> {
   const head = segments[0];
   const tail = segments.at(-1);
   const lastSequence = tail?.last ?? state?.lastSequence ?? 0;
@@ -151,23 +145,28 @@ function settle(segments: Segment[], state: StreamSnapshot | undefined, isExact:
   const gapSamples = head === undefined ? samples : head.samplesBefore;
   if (gapLast > settled.base) {
     const gap = settled.add({ first: 1, last: gapLast, samplesBefore: 0, samplesAfter: gapSamples });
-    if (isExact && state !== undefined) {
+    if (isGivenUp) lost.evicted += gap.samples;
+    else if (isExact && state !== undefined) {
       lost.corrupt += gap.samples;
       missingRecords = gap.records;
     } else acknowledged += gap.samples;
   }
+  const allSamples = Math.max(samples, settled.baseSamples);
+  // Whatever came since the state, also what cannot be read, was scraped; the tallies say what was scraped beyond it.
+  const since = { ...noTally, scraped: allSamples - (state?.samples ?? 0) };
   const newest = Math.max(state?.newestMs ?? -Infinity, ...segments.map((s) => s.newestMs));
   return {
     segments,
     settled,
     revision: state?.revision ?? 0,
     lastSequence: Math.max(lastSequence, settled.base),
-    samples: Math.max(samples, settled.baseSamples),
+    samples: allSamples,
     acknowledged,
     deduplicated: state?.deduplicated ?? 0,
     movedIn: state?.movedIn ?? 0,
     lost,
     refused: state?.refused ?? 0,
+    scrape: addTallies(addTallies(state?.scrape ?? noTally, since), excess),
     newestMs: Number.isFinite(newest) ? newest : undefined,
     missingRecords,
   };

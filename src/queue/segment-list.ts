@@ -1,27 +1,41 @@
 // The segments of one stream, in order.
 
+import type { Usage } from './pressure.ts';
 import type { Range } from './ranges.ts';
 import type { Segment } from './segment.ts';
 
 export class SegmentList {
   readonly all: Segment[];
-  bytes = 0;
+  #bytes = 0;
+  readonly #usage: Usage;
 
-  constructor(segments: Segment[]) {
+  /** `usage` is what all streams of the queue hold together. */
+  constructor(segments: Segment[], usage: Usage) {
     this.all = segments;
-    for (const segment of segments) this.bytes += segment.bytes;
+    this.#usage = usage;
+    for (const segment of segments) this.grow(segment.bytes);
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The files have grown by as much, or shrunk. */
+  grow(bytes: number): void {
+    this.#bytes += bytes;
+    this.#usage.bytes += bytes;
   }
 
   add(segment: Segment): void {
     this.all.push(segment);
-    this.bytes += segment.bytes;
+    this.grow(segment.bytes);
   }
 
   remove(segment: Segment): void {
     const i = this.all.indexOf(segment);
     if (i < 0) return;
     this.all.splice(i, 1);
-    this.bytes -= segment.bytes;
+    this.grow(-segment.bytes);
   }
 
   get newest(): Segment | undefined {

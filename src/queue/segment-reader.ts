@@ -5,9 +5,11 @@
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { Image, ImageRun } from '../wire/image.ts';
 import { nextImageId } from './image-id.ts';
-import { HEADER_BYTES, isData, payloadFits, RECORD_IMAGE_RUN, RECORD_SAMPLES, type RecordHeader } from './record.ts';
+import { SettledRanges } from './ranges.ts';
+import { HEADER_BYTES, isData, payloadFits, RECORD_GAPS, RECORD_IMAGE_RUN, RECORD_SAMPLES, type RecordHeader } from './record.ts';
 import type { RecentRecord } from './recent.ts';
 import { type Segment, type Step, step, Window } from './segment.ts';
+import { decodeTally } from './tally.ts';
 
 /** One pread fetches about this much: large enough to be cheap, small enough to hold several. Bytes. */
 const CHUNK_BYTES = 256 * 1024;
@@ -45,6 +47,8 @@ export class SegmentReader {
   samplesBefore: number;
   /** Newest timestamp of the last record that was found: where the time range of a hole begins. */
   newestMs: number;
+  /** What was settled, and left out, when the segment was rewritten. */
+  gaps: SettledRanges | undefined;
   readonly #file: DiskFile;
   readonly #window: Window;
   readonly #runWindow: Window;
@@ -81,6 +85,7 @@ export class SegmentReader {
       const header = at.header;
       if (header === undefined) this.#damaged(at);
       else if (header.type === RECORD_IMAGE_RUN) this.#noteRun(header, at.offset);
+      else if (header.type === RECORD_GAPS) this.#noteGaps(header, at.offset);
       else if (isData(header) && header.sequence >= this.nextSequence && header.sequence <= this.segment.last) {
         return { header, record: header.sequence < wanted ? undefined : this.#record(header, at) };
       }
@@ -127,13 +132,19 @@ export class SegmentReader {
       bytes: HEADER_BYTES + header.payloadBytes,
       image,
       positions: header.positions,
-      payload,
+      payload: header.tallyBytes === 0 ? payload : payload.subarray(0, Math.max(0, payload.length - header.tallyBytes)),
+      tally: header.tallyBytes === 0 ? undefined : decodeTally(payload.subarray(Math.max(0, payload.length - header.tallyBytes))),
       samplesBefore: header.samplesBefore,
     };
   }
 
   #damaged(at: Step): void {
     this.#onDamage(at.offset, this.#window.at(at.offset, Math.min(at.next - at.offset, DAMAGE_BYTES_MAX)));
+  }
+
+  #noteGaps(header: RecordHeader, offset: number): void {
+    const payload = this.#window.at(offset + HEADER_BYTES, header.payloadBytes);
+    if (payloadFits(header, payload)) this.gaps = SettledRanges.from(JSON.parse(payload.toString()) as number[]);
   }
 
   #noteRun(header: RecordHeader, offset: number): void {

@@ -4,9 +4,11 @@
 
 import type { Disk, DiskFile } from '../io/disk.ts';
 import type { RecordInput } from './queue.ts';
-import { HEADER_BYTES, RECORD_CHECKPOINT, RECORD_IMAGE_RUN, RECORD_RAW, RECORD_SAMPLES, writeHeader } from './record.ts';
+import type { RangeNumbers } from './ranges.ts';
+import { HEADER_BYTES, RECORD_CHECKPOINT, RECORD_GAPS, RECORD_IMAGE_RUN, RECORD_RAW, RECORD_SAMPLES, writeHeader } from './record.ts';
 import type { Segment } from './segment.ts';
 import type { StreamSnapshot } from './snapshot.ts';
+import { encodeTally } from './tally.ts';
 
 /** Headers of one gathered write that share one piece of memory; further ones get their own. */
 const ARENA_RECORDS = 256;
@@ -36,7 +38,7 @@ export class SegmentWriter {
   /** Bytes the record will take here, with the runs of its image that the segment lacks. */
   cost(input: RecordInput): number {
     if (input.type === 'raw') return HEADER_BYTES + input.body.length;
-    let bytes = HEADER_BYTES + input.column.length;
+    let bytes = HEADER_BYTES + input.column.length + (input.tally === undefined ? 0 : encodeTally(input.tally).length);
     const have = this.#positions.get(input.image.id) ?? 0;
     if (have >= input.positions) return bytes;
     for (const run of input.image.runs) {
@@ -57,7 +59,7 @@ export class SegmentWriter {
     const { positions, timestampMs } = input;
     const imageId = input.image.id;
     const header = { type: RECORD_SAMPLES, sequence, samplesBefore, samples, oldestMs, newestMs, imageId, positions, timestampMs, count: 0, rawBytes: 0 };
-    return this.#push(header, input.column);
+    return this.#push(header, input.column, input.tally === undefined ? undefined : encodeTally(input.tally));
   }
 
   stageCheckpoint(snapshot: StreamSnapshot, sequence: number, samplesBefore: number): void {
@@ -65,7 +67,13 @@ export class SegmentWriter {
     this.#push(header, Buffer.from(JSON.stringify(snapshot)));
   }
 
-  /** Writes what is staged. Throws the system's error, after which nothing of it is in the file and nothing is staged. */
+  /** What a rewritten segment does not hold any more, because it was settled: numbers as of SettledRanges. */
+  stageGaps(gaps: RangeNumbers): void {
+    const { first, samplesBefore } = this.segment;
+    this.#push({ ...noRecord, type: RECORD_GAPS, sequence: first, samplesBefore }, Buffer.from(JSON.stringify(gaps)));
+  }
+
+  /** Writes what is staged. Throws the system's error, after which nothing of it is in the file; it stays staged, to be written again or discarded. */
   commit(): void {
     try {
       this.#file.append(this.#buffers);
@@ -100,21 +108,26 @@ export class SegmentWriter {
     this.#positions.set(id, reached);
   }
 
-  #push(header: Parameters<typeof writeHeader>[2], payload: Uint8Array): number {
+  #push(header: Parameters<typeof writeHeader>[2], payload: Uint8Array, tally?: Uint8Array): number {
     const at = this.#records * HEADER_BYTES;
     const into = this.#records < ARENA_RECORDS ? this.#headers.subarray(at, at + HEADER_BYTES) : Buffer.allocUnsafe(HEADER_BYTES);
-    writeHeader(into, 0, header, payload);
+    writeHeader(into, 0, header, payload, tally);
     this.#records += 1;
     this.#buffers.push(into);
     if (payload.length > 0) this.#buffers.push(payload);
-    const bytes = HEADER_BYTES + payload.length;
+    if (tally !== undefined) this.#buffers.push(tally);
+    const bytes = HEADER_BYTES + payload.length + (tally?.length ?? 0);
     this.stagedBytes += bytes;
     return bytes;
   }
 
-  #cutOff(): void {
+  /** Forgets what is staged. */
+  discard(): void {
     for (const [id, positions] of this.#undo.toReversed()) this.#positions.set(id, positions);
     this.#clear();
+  }
+
+  #cutOff(): void {
     try {
       this.#file.truncate(this.segment.bytes);
     } catch {

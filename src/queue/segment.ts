@@ -4,8 +4,9 @@
 
 import type { Disk, DiskFile } from '../io/disk.ts';
 import { HEADER_BYTES, isData, MAGIC, PAYLOAD_BYTES_MAX, readHeader, RECORD_CHECKPOINT, type RecordHeader } from './record.ts';
-import type { StreamSnapshot } from './snapshot.ts';
-import { parseSnapshot } from './snapshot.ts';
+import type { Tally } from './queue.ts';
+import { newerSnapshot, parseSnapshot, type StreamSnapshot } from './snapshot.ts';
+import { addTallies, noTally, tallyOf, tallyOfPayload } from './tally.ts';
 
 export interface Segment {
   readonly file: string;
@@ -15,6 +16,9 @@ export interface Segment {
   samplesBefore: number;
   samplesAfter: number;
   bytes: number;
+  /** Data records in the file, and their samples: fewer than the sequences tell when it was rewritten without those that were settled. */
+  records: number;
+  samples: number;
   oldestMs: number;
   newestMs: number;
 }
@@ -31,6 +35,9 @@ export function segmentFile(first: number): string {
 export function segmentFirst(file: string): number | undefined {
   return /^[0-9a-f]{16}\.seg$/.test(file) ? Number.parseInt(file.slice(0, 16), 16) : undefined;
 }
+
+/** The name of a segment that was given up for its room, until the ledger knows. */
+export const goneFile = (file: string): string => `${file}.gone`;
 
 /** Stream names are any text; folders hold letters, digits, `_` and `-` as they are and every other byte as `%XX`. */
 export function encodeName(name: string): string {
@@ -53,13 +60,19 @@ export function decodeName(folder: string): string | undefined {
 
 /** The ledger's value for a closed segment. */
 export function segmentToText(s: Segment): string {
-  return JSON.stringify([s.first, s.last, s.samplesBefore, s.samplesAfter, s.bytes, s.oldestMs, s.newestMs]);
+  return JSON.stringify([s.first, s.last, s.samplesBefore, s.samplesAfter, s.bytes, s.oldestMs, s.newestMs, s.records, s.samples]);
 }
+
+/** The last two came later: entries without them are of segments that were never rewritten. */
+type IndexEntry = [number, number, number, number, number, number | null, number | null, records?: number, samples?: number];
 
 export function segmentFromText(file: string, text: string): Segment {
   // A segment whose records are all damaged has no timestamps: JSON writes infinity as null.
-  const [first, last, samplesBefore, samplesAfter, bytes, oldestMs, newestMs] = JSON.parse(text) as [number, number, number, number, number, number | null, number | null];
-  return { file, first, last, samplesBefore, samplesAfter, bytes, oldestMs: oldestMs ?? Infinity, newestMs: newestMs ?? -Infinity };
+  const [first, last, samplesBefore, samplesAfter, bytes, oldestMs, newestMs, records, samples] = JSON.parse(text) as IndexEntry;
+  return {
+    file, first, last, samplesBefore, samplesAfter, bytes, records: records ?? last - first + 1, samples: samples ?? samplesAfter - samplesBefore,
+    oldestMs: oldestMs ?? Infinity, newestMs: newestMs ?? -Infinity,
+  };
 }
 
 /** A view of a file that holds one window of it at a time, each in memory of its own, so that pieces handed out stay valid. */
@@ -142,22 +155,58 @@ function resync(window: Window, from: number): number {
 /** What walking the headers of a segment found. */
 export interface Scan {
   readonly segment: Segment;
-  /** From the last checkpoint that can be read. */
-  readonly snapshot: StreamSnapshot | undefined;
   /** The file ends in bytes that are no record: a torn write, or damage. */
   readonly isTorn: boolean;
 }
 
-/** Walks all headers of a segment file; payloads are not read, except checkpoints. A file that cannot be opened is one that is torn at once. */
-export function scanSegment(disk: Disk, folder: string, file: string, first: number): Scan {
-  const segment: Segment = { file, first, last: first - 1, samplesBefore: -1, samplesAfter: 0, bytes: 0, oldestMs: Infinity, newestMs: -Infinity };
-  let snapshot: StreamSnapshot | undefined;
+/** The newest state of a stream while its segments are walked in order, and what the records behind it add to it. */
+export class Walked {
+  state: StreamSnapshot | undefined;
+  /** Of the records behind `state`: what their tallies tell beyond "as many scraped as appended". */
+  excess: Tally = noTally;
+
+  constructor(state: StreamSnapshot | undefined) {
+    this.state = state;
+  }
+
+  checkpoint(snapshot: StreamSnapshot | undefined): void {
+    const state = newerSnapshot(this.state, snapshot);
+    // Every record so far came before the checkpoint.
+    if (state !== this.state) this.excess = noTally;
+    this.state = state;
+  }
+
+  record(header: RecordHeader, payload: Buffer): void {
+    const { samples } = header;
+    const { scraped, ...dropped } = tallyOf({ samples, tally: tallyOfPayload(header, payload) });
+    this.excess = addTallies(this.excess, { scraped: scraped - samples, ...dropped });
+  }
+
+  /** Whether the state does not know the record yet. */
+  isBehind(header: RecordHeader): boolean {
+    return header.sequence > (this.state?.lastSequence ?? 0);
+  }
+}
+
+export interface ScanRange {
+  /** By the file's name. */
+  readonly first: number;
+  /** The first sequence of the next segment: records from there on were refused, and are ghosts. */
+  readonly end: number;
+}
+
+/**
+ * Walks all headers of a segment file; payloads are not read, except checkpoints and those with a tally that the newest state lacks. A file that cannot be
+ * opened is one that is torn at once.
+ */
+export function scanSegment(disk: Disk, folder: string, file: string, { first, end }: ScanRange, walked: Walked): Scan {
+  const segment: Segment = { file, first, last: first - 1, samplesBefore: -1, samplesAfter: 0, bytes: 0, records: 0, samples: 0, oldestMs: Infinity, newestMs: -Infinity };
   let isTorn = false;
   let handle: DiskFile;
   try {
     handle = disk.openRead(`${folder}/${file}`);
   } catch {
-    return { segment, snapshot, isTorn: true };
+    return { segment, isTorn: true };
   }
   try {
     segment.bytes = handle.size();
@@ -165,13 +214,17 @@ export function scanSegment(disk: Disk, folder: string, file: string, first: num
     for (let at = step(window, 0); at !== undefined; at = step(window, at.next)) {
       isTorn = at.header === undefined;
       if (at.header === undefined || at.header.sequence < segment.last) continue;
-      note(segment, at.header);
-      if (at.header.type === RECORD_CHECKPOINT) snapshot = parseSnapshot(at.header, window.at(at.offset + HEADER_BYTES, at.header.payloadBytes)) ?? snapshot;
+      const { header } = at;
+      const payload = () => window.at(at.offset + HEADER_BYTES, header.payloadBytes);
+      const isNew = isData(header) && header.sequence > segment.last && header.sequence < end;
+      note(segment, header);
+      if (header.type === RECORD_CHECKPOINT) walked.checkpoint(parseSnapshot(header, payload()));
+      else if (isNew && header.tallyBytes > 0 && walked.isBehind(header)) walked.record(header, payload());
     }
   } finally {
     handle.close();
   }
-  return { segment, snapshot, isTorn };
+  return { segment, isTorn };
 }
 
 /** Widens the index entry by a record. */
@@ -187,6 +240,8 @@ function note(segment: Segment, header: RecordHeader): void {
   }
   if (!isData(header) || header.sequence <= segment.last) return;
   segment.last = header.sequence;
+  segment.records += 1;
+  segment.samples += header.samples;
   segment.samplesAfter = header.samplesBefore + header.samples;
   segment.oldestMs = Math.min(segment.oldestMs, header.oldestMs);
   segment.newestMs = Math.max(segment.newestMs, header.newestMs);

@@ -3,7 +3,8 @@
 
 import { payloadFits, type RecordHeader } from './record.ts';
 import type { RangeNumbers } from './ranges.ts';
-import type { LossReason } from './queue.ts';
+import type { LossReason, Tally } from './queue.ts';
+import { noTally } from './tally.ts';
 
 export interface StreamSnapshot {
   /** Grows with every snapshot of the stream. */
@@ -19,6 +20,8 @@ export interface StreamSnapshot {
   readonly lost: Readonly<Record<LossReason, number>>;
   /** Samples that never got a sequence, because the disk was full. They are part of `lost.disk_full`. */
   readonly refused: number;
+  /** What became of everything scraped for the stream. */
+  readonly scrape: Tally;
   readonly newestMs: number | null;
 }
 
@@ -31,11 +34,19 @@ export function snapshotFromText(text: string): StreamSnapshot | undefined {
   try {
     const value = JSON.parse(text) as StreamSnapshot;
     if (!Array.isArray(value.settled) || typeof value.revision !== 'number') return undefined;
-    // Fields that came after the first snapshots were written.
-    return { ...value, deduplicated: value.deduplicated ?? 0, movedIn: value.movedIn ?? 0, lost: { ...noLosses(), ...value.lost } };
+    // Fields that came after the first snapshots were written. Without a tally what was appended counts as what was scraped.
+    const movedIn = value.movedIn ?? 0;
+    const scrape = value.scrape ?? { ...noTally, scraped: value.samples + value.refused - movedIn };
+    return { ...value, deduplicated: value.deduplicated ?? 0, movedIn, scrape, lost: { ...noLosses(), ...value.lost } };
   } catch {
     return undefined;
   }
+}
+
+/** The one that was taken later. */
+export function newerSnapshot(a: StreamSnapshot | undefined, b: StreamSnapshot | undefined): StreamSnapshot | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return b.revision > a.revision ? b : a;
 }
 
 /** The snapshot of a checkpoint record, or undefined when it is damaged. */

@@ -146,6 +146,7 @@ export class StreamReader {
   /** Counts the hole before a record, and the record itself when it is damaged. */
   #passTo(reader: SegmentReader, { header, record }: Found, wanted: number): void {
     if (header.sequence > reader.nextSequence) {
+      this.#passGaps(reader, header.sequence - 1, header.samplesBefore);
       this.#lose(reader.nextSequence, header.sequence - 1, reader.samplesBefore, header.samplesBefore, reader.newestMs, header.oldestMs);
     }
     reader.pass(header);
@@ -156,7 +157,13 @@ export class StreamReader {
   #loseRest(reader: SegmentReader): void {
     const { segment } = reader;
     if (reader.nextSequence > segment.last) return;
+    this.#passGaps(reader, segment.last, segment.samplesAfter);
     this.#lose(reader.nextSequence, segment.last, reader.samplesBefore, segment.samplesAfter, reader.newestMs, segment.newestMs);
+  }
+
+  /** What was left out when the segment was rewritten had been settled: a state that is older than that makes no damage of it. */
+  #passGaps({ gaps, nextSequence, samplesBefore }: SegmentReader, last: number, samplesAfter: number): void {
+    for (const part of gaps?.settledParts({ first: nextSequence, last, samplesBefore, samplesAfter }) ?? []) this.#accounts.deliver(part, {});
   }
 
   /** No segment holds the sequence: it is lost up to the next segment. */
@@ -208,12 +215,18 @@ export class StreamReader {
     return reader;
   }
 
+  /** A reader of its own from the beginning of the segment, to be closed by the caller. Throws the system's error. */
+  open(segment: Segment): SegmentReader {
+    const { disk, path, images, quarantine, folder, metrics } = this.#context;
+    return new SegmentReader(disk, `${path}/${segment.file}`, segment, images, (offset, bytes) => {
+      if (quarantine.keep(folder, segment.file, offset, bytes)) metrics.quarantinedBytes.inc(bytes.length);
+    });
+  }
+
   #open(segment: Segment): SegmentReader | undefined {
-    const { disk, path, images, quarantine, folder, metrics, name } = this.#context;
+    const { metrics, name } = this.#context;
     try {
-      return new SegmentReader(disk, `${path}/${segment.file}`, segment, images, (offset, bytes) => {
-        if (quarantine.keep(folder, segment.file, offset, bytes)) metrics.quarantinedBytes.inc(bytes.length);
-      });
+      return this.open(segment);
     } catch (error) {
       metrics.writeErrors.with(name).inc();
       if ((error as { code?: string }).code === 'ENOENT') {

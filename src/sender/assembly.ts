@@ -46,7 +46,9 @@ interface Cursor {
 }
 
 export class Assembler {
-  readonly #bodyBytes: number;
+  readonly #limit: () => number;
+  /** Of the body being made, before compression. */
+  #bodyBytes = 0;
   #pointer = 0;
   #room = 0;
   #length = 0;
@@ -56,8 +58,9 @@ export class Assembler {
   /** Which cursors have a value at the position being written. */
   #having = new Uint32Array(16);
 
-  constructor(limits: { readonly bodyBytes: number }) {
-    this.#bodyBytes = limits.bodyBytes;
+  /** `bodyBytes` is asked for each body: what a link carries in a short time changes. */
+  constructor(limits: { readonly bodyBytes: () => number }) {
+    this.#limit = limits.bodyBytes;
   }
 
   /** The bodies of these records, one after another. Ends by itself or through `return`, and gives its memory back then. */
@@ -77,6 +80,7 @@ export class Assembler {
   }
 
   #reset(): void {
+    this.#bodyBytes = this.#limit();
     this.#length = 0;
     this.#samples = 0;
     this.#series = 0;

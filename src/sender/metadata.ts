@@ -1,5 +1,6 @@
 // Metadata of metric families, sent as Prometheus does with remote write 1.0: every `send_interval` a set of requests that hold nothing else,
-// each entry once, `max_samples_per_send` of them in one. It is told again at the next interval, so nothing of it is kept on disk.
+// each entry once, `max_samples_per_send` of them in one. It is told again at the next interval, so nothing of it is kept on disk. In remote
+// write 2.0 every series carries its own, and no such requests are sent.
 
 import type { Clock, Timer } from '../io/clock.ts';
 import type { DestinationSettings } from '../destinations/config.ts';
@@ -54,9 +55,11 @@ export class MetadataSender {
     const giveUpAtMs = this.#clock.monotonicMs() + sendIntervalMs;
     const timer = this.#clock.after(sendIntervalMs, () => this.#begin());
     this.#timer = timer;
+    if (this.#delivery.message() === '2.0') return;
     for (const entries of batches(distinct(this.#collect()), maxSamplesPerSend)) {
       const content = { samples: 0, exemplars: 0, metadata: entries.length, newestMs: undefined };
-      const { isComplete } = await this.#delivery.deliver(encodeBody(encodeMetadataRequest(entries), this.#delivery.codec(), content), giveUpAtMs);
+      const body = encodeBody(encodeMetadataRequest(entries), { message: '1.0', codec: this.#delivery.codec() }, content);
+      const { isComplete } = await this.#delivery.deliver(body, { lane: 'live', giveUpAtMs });
       if (!isComplete || this.#isStopped || this.#timer !== timer) return;
     }
   }

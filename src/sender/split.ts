@@ -4,8 +4,8 @@
 // An item is what counts against limits: one sample, exemplar or histogram of a series, or one metadata entry. In a series the
 // labels stand before its items, as everything that builds bodies here writes them; a series cut in two repeats its labels.
 
+import { createField, fieldsOf, nextField, type Field, type Range } from '../wire/fields.ts';
 import { putVarint, TAG_SERIES_EXEMPLAR, TAG_SERIES_LABEL, TAG_SERIES_SAMPLE, TAG_TIMESERIES, varintBytes } from '../wire/write-request.ts';
-import { TributaryError } from '../model/error.ts';
 
 export interface RequestCounts {
   readonly series: number;
@@ -24,17 +24,12 @@ export interface RequestPiece extends RequestCounts {
   readonly bytes: Uint8Array;
 }
 
-interface Range {
-  readonly start: number;
-  readonly end: number;
-}
-
 type MutableCounts = { -readonly [K in keyof RequestCounts]: number };
 
 /** What a write request holds. Fails with WRITE_REQUEST_DAMAGED when it does not parse. */
 export function countRequest(bytes: Uint8Array): RequestCounts {
   const total = emptyCounts();
-  const field = createField(bytes, { start: 0, end: bytes.length });
+  const field = createField(bytes);
   while (nextField(field)) addCounts(total, countField(field));
   return total;
 }
@@ -42,7 +37,7 @@ export function countRequest(bytes: Uint8Array): RequestCounts {
 /** Cuts a request into pieces within the limits, in order. Each piece holds at least one item. */
 export function splitRequest(bytes: Uint8Array, limits: SplitLimits): RequestPiece[] {
   const packer = createPacker(bytes, limits);
-  const field = createField(bytes, { start: 0, end: bytes.length });
+  const field = createField(bytes);
   while (nextField(field)) {
     const counts = countField(field);
     const fits = counts.items <= limits.items && field.end - field.start <= limits.bytes;
@@ -57,6 +52,59 @@ export function halveRequest(bytes: Uint8Array): RequestPiece[] | undefined {
   const { items } = countRequest(bytes);
   if (items < 2) return undefined;
   return splitRequest(bytes, { bytes: Number.POSITIVE_INFINITY, items: Math.ceil(items / 2) });
+}
+
+/**
+ * Two or more pieces of about half the items that share no series, or undefined for a request of one series. One that is larger than the rest stands
+ * alone.
+ */
+export function halveSeries(bytes: Uint8Array): RequestPiece[] | undefined {
+  const { items, series } = countRequest(bytes);
+  const metadata = createField(bytes);
+  if (series < 2) return series === 0 && nextField(metadata) ? halveRequest(bytes) : undefined;
+  const packer = createPacker(bytes, { bytes: Number.POSITIVE_INFINITY, items: Math.ceil(items / 2) });
+  const field = createField(bytes);
+  while (nextField(field)) packer.addRange(field, countField(field));
+  return packer.finish();
+}
+
+/** A first piece within the limits and the rest, or undefined when everything is within them or a single item. */
+export function splitFirst(bytes: Uint8Array, limits: SplitLimits): [first: RequestPiece, rest: RequestPiece] | undefined {
+  const pieces = splitRequest(bytes, limits);
+  const [first] = pieces;
+  if (first === undefined || pieces.length < 2) return undefined;
+  const rest = Buffer.concat(pieces.slice(1).map((piece) => piece.bytes));
+  return [first, { bytes: rest, ...countRequest(rest) }];
+}
+
+/**
+ * The last series apart: what is before it, its first items, and the rest of them if there are more. Undefined when it is the only one, or when another
+ * part of the request, or `other`, has the same series.
+ */
+export function splitLastSeries(bytes: Uint8Array, items: number, other: Uint8Array): { readonly before: RequestPiece; readonly first: RequestPiece; readonly rest: RequestPiece | undefined } | undefined {
+  const known = new Set<string>();
+  for (const series of seriesKeys(other)) known.add(series.key);
+  const all = [...seriesKeys(bytes)];
+  const last = all.pop();
+  for (const { key } of all) known.add(key);
+  if (last === undefined || all.length === 0 || known.has(last.key)) return undefined;
+  const piece = (part: Uint8Array): RequestPiece => ({ bytes: part, ...countRequest(part) });
+  const own = bytes.slice(last.start, last.end);
+  const [first, rest] = splitFirst(own, { bytes: Number.POSITIVE_INFINITY, items }) ?? [piece(own)];
+  return { before: piece(bytes.slice(0, last.start)), first, rest };
+}
+
+/** The label bytes of each series, with its place. */
+function* seriesKeys(bytes: Uint8Array): Generator<{ readonly key: string; readonly start: number; readonly end: number }> {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const field = createField(bytes);
+  while (nextField(field)) {
+    if (field.tag !== TAG_TIMESERIES) continue;
+    let labelsEnd = field.contentStart;
+    const part = fieldsOf(field);
+    while (nextField(part)) if (part.tag === TAG_SERIES_LABEL) labelsEnd = part.end;
+    yield { key: text.toString('latin1', field.contentStart, labelsEnd), start: field.start, end: field.end };
+  }
 }
 
 function emptyCounts(): MutableCounts {
@@ -77,7 +125,7 @@ function countField(field: Field): MutableCounts {
   if (field.tag !== TAG_TIMESERIES) return counts;
   counts.series = 1;
   counts.items = 0;
-  const part = createField(field.bytes, { start: field.contentStart, end: field.end });
+  const part = fieldsOf(field);
   while (nextField(part)) if (part.tag !== TAG_SERIES_LABEL) countItem(counts, part.tag);
   // A series without items still needs a place somewhere.
   if (counts.items === 0) counts.items = 1;
@@ -93,7 +141,7 @@ function countItem(counts: MutableCounts, tag: number): void {
 /** A series as several with the same labels, each with as many items as fit and at least one. */
 function* cutSeries(series: Field, limits: SplitLimits): Generator<RequestPiece> {
   const { bytes } = series;
-  const item = createField(bytes, { start: series.contentStart, end: series.end });
+  const item = fieldsOf(series);
   let labels: Range = { start: series.contentStart, end: series.contentStart };
   let from = 0;
   let counts = emptyCounts();
@@ -168,55 +216,4 @@ function createPacker(bytes: Uint8Array, limits: SplitLimits) {
       return pieces;
     },
   };
-}
-
-/** A cursor over the fields of a message. After `nextField`: the field with its tag lies in [start, end), its content begins at `contentStart`. */
-interface Field {
-  readonly bytes: Uint8Array;
-  readonly messageEnd: number;
-  tag: number;
-  start: number;
-  contentStart: number;
-  end: number;
-}
-
-function createField(bytes: Uint8Array, message: Range): Field {
-  return { bytes, messageEnd: message.end, tag: 0, start: message.start, contentStart: message.start, end: message.start };
-}
-
-/** Moves on to the next field; false at the end of the message. */
-function nextField(field: Field): boolean {
-  if (field.end >= field.messageEnd) return false;
-  field.start = field.end;
-  field.contentStart = field.end;
-  field.tag = readVarint(field);
-  const wireType = field.tag & 7;
-  const length = wireType === 2 ? readVarint(field) : wireType === 1 ? 8 : wireType === 5 ? 4 : wireType === 0 ? varintLength(field) : NaN;
-  field.end = field.contentStart + length;
-  if (!(field.end <= field.messageEnd)) throw damaged(field);
-  return true;
-}
-
-function varintLength(field: Field): number {
-  const { contentStart } = field;
-  readVarint(field);
-  const length = field.contentStart - contentStart;
-  field.contentStart = contentStart;
-  return length;
-}
-
-function readVarint(field: Field): number {
-  const { bytes } = field;
-  let value = 0;
-  for (let factor = 1; factor <= 2 ** 63; factor *= 128) {
-    const byte = bytes[field.contentStart++];
-    if (byte === undefined) break;
-    if (byte < 0x80) return value + byte * factor;
-    value += (byte & 0x7f) * factor;
-  }
-  throw damaged(field);
-}
-
-function damaged(field: Field): TributaryError {
-  return new TributaryError('WRITE_REQUEST_DAMAGED', `write request of ${field.bytes.length} bytes does not parse at offset ${field.start}`);
 }

@@ -3,7 +3,7 @@
 
 import type { Counter, Family, Gauge, Metrics } from '../telemetry/metrics.ts';
 import type { StreamState } from '../queue/queue.ts';
-import type { DropReason, RetryReason } from './verdict.ts';
+import type { RejectReason, RetryReason } from './verdict.ts';
 
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 120, 300];
 const OWN = ['destination'];
@@ -12,7 +12,7 @@ const KINDS = ['samples', 'exemplars', 'histograms', 'metadata'] as const;
 const PENDING_KINDS = ['samples', 'exemplars', 'histograms'] as const;
 
 /** Label values of `tributary_remote_write_rejected_samples_total`. */
-export type LossLabel = DropReason | 'expired' | 'unreadable';
+export type LossLabel = RejectReason | 'expired' | 'unreadable';
 
 export interface SentItems {
   readonly samples: number;
@@ -32,6 +32,12 @@ export interface DestinationMetrics {
   delivered(items: SentItems, wireBytes: number, rawBytes: number, newestMs: number | undefined): void;
   retried(reason: RetryReason, items: SentItems): void;
   rejected(reason: LossLabel, items: SentItems): void;
+  /** Kept aside on disk. */
+  quarantined(reason: RejectReason, items: SentItems): void;
+  /** Accepted without being stored again. */
+  deduplicated(items: SentItems): void;
+  /** A body of which the receiver refused it does not say how much. */
+  partlyRefused(reason: RejectReason, items: SentItems): void;
   split(): void;
   codecFellBack(): void;
   /** Before each exposition. */
@@ -67,8 +73,11 @@ function ownFamilies(m: Metrics) {
     sentSamples: m.counters(`${prefix}_sent_samples_total`, 'Samples that were accepted.', OWN),
     retries: m.counters(`${prefix}_retries_total`, 'Requests that have to be repeated, by reason.', [...OWN, 'reason']),
     rejected: m.counters(`${prefix}_rejected_samples_total`, 'Samples given up, by reason.', [...OWN, 'reason']),
+    quarantined: m.counters(`${prefix}_quarantined_samples_total`, 'Samples that the receiver refused while it took others, kept aside on disk, by reason.', [...OWN, 'reason']),
+    deduplicated: m.counters(`${prefix}_deduplicated_samples_total`, 'Samples that the receiver had from another replica or from an earlier try.', OWN),
+    partlyRefused: m.counters(`${prefix}_partly_refused_samples_total`, 'Samples of bodies of which the receiver stored an unknown part; of each body one counts as rejected.', [...OWN, 'reason']),
     splits: m.counters(`${prefix}_splits_total`, 'Bodies cut because they were too large or something in them was refused.', OWN),
-    fallbacks: m.counters(`${prefix}_codec_fallbacks_total`, 'Bodies refused in zstd and accepted in snappy.', OWN),
+    fallbacks: m.counters(`${prefix}_codec_fallbacks_total`, 'Bodies refused in one message or codec and accepted in another.', OWN),
     duration: m.histograms(`${prefix}_request_duration_seconds`, 'Time from the start of a request to its answer.', OWN, DURATION_BUCKETS),
     highestSent: m.gauges(`${prefix}_newest_sent_timestamp_seconds`, 'Timestamp of the newest sample that was accepted.', OWN),
   };
@@ -152,6 +161,7 @@ function createDestination({ families: f, unlabelled, child, name, peer, maxSamp
     sentBytes: fromZero(own('sentBytes', f.sentBytes)),
     sentRawBytes: fromZero(own('sentRawBytes', f.sentRawBytes)),
     sentSamples: fromZero(own('sentSamples', f.sentSamples)),
+    deduplicated: fromZero(own('deduplicated', f.deduplicated)),
     splits: fromZero(own('splits', f.splits)),
     fallbacks: fromZero(own('fallbacks', f.fallbacks)),
     duration: own('duration', f.duration),
@@ -192,6 +202,12 @@ function createDestination({ families: f, unlabelled, child, name, peer, maxSamp
       tooOld!.inc(items.samples);
       tooOldExemplars!.inc(items.exemplars);
     },
+    quarantined(reason, items) {
+      own('quarantined', f.quarantined, reason).inc(items.samples);
+      addItems(failed, items);
+    },
+    deduplicated: (items) => cells.deduplicated.inc(items.samples),
+    partlyRefused: (reason, items) => own('partlyRefused', f.partlyRefused, reason).inc(items.samples),
     split: () => cells.splits.inc(),
     codecFellBack: () => cells.fallbacks.inc(),
     observe(state) {

@@ -2,7 +2,7 @@
 // scrape becomes one column that each of their streams gets.
 
 import type { LabelMap } from '../model/labels.ts';
-import type { RawInput, RecordInput, SamplesInput, Stream } from '../queue/queue.ts';
+import type { RawInput, SamplesInput, Stream, Tally } from '../queue/queue.ts';
 import { applyRules } from '../relabel/relabel.ts';
 import type { CompiledRules } from '../relabel/relabel.ts';
 import { encodeColumn } from '../wire/column.ts';
@@ -12,6 +12,7 @@ import { MARKER, VALUE } from './scratch.ts';
 import type { Scratch } from './scratch.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
 import type { ExtraSample } from './page-samples.ts';
+import type { ScrapeCounts } from './report.ts';
 
 /** Destinations with equal write rules. */
 export interface Feed {
@@ -22,6 +23,16 @@ export interface Feed {
   readonly streams: readonly Stream[];
   /** Those of them that want exemplars. */
   readonly exemplarStreams: readonly Stream[];
+}
+
+/** What one scrape brought. */
+export interface Yield {
+  readonly scratch: Scratch;
+  readonly extras: readonly ExtraSample[];
+  readonly timestampMs: number;
+  readonly counts: ScrapeCounts;
+  /** A ready piece of a write request. */
+  readonly exemplars: RawInput | undefined;
 }
 
 const relabelled = new ByteWriter(4096);
@@ -35,8 +46,10 @@ export class Outlet {
   readonly writer = new ImageWriter();
   #feed: Feed;
   readonly #metrics: SeriesMetrics;
-  /** Series the write rules drop, so that their samples are counted. */
+  /** Series the write rules drop, and those that were there before this outlet, so that their samples are counted. */
   readonly #dropped = new Set<number>();
+  /** Samples of this scrape in whose place another one of the same labels went out. */
+  #merged = 0;
 
   constructor(feed: Feed, metrics: SeriesMetrics) {
     this.#feed = feed;
@@ -70,32 +83,63 @@ export class Outlet {
     this.writer.stage(id, relabelled);
   }
 
+  /** A series that was there before this outlet: nothing of it goes here. */
+  exclude(id: number): void {
+    this.#dropped.add(id);
+  }
+
   remove(id: number): void {
     this.#dropped.delete(id);
     this.writer.remove(id);
   }
 
-  /** Appends what the scrape brought to every stream. `exemplars` is a ready piece of a write request. */
-  emit(scratch: Scratch, extras: readonly ExtraSample[], timestampMs: number, exemplars: RawInput | undefined): void {
+  /** Appends what the scrape brought to every stream, with a tally of what became of the rest. */
+  emit({ scratch, extras, timestampMs, counts, exemplars }: Yield): void {
     this.writer.place();
-    const records: RecordInput[] = [];
+    this.#merged = 0;
+    const records: SamplesInput[] = [];
     const first = this.#column(scratch, timestampMs);
     if (first !== undefined) records.push(first);
     for (const layer of layers(extras)) {
       const record = this.#layer(layer);
       if (record !== undefined) records.push(record);
     }
-    this.#countDropped(scratch, extras);
-    for (const stream of this.#feed.streams) stream.append(records);
+    this.#append(records, this.#tally(counts, this.#countDropped(scratch, extras)));
     if (exemplars !== undefined) for (const stream of this.#feed.exemplarStreams) stream.append([exemplars]);
   }
 
-  #countDropped(scratch: Scratch, extras: readonly ExtraSample[]): void {
-    if (this.#dropped.size === 0) return;
+  /** Samples of series that are not for these streams, markers included; the metric leaves those out. */
+  #countDropped(scratch: Scratch, extras: readonly ExtraSample[]): number {
+    if (this.#dropped.size === 0) return 0;
     let dropped = 0;
-    for (const id of this.#dropped) if (scratch.seen[id] === VALUE) dropped++;
+    let markers = 0;
+    for (const id of this.#dropped) {
+      if (scratch.seen[id] === VALUE) dropped++;
+      else if (scratch.seen[id] === MARKER) markers++;
+    }
     for (const extra of extras) if (this.#dropped.has(extra.id)) dropped++;
     this.#metrics.dropped('write_relabel', dropped * this.#feed.streams.length);
+    return dropped + markers;
+  }
+
+  /** With write rules, several series of the same labels are put down to them. */
+  #tally({ scraped, failed, relabelled: removed, limited }: ScrapeCounts, dropped: number): Tally {
+    const hasRules = this.#feed.rules !== undefined;
+    return { scraped, failed, limited, relabelled: removed + (hasRules ? 0 : this.#merged), unrouted: dropped + (hasRules ? this.#merged : 0) };
+  }
+
+  /** The tally rides on the first record and speaks of that one alone; one that says no more than the record itself stays away. */
+  #append(records: readonly SamplesInput[], tally: Tally): void {
+    const [first, ...others] = records;
+    if (first === undefined) {
+      if (tally.scraped > 0) for (const stream of this.#feed.streams) stream.count(tally);
+      return;
+    }
+    let { scraped } = tally;
+    for (const { samples } of others) scraped -= samples;
+    const isPlain = scraped === first.samples && tally.failed + tally.relabelled + tally.limited + tally.unrouted === 0;
+    const riding = isPlain ? records : [{ ...first, tally: { ...tally, scraped: Math.max(0, scraped) } }, ...others];
+    for (const stream of this.#feed.streams) stream.append(riding);
   }
 
   #column(scratch: Scratch, timestampMs: number): SamplesInput | undefined {
@@ -139,8 +183,10 @@ export class Outlet {
     if (others === undefined) return first;
     const all = [first, ...others];
     const having = all.filter((id) => seen[id] === VALUE);
+    const marked = all.filter((id) => seen[id] === MARKER);
     if (having.length > 1) this.#metrics.dropped('same_labels', (having.length - 1) * this.#feed.streams.length);
-    return having[0] ?? all.find((id) => seen[id] === MARKER) ?? first;
+    this.#merged += Math.max(0, having.length + marked.length - 1);
+    return having[0] ?? marked[0] ?? first;
   }
 
   /** Samples beyond the first of their series, at most one per series: a column with timestamps of its own. */
@@ -152,6 +198,7 @@ export class Outlet {
     // A position has one value in a column, also when several series stand there.
     const placed = known.filter(({ position }, i) => position !== known[i - 1]?.position);
     this.#metrics.dropped('same_labels', (known.length - placed.length) * this.#feed.streams.length);
+    this.#merged += known.length - placed.length;
     if (placed.length === 0) return undefined;
     const { positions } = this.writer;
     ensureColumn(positions);

@@ -5,6 +5,7 @@ import { ScrapeError } from '../model/scrape-error.ts';
 import { NAN_HIGH, NAN_LOW, STALE_HIGH, STALE_LOW } from '../model/sample.ts';
 import { doubleBits } from '../wire/write-request.ts';
 import type { NewestTimestamps } from './newest.ts';
+import type { PageCounts } from './report.ts';
 import { ABSENT, IGNORED, MARKER, VALUE, giveScratch, growScratch, takeScratch } from './scratch.ts';
 import type { Scratch } from './scratch.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
@@ -34,6 +35,14 @@ export class PageSamples {
   /** Samples read, and those that rules did not drop. */
   scraped = 0;
   postRelabel = 0;
+  /** Of them, on this page: refused for their time or because they came twice. */
+  #refused = 0;
+  /** Between `begin` and `giveBack`: what is forgotten now was not counted yet. */
+  #isReading = false;
+  /** Samples read of pages that count as never read, since `takeCounts`. */
+  #forgotten = 0;
+  /** Staleness markers put since `takeCounts`. */
+  #markers = 0;
   extras: ExtraSample[] = [];
   limitError: ScrapeError | undefined;
   #options: PageSamplesOptions;
@@ -70,8 +79,8 @@ export class PageSamples {
     this.#counted = 0;
     this.#isCareful = this.#options.sampleLimit > 0 || this.#options.newest.isKept;
     this.limitError = undefined;
-    this.scraped = 0;
-    this.postRelabel = 0;
+    this.#isReading = true;
+    this.#startCounts();
   }
 
   grow(capacity: number): void {
@@ -127,6 +136,7 @@ export class PageSamples {
 
   #drop(id: number, reason: 'duplicate' | 'out_of_bounds' | 'out_of_order', scratch: Scratch): void {
     if (scratch.seen[id] === ABSENT) scratch.seen[id] = IGNORED;
+    this.#refused++;
     this.#options.metrics.dropped(reason, 1);
   }
 
@@ -149,6 +159,7 @@ export class PageSamples {
   /** Puts a staleness marker, unless what was sent of the series is newer. */
   mark(id: number, timestampMs: number, scratch: Scratch): void {
     if (timestampMs <= this.#options.newest.of(id)) return;
+    this.#markers++;
     if (scratch.seen[id] === VALUE) {
       this.extras.push({ id, low: STALE_LOW, high: STALE_HIGH, timestampMs });
       return;
@@ -175,11 +186,26 @@ export class PageSamples {
   /** The page counts as never read. */
   forget(scratch: Scratch): void {
     this.withdraw(scratch);
+    if (this.#isReading) this.#forgotten += this.scraped;
+    this.#startCounts();
+  }
+
+  /** What is told about the scrape; markers and what was forgotten are told once. */
+  takeCounts(): PageCounts {
+    const counts = { scraped: this.scraped, postRelabel: this.postRelabel, refused: this.#refused, forgotten: this.#forgotten, markers: this.#markers };
+    this.#forgotten = 0;
+    this.#markers = 0;
+    return counts;
+  }
+
+  #startCounts(): void {
     this.scraped = 0;
     this.postRelabel = 0;
+    this.#refused = 0;
   }
 
   giveBack(): void {
+    this.#isReading = false;
     this.extras = [];
     if (this.#scratch !== undefined) giveScratch(this.#scratch);
     this.#scratch = undefined;

@@ -29,3 +29,34 @@ export function reportValues(facts: ReportFacts): number[] {
 export function isPageError(error: ScrapeError): boolean {
   return error.class === 'parse' || error.class === 'sample_limit' || error.class === 'label_limit' || error.class === 'labels';
 }
+
+/** What became of the samples of one scrape before write rules, and how many that were: see Tally in queue/queue.ts. */
+export interface ScrapeCounts {
+  readonly scraped: number;
+  readonly failed: number;
+  readonly relabelled: number;
+  readonly limited: number;
+}
+
+/** Of the page, as far as it was read and is not forgotten: samples, those that rules left, and of these those that were refused. */
+export interface PageCounts {
+  readonly scraped: number;
+  readonly postRelabel: number;
+  readonly refused: number;
+  /** Samples read of pages that count as never read, this one or earlier ones. */
+  readonly forgotten: number;
+  /** Staleness markers put. */
+  readonly markers: number;
+}
+
+/** Of a page that is rolled back all samples go, for one reason. */
+export function scrapeCounts(page: PageCounts, reports: number, error: ScrapeError | undefined): ScrapeCounts {
+  const read = page.scraped + page.forgotten;
+  const scraped = read + page.markers + reports;
+  if (error === undefined) return { scraped, failed: page.refused + page.forgotten, relabelled: page.scraped - page.postRelabel, limited: 0 };
+  return isLimit(error) ? { scraped, failed: 0, relabelled: 0, limited: read } : { scraped, failed: read, relabelled: 0, limited: 0 };
+}
+
+function isLimit(error: ScrapeError): boolean {
+  return error.class === 'sample_limit' || error.class === 'label_limit' || error.class === 'body_size' || error.class === 'target_limit';
+}

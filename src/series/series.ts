@@ -19,17 +19,14 @@ import { ByteWriter, encodeLabels } from '../wire/labels.ts';
 import { ExemplarMemory } from './exemplars.ts';
 import { finishLabels, reportLabels } from './final-labels.ts';
 import { KeyTable, keyText } from './key-table.ts';
-import { MetadataMemory } from './metadata.ts';
-import type { FamilyMetadata } from './metadata.ts';
+import { type FamilyMetadata, MetadataMemory } from './metadata.ts';
 import { NewestTimestamps } from './newest.ts';
 import type { Outlet } from './outlet.ts';
 import { PageOrder } from './page-order.ts';
 import { PageSamples } from './page-samples.ts';
-import { isPageError, reportNames, reportValues } from './report.ts';
-import type { ReportFacts } from './report.ts';
-import { ABSENT, VALUE } from './scratch.ts';
+import { isPageError, type ReportFacts, reportNames, reportValues, type ScrapeCounts, scrapeCounts } from './report.ts';
+import { ABSENT, type Scratch, VALUE } from './scratch.ts';
 import type { SeriesOptions } from './series-options.ts';
-import type { Scratch } from './scratch.ts';
 import { AMBIGUOUS, DROPPED, NORMAL, REPORT, TRACKED, Tracking, UNTRACKED, UNUSED } from './tracking.ts';
 
 /** A cache that grew past twice its last accepted size and this many entries more is emptied: pages that always fail must not fill memory. */
@@ -85,6 +82,7 @@ export class TargetSeries implements PageSeries {
    * so until then: series that are not on that page, or have other labels now, get their marker in those outlets that are kept.
    */
   reopen(outlets: readonly Outlet[], externalLabels: ReadonlyMap<string, string>): void {
+    const fresh = outlets.filter((outlet) => !this.#options.outlets.includes(outlet));
     this.#options = { ...this.#options, outlets, externalLabels };
     this.#exemplars = new ExemplarMemory(outlets, this.#options.metrics);
     this.#known.clear();
@@ -92,7 +90,10 @@ export class TargetSeries implements PageSeries {
     for (let id = 0; id < this.#keys.used; id++) {
       if (this.#ids.kind[id] === UNUSED) continue;
       this.#keys.detach(id);
-      this.#ids.kind[id] = this.#ids.kind[id] === DROPPED ? DROPPED : NORMAL;
+      if (this.#ids.kind[id] === DROPPED) continue;
+      this.#ids.kind[id] = NORMAL;
+      // Nothing of it was sent there: its marker is not for them.
+      for (const outlet of fresh) outlet.exclude(id);
     }
     this.#order.clear();
     this.#reports = [];
@@ -208,11 +209,10 @@ export class TargetSeries implements PageSeries {
 
   /** A key whose hash is known: the same series again, or a collision. The labels decide. */
   #resolveTwin(twin: number, start: number, keyEnd: number, kept: boolean, labels: LabelMap): number {
-    const text = keyText(this.#bytes, start, keyEnd);
     const isTwinKept = this.#ids.kind[twin] !== DROPPED;
     const same = kept ? isTwinKept && this.#hasLabels(twin) : !isTwinKept;
     const id = same ? twin : this.#collide(twin, start, keyEnd, kept, labels);
-    this.#known.set(text, id);
+    this.#known.set(keyText(this.#bytes, start, keyEnd), id);
     return id;
   }
 
@@ -307,7 +307,7 @@ export class TargetSeries implements PageSeries {
     this.#putReports(scratch, facts);
     const gone = this.#settleStaleness(scratch, result.timestampMs, kind === 'accepted');
     this.#putReports(scratch, facts);
-    this.#emit(scratch, result.timestampMs, kind === 'accepted');
+    this.#emit(scratch, result.timestampMs, kind === 'accepted', scrapeCounts(this.#page.takeCounts(), this.#reports.length, error));
     this.#remove(gone);
     this.#giveBack(kind === 'accepted');
     this.#lastTimestampMs = result.timestampMs;
@@ -321,7 +321,7 @@ export class TargetSeries implements PageSeries {
       if (this.#ids.tracked[id] === TRACKED) this.#page.mark(id, timestampMs, scratch);
       this.#ids.tracked[id] = UNTRACKED;
     }
-    this.#emit(scratch, timestampMs, false);
+    this.#emit(scratch, timestampMs, false, scrapeCounts(this.#page.takeCounts(), 0, undefined));
     this.#page.giveBack();
   }
 
@@ -399,10 +399,10 @@ export class TargetSeries implements PageSeries {
     }
   }
 
-  #emit(scratch: Scratch, timestampMs: number, accepted: boolean): void {
+  #emit(scratch: Scratch, timestampMs: number, accepted: boolean, counts: ScrapeCounts): void {
     if (accepted) this.#exemplars.settle(scratch, timestampMs);
     for (const outlet of this.#options.outlets) {
-      outlet.emit(scratch, this.#page.extras, timestampMs, accepted ? this.#exemplars.take(outlet) : undefined);
+      outlet.emit({ scratch, extras: this.#page.extras, timestampMs, counts, exemplars: accepted ? this.#exemplars.take(outlet) : undefined });
     }
     this.#newest.note(scratch, this.#page.extras, timestampMs, this.#keys.used);
   }

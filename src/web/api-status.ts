@@ -1,4 +1,4 @@
-// `/api/v1/status/*` and `/version`: configuration, flags, build, runtime and destinations.
+// `/api/v1/status/*` and `/version`: configuration, flags, build and runtime. Destinations: api-destinations.ts.
 
 import { availableParallelism, hostname } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
@@ -6,7 +6,6 @@ import { compareUtf8 } from '../model/labels.ts';
 import { json, success, type Answer } from './answer.ts';
 import type { WebContext, WebRequest } from './context.ts';
 import { formatTime } from './time-text.ts';
-import type { DestinationView } from './view.ts';
 
 /** The YAML in force, and what people must know about it: remarks, and how the last reload went. */
 export function config(_request: WebRequest, { view }: WebContext): Answer {
@@ -57,28 +56,6 @@ export function runtimeInfo(_request: WebRequest, { view, startedMs }: WebContex
     residentMemoryBytes: process.memoryUsage.rss(),
     nodeVersion: process.version,
   });
-}
-
-/** Per destination: state, backlog, the accounting identity in samples, last error. */
-export function destinations(_request: WebRequest, { view }: WebContext): Answer {
-  const sorted = [...view.destinations()].sort((a, b) => compareUtf8(a.name, b.name));
-  return success({ destinations: sorted.map(destination) });
-}
-
-function destination(view: DestinationView): object {
-  const { lastErrorMs, lastSuccessMs, ...rest } = view;
-  return {
-    ...rest,
-    lastErrorTime: formatTime(lastErrorMs),
-    lastSuccessTime: formatTime(lastSuccessMs),
-    identityHolds: identityHolds(view),
-  };
-}
-
-/** appended + moved in = acknowledged + deduplicated + lost + pending. */
-export function identityHolds({ counters }: Pick<DestinationView, 'counters'>): boolean {
-  const lost = Object.values(counters.lost).reduce((sum, samples) => sum + samples, 0);
-  return counters.appended + counters.movedIn === counters.acknowledged + counters.deduplicated + lost + counters.pending;
 }
 
 function buildFacts({ build }: WebContext): Record<string, string> {

@@ -19,7 +19,7 @@ export function formatBytes(bytes: number): string {
     value /= 1024;
     unit++;
   }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit] ?? ''}`;
+  return `${unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit] ?? ''}`;
 }
 
 /** `1,234,567`. */
@@ -27,20 +27,52 @@ export function formatCount(count: number): string {
   return count.toLocaleString('en-US');
 }
 
+/** `1,234 samples/s`; below ten with a decimal. */
+export function formatRate(perSecond: number, unit: string): string {
+  const figure = perSecond < 10 ? perSecond.toLocaleString('en-US', { maximumFractionDigits: 1 }) : formatCount(Math.round(perSecond));
+  return `${figure} ${unit}/s`;
+}
+
+const SECONDS_OF_A_YEAR = 365 * 86_400;
+
+/** A forecast from rates of the last minute: beyond a year its figure says nothing. */
+export function formatForecast(seconds: number): string {
+  return seconds > SECONDS_OF_A_YEAR ? 'over a year' : formatAge(seconds);
+}
+
+/** Time until a backlog is gone: `2 h 10 min`; `grows` when it never will be at the present rates; `-` without one, and before it was measured. */
+export function formatDrain({ drainSeconds, isFallingBehind }: { readonly drainSeconds: number | undefined; readonly isFallingBehind: boolean }): string {
+  if (drainSeconds === undefined) return isFallingBehind ? 'grows' : '-';
+  return drainSeconds === 0 ? '-' : formatForecast(drainSeconds);
+}
+
+/** The style of every page. */
 export const style = `
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }
 body { margin: 0; }
 header, main, footer { padding: 0.6rem 1.2rem; }
+main { overflow-x: auto; }
 header { display: flex; gap: 1.5rem; align-items: baseline; border-bottom: 1px solid #8884; }
 nav a { margin-right: 0.8rem; }
 h2 { font-size: 1.1rem; margin: 1.4rem 0 0.5rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 0.25rem 0.6rem; border-bottom: 1px solid #8883; overflow-wrap: break-word; }
 th { white-space: nowrap; }
-pre { overflow-x: auto; }
+pre { overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
+summary { cursor: pointer; }
+.destination td, .facts td { border-bottom: none; }
+.destination .more td { padding-top: 0; }
+.destination .more { border-bottom: 1px solid #8883; }
+@media (min-width: 60rem) { .destination > tr:not(.more) > td { white-space: nowrap; } }
+.more p { margin: 0.1rem 0; }
+.columns { display: flex; flex-wrap: wrap; gap: 0.5rem 2rem; align-items: flex-start; padding: 0.4rem 0; }
+.facts { width: auto; }
+.facts caption { text-align: left; font-weight: 600; }
+.facts td { padding: 0 0.8rem 0 0; }
 .up, .ready, .sending { color: #16803c; }
 .down, .parked { color: #c0232c; font-weight: 600; }
 .unknown, .retrying, .starting, .stopping { color: #a65f00; }
-.alarm { border-left: 4px solid #c0232c; padding: 0.1rem 1rem; }
+.alarm { border-left: 4px solid #c0232c; padding: 0.1rem 1rem; margin-bottom: 0.8rem; }
+.alarm h2 { margin-top: 0.4rem; }
 footer { opacity: 0.7; }
 `;

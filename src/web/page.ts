@@ -4,12 +4,12 @@
 import type { Remark } from '../config/settings.ts';
 import { formatLabels, type LabelPair } from '../model/labels.ts';
 import type { Answer } from './answer.ts';
-import { identityHolds } from './api-status.ts';
 import { sortedPools } from './api-targets.ts';
 import type { WebContext, WebRequest } from './context.ts';
 import { html, type Html } from './html.ts';
-import { formatAge, formatBytes, formatCount, style } from './page-text.ts';
-import type { ActiveTargetView, DestinationView, PoolView, ReloadView } from './view.ts';
+import { alarmSection, destinationSection, retiredSection } from './page-destinations.ts';
+import { formatAge, style } from './page-text.ts';
+import type { ActiveTargetView, PoolView, ReloadView } from './view.ts';
 
 /** Rows of one table; beyond it the API tells the rest. A browser draws so many at once without pain. */
 const rowsMax = 1000;
@@ -24,10 +24,13 @@ export function stylesheet(): Answer {
 export function overviewPage(_request: WebRequest, context: WebContext): Answer {
   const { view } = context;
   const pools = sortedPools(context);
+  const nowMs = Date.now();
   return page(context, 'Overview', html`
     ${stateLine(context)}
+    ${alarmSection(view)}
     ${reloadSection(view.reload())}
-    ${destinationSection(view.destinations())}
+    ${destinationSection(view, nowMs)}
+    ${retiredSection(view, nowMs)}
     ${targetSection(pools)}
     ${droppedSection(pools)}
     ${remarkSection(view.remarks())}`);
@@ -72,28 +75,6 @@ function reloadSection(reload: ReloadView): Html {
   return html`<section class="alarm"><h2>The last reload failed</h2>
     <p>Tried ${formatAge((Date.now() - reload.lastAttemptMs) / 1000)} ago. The configuration of ${new Date(reload.lastSuccessMs).toISOString()} stays in force.</p>
     <ul>${problems}${reload.error === '' ? [] : [html`<li>${reload.error}</li>`]}</ul></section>`;
-}
-
-function destinationSection(destinations: readonly DestinationView[]): Html {
-  if (destinations.length === 0) return html`<h2>Destinations</h2><p>None: without remote_write nothing is kept or sent.</p>`;
-  const heads = ['Name', 'State', 'Oldest unsent', 'Pending', 'Appended', 'Acknowledged', 'Lost', 'Identity', 'Last error'].map((name) => html`<th>${name}</th>`);
-  return html`<h2>Destinations (${destinations.length})</h2><table><tr>${heads}</tr>${destinations.map(destinationRow)}</table>
-    <p>Samples: appended = acknowledged + lost + pending.</p>`;
-}
-
-function destinationRow(destination: DestinationView): Html {
-  const { counters } = destination;
-  const lost = Object.entries(counters.lost).filter(([, samples]) => samples > 0).map(([reason, samples]) => `${reason} ${formatCount(samples)}`);
-  const mode = destination.queueMode === 'ok' ? '' : `, queue ${destination.queueMode}`;
-  // An error of the disk has no time: it holds as long as the queue's mode.
-  const lastError = destination.lastErrorMs === undefined ? destination.lastError : `${formatAge((Date.now() - destination.lastErrorMs) / 1000)} ago: ${destination.lastError}`;
-  return html`<tr><td>${destination.name}<br><small>${destination.url}<br>${destination.profile}, ${destination.encoding}</small></td>
-    <td class="${destination.state}">${destination.state}${mode}</td>
-    <td>${destination.counters.pending === 0 ? 'none' : formatAge(destination.oldestUnsentAgeSeconds)}</td>
-    <td>${formatBytes(destination.pendingBytes)}<br>${formatCount(destination.pendingRecords)} records<br>${formatCount(counters.pending)} samples</td>
-    <td>${formatCount(counters.appended)}</td><td>${formatCount(counters.acknowledged)}</td>
-    <td class="${lost.length > 0 ? 'down' : ''}">${lost.length > 0 ? lost.join(', ') : '0'}</td>
-    <td>${identityHolds(destination) ? 'holds' : 'BROKEN'}</td><td>${lastError}</td></tr>`;
 }
 
 function targetSection(pools: readonly PoolView[]): Html {

@@ -2,6 +2,7 @@
 // below it.
 
 import { failure, type Answer } from './answer.ts';
+import { destinations } from './api-destinations.ts';
 import * as metadata from './api-metadata.ts';
 import * as status from './api-status.ts';
 import * as targets from './api-targets.ts';
@@ -59,7 +60,7 @@ const routes: readonly Route[] = [
   api('status/flags', status.flags),
   api('status/buildinfo', status.buildInfo),
   api('status/runtimeinfo', status.runtimeInfo),
-  api('status/destinations', status.destinations),
+  api('status/destinations', destinations),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 

@@ -5,8 +5,8 @@ import type { Problem, Remark } from '../config/settings.ts';
 import type { LabelMap } from '../model/labels.ts';
 import type { ScrapeErrorClass } from '../model/scrape-error.ts';
 import type { Target } from '../model/target.ts';
-import type { StreamCounters, StreamState } from '../queue/queue.ts';
 import type { RelabelSettings } from '../relabel/config.ts';
+import type { DestinationView, RetiredView } from './destination-view.ts';
 
 export type TargetHealth = 'unknown' | 'up' | 'down';
 
@@ -51,35 +51,6 @@ export interface MetadataView {
   readonly unit: string;
 }
 
-/**
- * `sending`: answers are good or nothing was sent yet. `retrying`: the last answer or connection failed and the same records are tried
- * again. `parked`: nothing is tried until something changes (a secret file, a configuration). `stopped`: the agent is ending.
- */
-export type DestinationState = 'sending' | 'retrying' | 'parked' | 'stopped';
-
-export interface DestinationView {
-  readonly name: string;
-  /** Without the password. */
-  readonly url: string;
-  readonly profile: string;
-  /** Compression in use, such as `zstd` or `snappy`. */
-  readonly encoding: string;
-  readonly state: DestinationState;
-  /** Age of the oldest sample that has no verdict yet; 0 while there is none. */
-  readonly oldestUnsentAgeSeconds: number;
-  readonly pendingBytes: number;
-  readonly pendingRecords: number;
-  readonly diskBytes: number;
-  readonly queueMode: StreamState['mode'];
-  /** The accounting identity, in samples: appended = acknowledged + lost (by reason) + pending. */
-  readonly counters: StreamCounters;
-  /** Empty when there is none. */
-  readonly lastError: string;
-  /** Wall time, milliseconds since the epoch. */
-  readonly lastErrorMs: number | undefined;
-  readonly lastSuccessMs: number | undefined;
-}
-
 export interface ReloadView {
   /** Whether the configuration that was read last is the one in force. */
   readonly successful: boolean;
@@ -106,6 +77,8 @@ export interface AgentView {
   remarks(): readonly Remark[];
   reload(): ReloadView;
   destinations(): readonly DestinationView[];
+  /** Destinations that are gone from the configuration and still have a queue on disk. */
+  retired(): readonly RetiredView[];
   /** Own metrics, text exposition 0.0.4. */
   metricsText(): Promise<string>;
   /** Ready to scrape and deliver: configuration applied, queue open. */

@@ -20,6 +20,7 @@ export const TAG_METADATA = 0x1a;
 export const TAG_SERIES_LABEL = 0x0a;
 export const TAG_SERIES_SAMPLE = 0x12;
 export const TAG_SERIES_EXEMPLAR = 0x1a;
+export const TAG_SERIES_HISTOGRAM = 0x22;
 
 const TAG_LABEL_NAME = 0x0a;
 const TAG_LABEL_VALUE = 0x12;
@@ -34,7 +35,7 @@ const TAG_METADATA_HELP = 0x22;
 const TAG_METADATA_UNIT = 0x2a;
 
 /** MetricMetadata.MetricType. */
-const METADATA_TYPE: Readonly<Record<MetricType, number>> = {
+export const METADATA_TYPE: Readonly<Record<MetricType, number>> = {
   unknown: 0, counter: 1, gauge: 2, histogram: 3, gaugehistogram: 4, summary: 5, info: 6, stateset: 7,
 };
 

@@ -80,7 +80,7 @@ function measureBodies(kind: Kind, { targets, records }: Scraped, figures: Figur
       const name = `${kind}_k${k}_${codec === 'zstd' ? `zstd_${zstdCodec()}` : codec}`;
       const compress = () => {
         let bytes = 0;
-        eachBody(batch, (body) => (bytes += encodeBody(body, codec, { samples: 0, exemplars: 0, metadata: 0, newestMs: undefined }).data.length));
+        eachBody(batch, (body) => (bytes += encodeBody(body, { message: '1.0', codec }, { samples: 0, exemplars: 0, metadata: 0, newestMs: undefined }).data.length));
         return bytes;
       };
       figures[`${name}_bytes`] = compress() / samples;
@@ -90,7 +90,7 @@ function measureBodies(kind: Kind, { targets, records }: Scraped, figures: Figur
 }
 
 function eachBody(batch: readonly QueuedRecord[], take: (body: Uint8Array) => void): void {
-  for (const body of new Assembler({ bodyBytes: BODY_BYTES }).bodies(batch)) take(body.bytes);
+  for (const body of new Assembler({ bodyBytes: () => BODY_BYTES }).bodies(batch)) take(body.bytes);
 }
 
 function asQueued(record: SamplesInput, index: number): QueuedRecord {

@@ -1,23 +1,23 @@
 // Opens connections: TCP, through a proxy with CONNECT where one is chosen, and TLS on top. Every step has a time limit of its own besides that
 // of the request, so that an abandoned attempt ends as well.
 
-import { lookup } from 'node:dns';
 import { connect as connectTcp } from 'node:net';
-import type { LookupFunction, Socket, TcpNetConnectOpts } from 'node:net';
+import type { Socket, TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Clock, Timer } from '../clock.ts';
 import type { Random } from '../random.ts';
+import { raceAddresses } from './address-race.ts';
+import type { Race } from './address-race.ts';
 import { HttpError, dialError, joinHostPort, tlsError } from './error.ts';
 import type { Proxy } from './proxy.ts';
 import type { TlsMaterial } from './tls.ts';
+import type { Lookup } from './types.ts';
 
 /** As Prometheus' dialer and transport: 30 s for a TCP connection, 10 s for a TLS handshake. */
 const DIAL_TIMEOUT_MS = 30_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Silence after which the kernel probes the peer, Go's default. */
 const TCP_PROBE_AFTER_MS = 15_000;
-/** Time for one of several addresses before the next is tried. */
-const ATTEMPT_TIMEOUT_MS = 1_000;
 /** A proxy's answer to CONNECT is a status line and a few headers. */
 const PROXY_ANSWER_BYTES_MAX = 64 * 1024;
 
@@ -32,6 +32,7 @@ export interface DialRoute {
 export interface Dialer {
   readonly clock: Clock;
   readonly roundRobin: Random | undefined;
+  readonly lookup: Lookup;
   /** Material for the target, and for a proxy that is reached by TLS. */
   readonly tls: () => TlsMaterial;
 }
@@ -58,6 +59,7 @@ class Dial implements Dialling {
   readonly #route: DialRoute;
   readonly #dialer: Dialer;
   readonly #callback: Dialled;
+  #race: Race | undefined;
   #socket: Socket | undefined;
   /** Limit of the step under way. */
   #timer: Timer | undefined;
@@ -75,26 +77,24 @@ class Dial implements Dialling {
   }
 
   #openTcp(onread: OnRead | undefined): void {
-    const { proxy } = this.#route;
-    const { hostname, port } = proxy ?? this.#route;
-    const options: TcpNetConnectOpts & { highWaterMark: number } = {
-      host: hostname,
-      port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: TCP_PROBE_AFTER_MS,
-      autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
-      highWaterMark: 64 * 1024,
-      ...(onread === undefined ? {} : { onread }),
-      ...(this.#dialer.roundRobin === undefined ? {} : { lookup: randomAddress(this.#dialer.roundRobin) }),
-    };
-    const socket = connectTcp(options);
-    const timedOut = () => this.#viaProxy(new HttpError('timeout', `dial tcp ${joinHostPort(hostname, port)}: i/o timeout`));
-    this.#step(socket, 'connect', DIAL_TIMEOUT_MS, timedOut, (error) => this.#viaProxy(dialError(error, hostname, port)), () => {
-      if (proxy === undefined) return this.#secureTarget(socket);
-      if (proxy.secure) return this.#wrap(socket, proxy.hostname, (wrapped) => this.#passProxy(wrapped, proxy));
-      this.#passProxy(socket, proxy);
+    const { hostname, port } = this.#route.proxy ?? this.#route;
+    const { clock, lookup, roundRobin } = this.#dialer;
+    const timedOut = () => this.#fail(this.#viaProxy(new HttpError('timeout', `dial tcp ${joinHostPort(hostname, port)}: i/o timeout`)));
+    this.#timer = clock.after(DIAL_TIMEOUT_MS, timedOut);
+    const open = (address: string) => connectTcp(tcpOptions(address, port, onread));
+    this.#race = raceAddresses({ hostname, clock, lookup, roundRobin, open }, (error, socket) => {
+      this.#timer?.cancel();
+      if (socket === undefined) return this.#fail(this.#viaProxy(dialError(error, hostname, port)));
+      this.#onTcp(socket);
     });
+  }
+
+  #onTcp(socket: Socket): void {
+    const { proxy } = this.#route;
+    this.#socket = socket;
+    if (proxy === undefined) return this.#secureTarget(socket);
+    if (proxy.secure) return this.#wrap(socket, proxy.hostname, (wrapped) => this.#passProxy(wrapped, proxy));
+    this.#passProxy(socket, proxy);
   }
 
   /** Go says when it was the proxy that could not be reached. */
@@ -177,6 +177,7 @@ class Dial implements Dialling {
     if (this.#done) return;
     this.#done = true;
     this.#timer?.cancel();
+    this.#race?.abandon();
     this.#socket?.on('error', ignore).destroy();
     this.#callback(error, undefined);
   }
@@ -200,13 +201,14 @@ function tunnelError(head: string): HttpError | undefined {
   return new HttpError('connection', status[2] === '' ? `proxyconnect tcp: status ${status[1]}` : status[2]!);
 }
 
-function randomAddress(random: Random): LookupFunction {
-  return (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, addresses) => {
-      const picked = addresses?.[Math.floor(random.next() * addresses.length)];
-      if (error !== null || picked === undefined) return callback(error ?? new Error('no addresses'), '', 4);
-      if (options.all === true) return callback(null, [picked]);
-      callback(null, picked.address, picked.family);
-    });
+function tcpOptions(address: string, port: number, onread: OnRead | undefined): TcpNetConnectOpts & { highWaterMark: number } {
+  return {
+    host: address,
+    port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: TCP_PROBE_AFTER_MS,
+    highWaterMark: 64 * 1024,
+    ...(onread === undefined ? {} : { onread }),
   };
 }

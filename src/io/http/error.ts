@@ -6,9 +6,12 @@ export type HttpErrorClass = 'dns' | 'refused' | 'unreachable' | 'timeout' | 'tl
 
 export class HttpError extends Error {
   readonly class: HttpErrorClass;
+  /** Whether a byte of the request may have reached the server. */
+  readonly sent: boolean;
 
-  constructor(errorClass: HttpErrorClass, message: string, options?: { cause?: unknown }) {
+  constructor(errorClass: HttpErrorClass, message: string, options?: { cause?: unknown; sent?: boolean }) {
     super(message, options);
+    this.sent = options?.sent ?? true;
     this.name = 'HttpError';
     this.class = errorClass;
   }
@@ -61,24 +64,36 @@ const TLS_ERRORS: Readonly<Record<string, string>> = {
   CERT_NOT_YET_VALID: 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid',
   ERR_SSL_WRONG_VERSION_NUMBER: 'http: server gave HTTP response to HTTPS client',
   ERR_SSL_UNSUPPORTED_PROTOCOL: 'tls: no supported versions satisfy MinVersion and MaxVersion',
-  ECONNRESET: 'EOF',
 };
 
-/** A failed TLS handshake. */
+/** OpenSSL's other verdicts on a certificate, by the words of their codes. */
+const VERIFICATION = /^(CERT_|CRL_|INVALID_|PATH_LENGTH_|HOSTNAME_MISMATCH|UNABLE_TO_|ERROR_IN_|ERR_TLS_CERT_)/;
+/**
+ * Alerts by which a peer refuses who we are or what we speak; it says the same until somebody changes something. Other alerts (bad record MAC,
+ * decode error, internal error) come from links that damage bytes and from servers in trouble.
+ */
+const REFUSAL = /CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE|PROTOCOL_VERSION|INSUFFICIENT_SECURITY|UNRECOGNIZED_NAME|NO_APPLICATION_PROTOCOL/;
+
+/**
+ * A failed TLS handshake: `tls` when the two sides do not agree, about a certificate or a version, which somebody has to put right; `connection`
+ * when the link or the peer broke it off.
+ */
 export function tlsError(error: unknown): HttpError {
   const { code, text } = systemError(error);
-  const known = TLS_ERRORS[code] ?? alertText(code);
+  const alert = alertError(error, code);
+  if (alert !== undefined) return alert;
+  const known = TLS_ERRORS[code];
   if (known !== undefined) return new HttpError('tls', known, { cause: error });
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return new HttpError('tls', `tls: failed to verify certificate: x509: ${text}`, { cause: error });
-  return new HttpError('tls', `tls: ${text}`, { cause: error });
+  if (VERIFICATION.test(code)) return new HttpError('tls', `tls: failed to verify certificate: x509: ${text}`, { cause: error });
+  return new HttpError('connection', code === 'ECONNRESET' ? 'EOF' : `tls: ${text}`, { cause: error });
 }
 
 /** An error on an open connection. `started`: the first byte of the answer has arrived. */
 export function connectionError(error: unknown, started: boolean): HttpError {
   if (error instanceof HttpError) return error;
   const { code, text } = systemError(error);
-  const alert = alertText(code);
-  if (alert !== undefined) return new HttpError('tls', alert, { cause: error });
+  const alert = alertError(error, code);
+  if (alert !== undefined) return alert;
   if (code === 'ECONNRESET') return new HttpError('connection', 'read: connection reset by peer', { cause: error });
   if (code === 'EPIPE') return new HttpError('connection', 'write: broken pipe', { cause: error });
   if (isEndOfStream(code, text)) return new HttpError('connection', started ? 'unexpected EOF' : 'EOF', { cause: error });
@@ -95,9 +110,9 @@ export function isPeerGone(error: unknown): boolean {
 }
 
 /** Go's url.Error: `Get "http://host/path": <error>`. */
-export function withRequest(error: HttpError, method: string, shownUrl: string): HttpError {
+export function withRequest(error: HttpError, method: string, shownUrl: string, sent: boolean): HttpError {
   const operation = method.charAt(0).toUpperCase() + method.slice(1).toLowerCase();
-  return new HttpError(error.class, `${operation} "${shownUrl}": ${error.message}`, { cause: error.cause ?? error });
+  return new HttpError(error.class, `${operation} "${shownUrl}": ${error.message}`, { cause: error.cause ?? error, sent });
 }
 
 /** `host:port`, with brackets around an IPv6 address. */
@@ -110,9 +125,10 @@ function isEndOfStream(code: string, text: string): boolean {
 }
 
 /** `ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED` becomes `remote error: tls: certificate required`. */
-function alertText(code: string): string | undefined {
+function alertError(error: unknown, code: string): HttpError | undefined {
   const alert = /^ERR_SSL_.*ALERT_(?:NUMBER_)?(.+)$/.exec(code)?.[1];
-  return alert === undefined ? undefined : `remote error: tls: ${alert.toLowerCase().replaceAll('_', ' ')}`;
+  if (alert === undefined) return undefined;
+  return new HttpError(REFUSAL.test(alert) ? 'tls' : 'connection', `remote error: tls: ${alert.toLowerCase().replaceAll('_', ' ')}`, { cause: error });
 }
 
 interface SystemError {

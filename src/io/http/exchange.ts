@@ -47,7 +47,7 @@ export class Exchange implements LaneHandler, StreamHandle {
     this.#handler = handler;
     this.#timeoutMs = timeoutMs;
     this.#firstHost = plan.url.hostname.toLowerCase();
-    this.#timer = hub.clock.after(timeoutMs, () => this.#fail(new HttpError('timeout', DEADLINE_TEXT)));
+    this.#timer = hub.clock.after(timeoutMs, () => this.#failOnTheWay(new HttpError('timeout', DEADLINE_TEXT)));
     this.#send(false);
     this.#starting = false;
   }
@@ -110,9 +110,8 @@ export class Exchange implements LaneHandler, StreamHandle {
       this.#leave(false);
       return this.#sendLater(false);
     }
-    const again = this.#mayRepeat(error);
+    if (!this.#mayRepeat(error)) return this.#failOnTheWay(connectionError(error, this.#started));
     this.#leave(false);
-    if (!again) return this.#fail(connectionError(error, this.#started));
     this.#retried = true;
     this.#sendLater(true);
   }
@@ -212,10 +211,17 @@ export class Exchange implements LaneHandler, StreamHandle {
     else lane?.pool.drop(lane);
   }
 
+  /** Something between us and the server: the lane's host may have moved. */
+  #failOnTheWay(error: HttpError): void {
+    if (error.class !== 'configuration') this.#lane?.pool.onFailure();
+    this.#fail(error);
+  }
+
   /** An error of ours, named after the request as Go does unless the answer has begun. */
   #fail(error: HttpError): void {
     const { method, url } = this.#plan;
-    this.#finish(this.#answering || !(error instanceof HttpError) ? error : withRequest(error, method, url.shown));
+    const sent = this.#lane?.isConnected === true;
+    this.#finish(this.#answering || !(error instanceof HttpError) ? error : withRequest(error, method, url.shown, sent));
   }
 
   #finish(failure: StreamFailure | undefined): void {

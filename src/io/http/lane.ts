@@ -28,6 +28,8 @@ export const HEADER_BYTES_MAX = 1024 * 1024;
 export interface LaneOwner {
   /** The lane's connection is ended; a request on it fails. */
   drop(lane: Lane): void;
+  /** A request on the lane failed on its way: where addresses are followed, what is idle may lead to the same place. */
+  onFailure(): void;
   /** Takes back a lane whose request has ended. */
   release(lane: Lane): void;
   /** An idle lane lost its connection. */
@@ -38,6 +40,10 @@ export interface Lane {
   /** Lanes of an older epoch than their pool's are not used again. */
   readonly epoch: number;
   readonly pool: LaneOwner;
+  /** When the lane was made, monotonic milliseconds: the age of its connection. */
+  readonly openedMs: number;
+  /** Whether the current request got a connection; without one no byte of it has left. */
+  readonly isConnected: boolean;
   /** Whether the current request went out on a connection that an earlier request had opened. */
   readonly reused: boolean;
   /** Sends one request. The caller releases or drops the lane when the handler has been told the end. */

@@ -39,6 +39,8 @@ export interface PlainLaneOptions {
 export class PlainLane implements Lane {
   readonly epoch: number;
   readonly pool: LaneOwner;
+  readonly openedMs: number;
+  isConnected = false;
   reused = false;
   readonly #options: PlainLaneOptions;
   #socket: Socket | undefined;
@@ -56,6 +58,7 @@ export class PlainLane implements Lane {
     this.pool = pool;
     this.epoch = epoch;
     this.#options = options;
+    this.openedMs = options.dialer.clock.monotonicMs();
   }
 
   dispatch(request: LaneRequest, handler: LaneHandler): void {
@@ -87,6 +90,7 @@ export class PlainLane implements Lane {
       this.#dialling = undefined;
       if (socket === undefined) return this.#fail(error ?? new HttpError('connection', 'EOF'));
       this.#socket = socket;
+      this.isConnected = true;
       socket.setTimeout(keepAliveMs, () => this.pool.onDisconnect(this));
       socket.on('error', (cause) => this.#onGone(cause));
       socket.on('end', () => this.#onGone(undefined));

@@ -1,6 +1,7 @@
 // What is worked out once per URL: where a request goes (host, proxy) and which headers it carries. The hub holds what all exchanges of one
 // client share: settings, credentials, TLS material and the connection pools.
 
+import { lookup } from 'node:dns';
 import type { Clock } from '../clock.ts';
 import type { Authenticator, HeaderList } from './auth.ts';
 import type { HeaderSettings, HttpClientSettings } from './config.ts';
@@ -51,6 +52,7 @@ export class Hub {
   readonly followRedirects: boolean;
   readonly #parts: HubParts;
   readonly #pools = new Map<string, HostPool>();
+  #closed = false;
   readonly #publicHeaders: readonly string[];
   /** Credentials and secret headers, when none of them is read from a file or fetched. */
   readonly #fixedPrivate: HeaderList | undefined;
@@ -113,7 +115,8 @@ export class Hub {
   }
 
   close(): void {
-    for (const pool of this.#pools.values()) pool.retire();
+    this.#closed = true;
+    for (const pool of this.#pools.values()) pool.close();
   }
 
   #join(plan: Plan, extra: HeaderList): string[] {
@@ -139,7 +142,7 @@ export class Hub {
 
   #createPool({ url, proxy, poolKey, plain }: Plan): HostPool {
     const { options, tls } = this.#parts;
-    const dialer: Dialer = { clock: options.clock, roundRobin: options.roundRobinDns, tls: () => tls.current() };
+    const dialer: Dialer = { clock: options.clock, roundRobin: options.roundRobinDns, lookup: options.lookup ?? lookup, tls: () => tls.current() };
     const pool: HostPool = new HostPool({
       route: { secure: url.secure, hostname: url.hostname, port: url.port, proxy },
       origin: url.origin,
@@ -147,10 +150,12 @@ export class Hub {
       dialer,
       idleMax: options.connections ?? IDLE_PER_HOST_MAX,
       keepAliveMs: options.keepAliveMs ?? IDLE_LIFE_MS,
+      maxAgeMs: options.connectionMaxAgeMs,
       onEmpty: () => {
         if (this.#pools.get(poolKey) === pool) this.#pools.delete(poolKey);
       },
     });
+    if (this.#closed) pool.close();
     return pool;
   }
 }

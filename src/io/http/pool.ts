@@ -13,6 +13,8 @@ export interface HostPoolOptions {
   readonly plain: boolean;
   readonly idleMax: number;
   readonly keepAliveMs: number;
+  /** See HttpClientOptions. */
+  readonly maxAgeMs: number | undefined;
   /** Called when the last lane is gone. */
   readonly onEmpty: () => void;
 }
@@ -24,6 +26,7 @@ export class HostPool implements LaneOwner {
   /** Lanes of an older epoch are not used again. */
   #epoch = 0;
   #tlsGeneration = 0;
+  #closed = false;
 
   constructor(options: HostPoolOptions) {
     this.options = options;
@@ -39,7 +42,11 @@ export class HostPool implements LaneOwner {
       this.#tlsGeneration = tlsGeneration;
       this.retire();
     }
-    return this.#idle.pop() ?? this.open();
+    for (let lane = this.#idle.pop(); lane !== undefined; lane = this.#idle.pop()) {
+      if (!this.#isTooOld(lane)) return lane;
+      this.drop(lane);
+    }
+    return this.open();
   }
 
   /** A lane with a new connection. */
@@ -51,7 +58,7 @@ export class HostPool implements LaneOwner {
 
   /** Takes back a lane whose request has ended. */
   release(lane: Lane): void {
-    if (lane.epoch !== this.#epoch || this.#idle.length >= this.options.idleMax) return this.drop(lane);
+    if (this.#closed || lane.epoch !== this.#epoch || this.#idle.length >= this.options.idleMax || this.#isTooOld(lane)) return this.drop(lane);
     this.#idle.push(lane);
   }
 
@@ -69,9 +76,24 @@ export class HostPool implements LaneOwner {
     if (this.#idle.includes(lane)) this.drop(lane);
   }
 
+  onFailure(): void {
+    if (this.options.maxAgeMs !== undefined) this.retire();
+  }
+
   /** Closes idle lanes; busy ones close when they are released. */
   retire(): void {
     this.#epoch++;
     for (const lane of this.#idle.splice(0)) this.drop(lane);
+  }
+
+  /** As `retire`, and from now on no lane is kept for a later request. */
+  close(): void {
+    this.#closed = true;
+    this.retire();
+  }
+
+  #isTooOld(lane: Lane): boolean {
+    const { maxAgeMs, dialer } = this.options;
+    return maxAgeMs !== undefined && maxAgeMs > 0 && dialer.clock.monotonicMs() - lane.openedMs >= maxAgeMs;
   }
 }

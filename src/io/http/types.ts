@@ -1,6 +1,7 @@
 // The contract of the HTTP client: what senders, discovery and the scrape loop see of it. `createHttpClient` in client.ts builds one from
 // settings; one client serves one section of the configuration and all its URLs.
 
+import type { LookupAddress } from 'node:dns';
 import type { Clock } from '../clock.ts';
 import type { Random } from '../random.ts';
 import type { HttpError } from './error.ts';
@@ -59,7 +60,7 @@ export interface HttpClient {
   /** Never throws: what is wrong with the URL is reported by each `stream`. */
   prepare(url: string, headers: Readonly<Record<string, string>>): PreparedGet;
   stream(get: PreparedGet, timeoutMs: number, handler: StreamHandler): StreamHandle;
-  /** Closes idle connections now and busy ones after their request; requests that come later open new ones. */
+  /** Closes idle connections now and busy ones after their request; requests that come later open new ones, each for itself. */
   close(): Promise<void>;
 }
 
@@ -71,10 +72,20 @@ export interface HttpClientOptions {
   readonly connections?: number;
   /** An idle connection is closed after this long, default 5 minutes as Prometheus; a shorter `Keep-Alive` of the server wins. */
   readonly keepAliveMs?: number;
-  /** Each new connection goes to a random one of the host's addresses (`round_robin_dns`). */
+  /**
+   * For clients that follow a host from address to address: a connection older than this serves no new request (milliseconds, 0 = any age), and a
+   * request that fails on the way closes the idle connections of its host, so that its name is resolved anew. Absent, neither happens.
+   */
+  readonly connectionMaxAgeMs?: number;
+  /** Each new connection goes first to a random one of the host's addresses (`round_robin_dns`). */
   readonly roundRobinDns?: Random;
+  /** How names become addresses, the system's resolver by default; asked for each new connection. */
+  readonly lookup?: Lookup;
   /** Where `proxy_from_environment` and AWS credentials look; `process.env` by default. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
+
+/** As `dns.lookup` with `all`: the addresses in order of preference. Calls back once. */
+export type Lookup = (hostname: string, options: { readonly all: true }, callback: (error: Error | null, addresses: LookupAddress[]) => void) => void;
 
 export type { HttpError };

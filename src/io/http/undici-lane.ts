@@ -18,6 +18,8 @@ export interface UndiciLaneOptions {
 export class UndiciLane implements Lane {
   readonly epoch: number;
   readonly pool: LaneOwner;
+  readonly openedMs: number;
+  isConnected = false;
   readonly #options: UndiciLaneOptions;
   readonly #client: Client;
   #dialling: Dialling | undefined;
@@ -28,6 +30,7 @@ export class UndiciLane implements Lane {
     this.pool = pool;
     this.epoch = epoch;
     this.#options = options;
+    this.openedMs = options.dialer.clock.monotonicMs();
     this.#client = new Client(options.origin, {
       pipelining: 1,
       keepAliveTimeout: options.keepAliveMs,
@@ -57,9 +60,11 @@ export class UndiciLane implements Lane {
 
   #connect(callback: (...result: [null, Socket] | [Error, null]) => void): void {
     this.#dials++;
+    this.isConnected = false;
     const { route, dialer } = this.#options;
     this.#dialling = dial(route, dialer, (error, socket) => {
       this.#dialling = undefined;
+      this.isConnected = socket !== undefined;
       if (socket !== undefined) return callback(null, socket);
       callback(error ?? new HttpError('connection', 'EOF'), null);
     });

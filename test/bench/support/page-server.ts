@@ -22,7 +22,7 @@ interface Served {
   body: Buffer;
 }
 
-/** Runs until the parent goes. Tells it the port, and on request what was served so far. */
+/** Runs until the parent goes. Tells it the port, and on request what was served so far; after `{stop: true}` it serves nothing more. */
 export function servePages(options: PageServerOptions): void {
   const churn = { churnPercent: options.churnPercent };
   const make = (count: number, page: (seed: number) => Page): Served[] =>
@@ -38,10 +38,12 @@ export function servePages(options: PageServerOptions): void {
   renderInTurns(Object.values(kinds).flat(), options.intervalMs);
   let samples = 0;
   let pages = 0;
+  let isStopped = false;
   const server = createServer((request, response) => {
     const [, kind = '', index = '0'] = (request.url ?? '').split('/');
     const pagesOfKind = kinds[kind];
     const served = pagesOfKind?.[Number(index) % pagesOfKind.length];
+    if (isStopped) return void response.writeHead(503).end();
     if (served === undefined) return void response.writeHead(404).end();
     samples += served.page.seriesCount;
     pages++;
@@ -50,7 +52,10 @@ export function servePages(options: PageServerOptions): void {
   });
   server.keepAliveTimeout = 120_000;
   server.listen(0, '127.0.0.1', () => process.send!({ port: (server.address() as AddressInfo).port }));
-  process.on('message', () => process.send!({ samples, pages }));
+  process.on('message', (message: { stop?: boolean }) => {
+    isStopped = message.stop ?? isStopped;
+    process.send!({ samples, pages });
+  });
   process.on('disconnect', () => process.exit(0));
 }
 

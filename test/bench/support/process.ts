@@ -33,9 +33,11 @@ export class Helper<T> {
   readonly #child: ChildProcess;
   #waiting: ((message: T) => void)[] = [];
 
-  constructor(functionName: string, options: unknown) {
+  /** `prefix`: a command that starts the process elsewhere, such as in a network namespace. */
+  constructor(functionName: string, options: unknown, prefix: readonly string[] = []) {
     const code = `import(${JSON.stringify(import.meta.url)}).then((m) => m.${functionName}(${JSON.stringify(options)}))`;
-    this.#child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const [command, ...args] = [...prefix, process.execPath, '--input-type=module', '-e', code] as [string, ...string[]];
+    this.#child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.port = new Promise((resolve) => this.#child.once('message', (message: { port: number }) => resolve(message.port)));
     void this.port.then(() => this.#child.on('message', (message) => this.#waiting.shift()?.(message as T)));
   }

@@ -183,7 +183,7 @@ describe('the effective configuration', () => {
     ]);
   });
   test('the tributary block reaches queue and destinations', () => {
-    expect(config.settings.queue).toEqual({ maxBytes: 10 * 1024 ** 3, freeSpaceFloor: { share: 0.025 }, fsync: 'always', fsyncIntervalMs: 1000, segmentBytes: 1024 ** 2 });
+    expect(config.settings.queue).toEqual({ maxBytes: 10 * 1024 ** 3, freeSpaceFloor: { share: 0.025 }, fsync: 'always', fsyncIntervalMs: 1000, segmentBytes: 1024 ** 2, removedGraceMs: 7 * 24 * 3600 * 1000 });
     expect(config.settings.destinations[0]).toMatchObject({ name: 'a', profile: 'generic', maxBytes: 1024 ** 3, maxDelayMs: 60_000 });
     expect(config.settings.destinations[1]).toMatchObject({ profile: 'auto', maxDelayMs: 1000 });
   });
@@ -223,10 +223,10 @@ describe('remarks', () => {
   test.each([['scrape_native_histograms: false'], ['native_histogram_bucket_limit: 0'], ['extra_scrape_metrics: true'], ['enable_http2: false']])('a job with %s has none', (lines) => expect(inJob(lines)).toEqual([]));
 
   test.each([
-    ['protobuf_message: io.prometheus.write.v2.Request'], ['send_native_histograms: true'], ['enable_http2: true'],
+    ['send_native_histograms: true'], ['enable_http2: true'],
     ['queue_config: {capacity: 5}'], ['queue_config: {max_shards: 5}'], ['queue_config: {min_shards: 2}'], ['queue_config: {retry_on_http_429: true}'],
   ])('a remote write with %s has one of no effect', (lines) => expect(inRemote(lines).map((line) => line.split(': ')[2])).toEqual(['no effect']));
-  test.each([['queue_config: {capacity: 10000, retry_on_http_429: false}'], ['protobuf_message: prometheus.WriteRequest'], ['queue_config: {max_samples_per_send: 5}']])('a remote write with %s has none', (lines) => expect(inRemote(lines)).toEqual([]));
+  test.each([['queue_config: {capacity: 10000, retry_on_http_429: false}'], ['protobuf_message: io.prometheus.write.v2.Request'], ['queue_config: {max_samples_per_send: 5}']])('a remote write with %s has none', (lines) => expect(inRemote(lines)).toEqual([]));
 
   test.each([['rule_files: [x.yml]'], ['alerting: {alertmanagers: [{a: b}]}'], ['remote_read: [{url: x}]'], ['storage: {tsdb: {out_of_order_time_window: 1h}}'], ['tracing: {endpoint: x}'], ['otlp: {convert_histograms_to_nhcb: true}']])(
     '%s is an ignored section', (text) => expect(remarks(text).join()).toMatch(/^1:1: \w+: ignored section: /));

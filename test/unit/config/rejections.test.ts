@@ -225,6 +225,7 @@ describe('tributary', () => {
     ['destinations: {a: {pace: {items_per_second: 10, burst_items: 8}}}', 'a pace of 10 items a second is above the burst of 8 items'],
     ['destinations: {a: {pace: {schedule: [{from: "25:00"}]}}}', '"25:00" is no time of day'],
     ['destinations: {a: {connection_max_age: 10ms}}', 'connection_max_age is out of range, expected 0 or 1s and more'],
+    ['destinations: {a: {endpoints: ["http://b", "ftp://c"]}}', 'endpoint 2 has no http or https address'],
     ['destinations: {a: {max_delay: 11m}}', 'max_delay is out of range, expected 0 to 10m'],
     ['destinations: {a: {max_bytes: 1KB}}', 'max_bytes is 1KiB, expected at least the smallest segment, 64KiB'],
     ['destinations: {a: {max_bytes: 15GB}, b: {max_bytes: 6GB}}', 'the max_bytes of the destinations add up to 21GiB, expected at most tributary.queue.max_bytes, 20GiB'],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { globFiles } from '../../../src/config/glob.ts';
-import { joinPath, nearest } from '../../../src/config/schema.ts';
+import { joinPath } from '../../../src/config/schema.ts';
+import { nearest } from '../../../src/model/nearest.ts';
 import { checkUrl, urlParts } from '../../../src/config/url.ts';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

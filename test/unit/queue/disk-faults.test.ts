@@ -76,7 +76,7 @@ describe('a disk that refuses', () => {
     await queue.close();
   });
 
-  test('below the floor of free space nothing is written, and nothing on disk is given up', async () => {
+  test('below the floor of free space nothing is written, and the segment being written is not given up', async () => {
     const disk = createSimulatedDisk();
     const clock = manualClock();
     const queue = await open({ disk, clock, settings: { freeSpaceFloor: { bytes: 1000 } } });

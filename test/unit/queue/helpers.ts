@@ -61,6 +61,7 @@ export interface OpenOptions {
   readonly clock?: Clock;
   readonly settings?: Partial<QueueSettings>;
   readonly recentBytesMax?: number;
+  readonly reserveBytes?: number;
   readonly path?: string;
   readonly metrics?: ReturnType<typeof createMetrics>;
 }
@@ -75,6 +76,7 @@ export function open(options: OpenOptions) {
     metrics: options.metrics ?? createMetrics(),
     ...(options.openStore === undefined ? { openStore: memoryStore(options.ledger ?? new Map()) } : { openStore: options.openStore }),
     recentBytesMax: options.recentBytesMax ?? 0,
+    reserveBytes: options.reserveBytes ?? 0,
   });
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../src/io/random.ts';
-import { countRequest, halveRequest, splitRequest } from '../../../src/sender/split.ts';
+import { countRequest, halveRequest, halveSeries, splitFirst, splitRequest } from '../../../src/sender/split.ts';
 import { decodeWriteRequest, encodeWriteRequest, valueBits, type PlainRequest, type PlainSeries } from '../../support/write-request.ts';
 
 function series(name: string, samples: number, exemplars = 0): PlainSeries {
@@ -79,5 +79,39 @@ describe('halveRequest', () => {
 
   it('gives nothing for a request of one item', () => {
     expect(halveRequest(bytesOf(series('a', 1)))).toBeUndefined();
+  });
+});
+
+describe('halveSeries', () => {
+  const names = (pieces: readonly { readonly bytes: Uint8Array }[] | undefined) => pieces?.map((piece) => decodeWriteRequest(piece.bytes).series.map((one) => one.labels[0]![1]).join(''));
+
+  it('gives pieces of about half the items that share no series', () => {
+    expect(names(halveSeries(bytesOf(series('a', 2), series('b', 2), series('c', 2), series('d', 2))))).toEqual(['ab', 'cd']);
+  });
+
+  it('leaves a series of many samples whole', () => {
+    expect(names(halveSeries(bytesOf(series('a', 1), series('b', 50), series('c', 1))))).toEqual(['a', 'b', 'c']);
+    expect(names(halveSeries(bytesOf(series('a', 50), series('b', 1))))).toEqual(['a', 'b']);
+  });
+
+  it('gives nothing for one series, whatever is in it', () => {
+    expect(halveSeries(bytesOf(series('a', 100)))).toBeUndefined();
+  });
+
+  it('cuts metadata between entries, and one entry not at all', () => {
+    const metadata = ['a', 'b'].map((family) => ({ type: 1, family, help: '', unit: '' }));
+    expect([halveSeries(encodeWriteRequest({ metadata }))?.length, halveSeries(encodeWriteRequest({ metadata: metadata.slice(1) }))]).toEqual([2, undefined]);
+  });
+});
+
+describe('splitFirst', () => {
+  it('gives a first piece within the limits and the rest in order', () => {
+    const bytes = bytesOf(series('a', 3), series('b', 3), series('c', 3));
+    const [first, rest] = splitFirst(bytes, { bytes: Infinity, items: 4 })!;
+    expect([first.items, rest.items, [first, rest].flatMap((piece) => items(decodeWriteRequest(piece.bytes)))]).toEqual([3, 6, items(decodeWriteRequest(bytes))]);
+  });
+
+  it('gives nothing when everything is within them', () => {
+    expect(splitFirst(bytesOf(series('a', 3)), { bytes: Infinity, items: 3 })).toBeUndefined();
   });
 });

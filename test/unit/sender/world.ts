@@ -8,6 +8,7 @@ import { seededRandom } from '../../../src/io/random.ts';
 import type { DestinationSettings } from '../../../src/destinations/config.ts';
 import type { QuarantineInput, QueuedRecord, Stream, StreamState } from '../../../src/queue/queue.ts';
 import { noLosses } from '../../../src/queue/snapshot.ts';
+import { noTally } from '../../../src/queue/tally.ts';
 import { Sender, type BodyAssembler, type SenderOptions } from '../../../src/sender/sender.ts';
 import { TributaryError } from '../../../src/model/error.ts';
 import { createSenderMetrics } from '../../../src/sender/telemetry.ts';
@@ -93,6 +94,10 @@ export class FakeStream implements Stream {
     this.append([{ payload, samples: exemplars > 0 ? 0 : names.length, timestampMs, type }]);
   }
 
+  count(): void {
+    // Nothing is scraped here.
+  }
+
   append(inputs: readonly unknown[]): void {
     for (const input of inputs as { payload: Uint8Array; samples: number; timestampMs: number; type: 'samples' | 'raw' }[]) {
       this.records.push({
@@ -139,8 +144,8 @@ export class FakeStream implements Stream {
     const appended = this.records.reduce((sum, record) => sum + record.samples, 0);
     const lost = noLosses();
     return {
-      name: this.name, counters: { appended, movedIn: 0, acknowledged: appended - pending, deduplicated: 0, lost, pending }, pendingRecords: rest.length,
-      pendingBytes: rest.reduce((sum, record) => sum + record.bytes, 0), diskBytes: 0, segments: 1, newestMs: this.records.at(-1)?.newestMs,
+      name: this.name, counters: { appended, movedIn: 0, acknowledged: appended - pending, deduplicated: 0, lost, pending, scrape: { ...noTally, scraped: appended } }, pendingRecords: rest.length,
+      pendingBytes: rest.reduce((sum, record) => sum + record.bytes, 0), diskBytes: 0, segments: 1, writtenBytes: 0, newestMs: this.records.at(-1)?.newestMs,
       oldestPendingMs: rest[0]?.oldestMs, lastSequence: this.records.length, mode: 'ok', lastError: undefined,
     };
   }

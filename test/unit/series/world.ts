@@ -6,7 +6,8 @@ import type { PageFormat } from '../../../src/exposition/page-reader.ts';
 import { seededRandom } from '../../../src/io/random.ts';
 import type { ScrapeError } from '../../../src/model/scrape-error.ts';
 import type { Target } from '../../../src/model/target.ts';
-import type { QueuedRecord, RecordInput, Stream } from '../../../src/queue/queue.ts';
+import type { QueuedRecord, RecordInput, Stream, Tally } from '../../../src/queue/queue.ts';
+import { addTallies, noTally, tallyOf } from '../../../src/queue/tally.ts';
 import type { RelabelSettings } from '../../../src/relabel/config.ts';
 import type { ScrapeSettings } from '../../../src/scrape/config.ts';
 import { Assembler } from '../../../src/sender/assembly.ts';
@@ -33,7 +34,19 @@ export class KeptStream {
     this.name = name;
   }
 
+  /** What became of everything scraped, and what of it was appended, as the queue counts them. */
+  scrape: Tally = noTally;
+  appended = 0;
+
+  count(tally: Tally): void {
+    this.scrape = addTallies(this.scrape, tally);
+  }
+
   append(inputs: readonly RecordInput[]): void {
+    for (const input of inputs) {
+      this.count(tallyOf(input));
+      this.appended += input.samples;
+    }
     for (const input of inputs) this.#records.push(queued(input, ++this.#sequence));
   }
 
@@ -58,7 +71,7 @@ function queued(input: RecordInput, sequence: number): QueuedRecord {
 /** Every series of the bodies made from these records. */
 export function decodeRecords(records: readonly QueuedRecord[], bodyBytes = 1_000_000): PlainSeries[] {
   const series: PlainSeries[] = [];
-  for (const body of new Assembler({ bodyBytes }).bodies(records)) series.push(...decodeWriteRequest(body.bytes).series);
+  for (const body of new Assembler({ bodyBytes: () => bodyBytes }).bodies(records)) series.push(...decodeWriteRequest(body.bytes).series);
   return series;
 }
 

@@ -113,11 +113,6 @@ describe('status', () => {
     expect((await ask('status/buildinfo')).data).toEqual({ version: '1.2.3', revision: 'abc', branch: 'main', buildUser: '', buildDate: '2026-01-01', goVersion: process.version }));
   test('runtimeinfo has the fields of Prometheus', async () =>
     expect((await ask('status/runtimeinfo')).data).toMatchObject({ startTime: '1970-01-01T00:00:00Z', reloadConfigSuccess: false, corruptionCount: 2, CWD: process.cwd() }));
-  test('destinations hold state, backlog and identity', async () =>
-    expect((await ask('status/destinations')).data.destinations[0]).toMatchObject({
-      name: 'master-a', state: 'retrying', oldestUnsentAgeSeconds: 75, pendingBytes: 2048, pendingRecords: 3, identityHolds: true,
-      counters: { appended: 100, acknowledged: 60, pending: 30 }, lastError: 'connection refused', lastErrorTime: '2026-01-02T00:00:00Z', lastSuccessTime: '0001-01-01T00:00:00Z',
-    }));
 });
 
 test.each(['query', 'query_range', 'query_exemplars', 'format_query', 'parse_query', 'labels', 'label/job/values', 'series', 'alertmanagers', 'status/tsdb', 'status/tsdb/blocks', 'alerts', 'rules', 'admin/tsdb/snapshot'])(

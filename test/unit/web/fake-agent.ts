@@ -4,7 +4,8 @@ import { parseCommandLine } from '../../../src/cli/flags.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../../src/telemetry/logger.ts';
 import { startWebServer, type WebServer } from '../../../src/web/server.ts';
-import type { ActiveTargetView, AgentView, DestinationView } from '../../../src/web/view.ts';
+import type { DestinationView } from '../../../src/web/destination-view.ts';
+import type { ActiveTargetView, AgentView } from '../../../src/web/view.ts';
 
 export function activeTarget(job: string, address: string, change: Partial<ActiveTargetView> = {}): ActiveTargetView {
   return {
@@ -27,24 +28,65 @@ export function activeTarget(job: string, address: string, change: Partial<Activ
   };
 }
 
+/** A destination whose link broke, while a backlog drains. Its accounts add up. */
 export const destination: DestinationView = {
   name: 'master-a',
   url: 'http://storage.example/api/v1/write',
+  endpoints: [
+    { url: 'http://storage.example/api/v1/write', inUse: true, lastError: 'connection refused' },
+    { url: 'http://storage-2.example/api/v1/write', inUse: false, lastError: '' },
+  ],
   profile: 'victoriametrics',
+  tenant: { by: 'path', id: '7:3' },
+  message: '1.0',
   encoding: 'zstd',
+  zstdLevel: 5,
   state: 'retrying',
+  lastError: 'connection refused',
+  lastErrorMs: Date.UTC(2026, 0, 2),
+  lastSuccessMs: undefined,
+  retryAtMs: Date.UTC(2026, 0, 2, 0, 0, 30),
+  requests: 1234,
+  wireBytes: 5 * 1024 ** 2,
+  specimens: [{ status: 400, reason: 'out_of_order', samples: 3, atMs: Date.UTC(2026, 0, 2), body: 'sample <script>alert(1)</script> refused', series: 'up{job="a<b>"}' }],
+  laneOrder: 'live_first',
+  live: { lagSeconds: 2.5, samplesPerSecond: 1500, requestsInFlight: 1 },
+  backfill: { lagSeconds: 4000, samplesPerSecond: 6500.4, requestsInFlight: 2 },
+  pace: { itemsPerSecond: 9000, isLearned: true, burstItems: 50_000, bytesPerSecond: 32 * 1024 },
+  concurrency: 3,
+  linkBytesPerSecond: 25.5 * 1024,
+  maxDelaySeconds: 15,
+  clockSkewSeconds: -1.25,
+  heldSamples: 4,
+  heldUntilMs: Date.UTC(2026, 0, 2, 1),
+  drainSeconds: 7800,
+  drainedAtMs: Date.UTC(2026, 0, 2, 2, 10),
+  isFallingBehind: false,
+  outageHours: 18.5,
   oldestUnsentAgeSeconds: 75,
   pendingBytes: 2048,
   pendingRecords: 3,
   diskBytes: 4096,
+  quotaBytes: 1024 ** 3,
+  segments: 2,
   queueMode: 'ok',
+  isBlocked: false,
+  queueError: '',
+  quarantinedEntries: 6,
   counters: {
-    appended: 100, movedIn: 0, acknowledged: 60, deduplicated: 0, pending: 30,
+    appended: 100, movedIn: 4, acknowledged: 60, deduplicated: 4, pending: 30,
     lost: { evicted: 5, expired: 0, corrupt: 2, rejected: 3, quarantined: 0, disk_full: 0, quota: 0, dropped: 0, moved_out: 0 },
+    scrape: { scraped: 110, failed: 1, relabelled: 2, limited: 3, unrouted: 4 },
   },
-  lastError: 'connection refused',
-  lastErrorMs: Date.UTC(2026, 0, 2),
-  lastSuccessMs: undefined,
+};
+
+/** The same one, when all is well. */
+export const quietDestination: DestinationView = {
+  ...destination,
+  name: 'quiet',
+  state: 'sending',
+  lastError: '', lastErrorMs: undefined, retryAtMs: undefined, specimens: [], backfill: undefined, drainSeconds: 0, drainedAtMs: undefined,
+  heldSamples: 0, heldUntilMs: undefined,
 };
 
 export const fakeView: AgentView = {
@@ -66,6 +108,7 @@ export const fakeView: AgentView = {
   remarks: () => [{ kind: 'no_effect', file: 'a.yml', line: 3, column: 5, path: 'remote_write[0].queue_config.max_shards', text: 'has no effect' }],
   reload: () => ({ successful: false, lastSuccessMs: 0, lastAttemptMs: 1000, problems: [{ file: 'a.yml', line: 1, column: 1, path: 'x', text: 'unknown key' }], error: '' }),
   destinations: () => [destination],
+  retired: () => [{ name: 'master-old', removedMs: Date.UTC(2026, 0, 1), state: 'parked', pendingSamples: 1_234_567, diskBytes: 3 * 1024 ** 2 }],
   metricsText: () => Promise.resolve('# HELP x X.\nx 1\n'),
   isReady: () => true,
   isStopping: () => false,

@@ -26,13 +26,13 @@ export function onClose(cleanup: () => unknown): void {
 export const pem = (name: string) => readFileSync(new URL(`../../../fixtures/tls/${name}.pem`, import.meta.url), 'utf8');
 export const pemPath = (name: string) => new URL(`../../../fixtures/tls/${name}.pem`, import.meta.url).pathname;
 
-async function listen(server: Server, host = '127.0.0.1'): Promise<number> {
+async function listen(server: Server, host = '127.0.0.1', port = 0): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  await new Promise<void>((resolve) => server.listen(port, host, resolve));
   onClose(() => {
     for (const socket of sockets) socket.destroy();
     return new Promise((resolve) => server.close(resolve));
@@ -42,7 +42,8 @@ async function listen(server: Server, host = '127.0.0.1'): Promise<number> {
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;
 
-export const serve = (listener: Listener, host?: string) => listen(createServer({ keepAliveTimeout: 60_000 }, (q, r) => void listener(q, r)), host);
+export const serve = (listener: Listener, host?: string, port?: number) =>
+  listen(createServer({ keepAliveTimeout: 60_000 }, (q, r) => void listener(q, r)), host, port);
 export const serveTls = (options: TlsOptions, listener: Listener) =>
   listen(createSecureServer({ cert: pem('server'), key: pem('server-key'), ...options }, (q, r) => void listener(q, r)));
 export const serveTcp = (onSocket: (socket: Socket) => void) => listen(createTcpServer(onSocket));

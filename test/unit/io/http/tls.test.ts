@@ -1,6 +1,7 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import { Secret } from '../../../../src/model/secret.ts';
@@ -74,9 +75,29 @@ test('TLS spoken to a plain server says so', async () => {
   expect((await stream(tls(), `https://127.0.0.1:${port}/`)).error).toMatchObject({ class: 'tls', message: expect.stringContaining('server gave HTTP response to HTTPS client') });
 });
 
-test('a server that closes during the handshake is a TLS error', async () => {
-  const port = await serveTcp((socket) => socket.on('data', () => socket.destroy()));
-  expect((await stream(tls(), `https://127.0.0.1:${port}/`)).error).toBeDefined();
+test('an expired certificate is a TLS error', async () => {
+  const port = await https({ cert: pem('expired') });
+  expect((await stream(tls({ ca: pem('expired') }), `https://127.0.0.1:${port}/`)).error).toMatchObject({ class: 'tls', message: expect.stringContaining('certificate has expired or is not yet valid') });
+});
+
+test.each([
+  ['closes', (socket: Socket) => socket.end()],
+  ['resets', (socket: Socket) => socket.resetAndDestroy()],
+  // The alert 80, internal error.
+  ['reports trouble of its own', (socket: Socket) => socket.write(Buffer.from([21, 3, 3, 0, 2, 2, 80]))],
+] as const)('a server that %s during the handshake is an error of the connection', async (_name, deed) => {
+  const port = await serveTcp((socket) => socket.on('data', () => void deed(socket)));
+  expect((await stream(tls(), `https://127.0.0.1:${port}/`)).error?.class).toBe('connection');
+});
+
+test.each([['certificate expired', 45], ['unknown ca', 48], ['handshake failure', 40]] as const)('a server that refuses us with the alert %s is a TLS error', async (text, alert) => {
+  const port = await serveTcp((socket) => socket.on('data', () => void socket.write(Buffer.from([21, 3, 3, 0, 2, 2, alert]))));
+  expect((await stream(tls(), `https://127.0.0.1:${port}/`)).error).toMatchObject({ class: 'tls', message: expect.stringContaining(`remote error: tls: ${text}`) });
+});
+
+test('server_name is sent to a server that is reached by its address', async () => {
+  const port = await serveTls({}, (request, response) => void response.end((request.socket as TLSSocket & { servername: string }).servername));
+  expect((await stream(tls({ ca: pem('ca'), serverName: 'target.example' }), `https://127.0.0.1:${port}/`)).body).toBe('target.example');
 });
 
 test('a reset TLS connection is replaced for a GET', async () => {

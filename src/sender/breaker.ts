@@ -1,0 +1,55 @@
+// The circuit breaker of a destination. While requests fail, all but one wait: after a pause with jitter a single small probe asks whether the
+// receiver is back. Closed is the normal state; open means that the last answer was a failure.
+
+import type { Clock } from '../io/clock.ts';
+import type { Random } from '../io/random.ts';
+import { equalJitter, fullJitter, SLOW_BACKOFF, type BackoffRange } from './backoff.ts';
+
+/** `fast`: the link or the receiver; `slow` and `park`: nothing changes before a person does something. */
+export type FailurePace = 'fast' | 'slow' | 'park';
+
+export class Breaker {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #range: BackoffRange;
+  #attempts = 0;
+  /** Monotonic time of the next probe; undefined while closed. */
+  #probeAtMs: number | undefined;
+
+  constructor(options: { readonly clock: Clock; readonly random: Random } & BackoffRange) {
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#range = options;
+  }
+
+  get isOpen(): boolean {
+    return this.#probeAtMs !== undefined;
+  }
+
+  /** How long to wait before the next try; 0 when it may be made now. */
+  waitMs(): number {
+    return this.#probeAtMs === undefined ? 0 : Math.max(0, this.#probeAtMs - this.#clock.monotonicMs());
+  }
+
+  succeeded(): void {
+    this.#probeAtMs = undefined;
+    this.#attempts = 0;
+  }
+
+  /** Of several requests that fail together only the first one counts: the others were sent before it was known. */
+  failed(pace: FailurePace, retryAfterMs: number | undefined): void {
+    if (this.waitMs() > 0) return;
+    const step = pace === 'fast' ? fullJitter(this.#range, this.#attempts, this.#random) : equalJitter(SLOW_BACKOFF, this.#attempts, this.#random);
+    // The smallest step on top, so that the collectors of a region do not come back in the same instant.
+    const waitMs = retryAfterMs === undefined ? step : retryAfterMs + fullJitter(this.#range, 0, this.#random);
+    this.#attempts++;
+    this.#probeAtMs = this.#clock.monotonicMs() + waitMs;
+  }
+
+  /** Something has changed: the next try is made at once. */
+  reset(range: BackoffRange): void {
+    this.#range = range;
+    this.#attempts = 0;
+    if (this.#probeAtMs !== undefined) this.#probeAtMs = Number.NEGATIVE_INFINITY;
+  }
+}

@@ -1,0 +1,304 @@
+// The loops of the two lanes. Each takes batches from the stream as the plan says (lane-plan.ts), has them sent (batch.ts) and settles them.
+//
+//     live      wait for a record -> collect for max_delay -> read -> send -> settle
+//     backfill  while there is a backlog beside the live lane: read a large batch, oldest first -> send -> settle
+//
+// When the live lane finds itself behind and the order is live_first, it leaves what is too old to the backfill lane. Nothing here runs while
+// a destination does not answer, except timers: other destinations and the scrape loop do not notice.
+
+import type { DestinationSettings } from '../destinations/config.ts';
+import type { Clock } from '../io/clock.ts';
+import type { Random } from '../io/random.ts';
+import { errorText } from '../model/error.ts';
+import type { QueuedRecord, Settled, Stream } from '../queue/queue.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { sendBatch, settleStretches, addSettled, type BatchContext } from './batch.ts';
+import type { Lane } from './gate.ts';
+import { stretches, type Interval, type LanePlan } from './lane-plan.ts';
+import type { Waits } from './waits.ts';
+
+/** What a live batch takes: a bound for memory, and for what is sent twice after a crash. */
+const LIVE_LIMITS = { samples: 4_000_000, bytes: 16 * 1024 ** 2 };
+/** A backlog batch takes more samples, so that a series appears once with many of them; its bytes bound the memory. */
+const BACKFILL_SAMPLES_MAX = 16_000_000;
+/** While collecting, how often the size of what waits is looked at. */
+const COLLECT_STEP_MS = 1000;
+/** Pause after records were announced and none could be read: all of them damaged or evicted meanwhile, or the disk fails. */
+const EMPTY_READ_PAUSE_MS = 500;
+/** Live records older than this (and the collecting delay) are left to the backfill lane: fresh data is to arrive within 10 s. */
+const LIVE_AGE_MAX_MS = 7000;
+/** A backlog of this age means an outage that others have had, too: its begin is spread. */
+const OUTAGE_MIN_MS = 600_000;
+/** Part of the outage within which the backlog begins. */
+const JITTER_SHARE = 1 / 12;
+/** When stopping, what is older than this can as well wait for the next start. */
+const STOP_AGE_MAX_MS = 60_000;
+
+export interface LaneOptions {
+  readonly stream: Stream;
+  readonly plan: LanePlan;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly waits: Waits;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  readonly settings: () => DestinationSettings;
+  readonly isStopping: () => boolean;
+  /** The order in force; asked before each batch, with the age of the oldest record of the backlog. */
+  readonly order: (backlogAgeMs: number) => 'live_first' | 'oldest_first';
+  /** Longest span of the samples of a batch, milliseconds; undefined for any. */
+  readonly spanMs: () => number | undefined;
+  /** Bytes of records in one backlog batch. */
+  readonly backfillBytes: () => number;
+  readonly maxDelayMs: () => number;
+  /** Whether samples up to this timestamp are ahead of the receiver's clock, and when they are not any more (milliseconds from now). */
+  readonly isHeld: (newestMs: number) => boolean;
+  readonly isDue: (newestMs: number) => boolean;
+  readonly untilDueMs: (newestMs: number) => number;
+  readonly batch: (lane: Lane) => BatchContext;
+  /** Samples given up for their age before they were sent. */
+  readonly expired: (samples: number) => void;
+  /** A batch was settled. */
+  readonly settled: (lane: Lane, samples: number, busyMs: number) => void;
+}
+
+interface Batch {
+  readonly interval: Interval;
+  readonly all: readonly QueuedRecord[];
+  /** Those of them that go out. */
+  readonly records: readonly QueuedRecord[];
+}
+
+export class Lanes {
+  readonly #options: LaneOptions;
+  /** Monotonic time at which a record after the live lane's position was seen first. */
+  #arrivedMs: number | undefined;
+  /** The live lane reads more than it can send fresh. */
+  #isBehind = false;
+  /** Monotonic time before which the backlog is not sent. */
+  #backlogFromMs = Number.NEGATIVE_INFINITY;
+  /** An outage was noticed and its backlog is not through yet. */
+  #isCatchingUp = false;
+  /** What each lane is sending: timestamp of its oldest record, milliseconds. */
+  readonly #sending: { [K in Lane]: number | undefined } = { live: undefined, backfill: undefined };
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+  }
+
+  /** Runs both lanes until the sender stops. */
+  async run(): Promise<void> {
+    const { stream } = this.#options;
+    // What an earlier process left behind has waited long enough.
+    if (stream.state().pendingRecords > 0) this.#arrivedMs = Number.NEGATIVE_INFINITY;
+    else this.#watch();
+    await Promise.all([this.#runLive(), this.#runBackfill()]);
+  }
+
+  isBusy(lane: Lane): boolean {
+    return this.#sending[lane] !== undefined;
+  }
+
+  /** Timestamp of the oldest record the lane is sending, milliseconds. */
+  oldestMs(lane: Lane): number | undefined {
+    return this.#sending[lane];
+  }
+
+  async #runLive(): Promise<void> {
+    const { plan, stream, waits } = this.#options;
+    while (await this.#liveIsDue()) {
+      if (this.#takesBackfillOver()) plan.join();
+      const interval = plan.next('live');
+      const before = stream.state().lastSequence;
+      const all = await this.#read(interval, { ...LIVE_LIMITS, ...this.#span() });
+      const last = all.at(-1);
+      if (last === undefined) {
+        if (interval.released !== undefined) {
+          plan.advance('live', interval, interval.until);
+          continue;
+        }
+        if (this.#options.isStopping()) break;
+        await waits.wait(EMPTY_READ_PAUSE_MS);
+        this.#watch();
+        continue;
+      }
+      if (interval.released === undefined && this.#leaveBehind(all)) continue;
+      plan.advance('live', interval, last.sequence);
+      if (interval.released === undefined) this.#note(all, before);
+      if (!(await this.#send('live', { interval, all, records: this.#admit(all, interval) }))) break;
+    }
+    // The backfill lane may be waiting for work that nobody will leave it any more.
+    waits.wakeAll();
+  }
+
+  /** Remembers whether much is left, so that the next batch follows at once. */
+  #note(all: readonly QueuedRecord[], lastSequence: number): void {
+    const { clock } = this.#options;
+    const rest = lastSequence - all.at(-1)!.sequence;
+    this.#isBehind = rest > 0 && all[0]!.timestampMs < clock.nowMs() - STOP_AGE_MAX_MS;
+    if (rest > all.length / 4) this.#arrivedMs = Number.NEGATIVE_INFINITY;
+    else this.#watch();
+  }
+
+  async #runBackfill(): Promise<void> {
+    const { plan, waits, clock, isStopping, signal } = this.#options;
+    while (!isStopping() && !signal.aborted) {
+      const waitMs = this.#backlogFromMs - clock.monotonicMs();
+      if (!plan.hasBackfill || waitMs > 0) {
+        await waits.wait(plan.hasBackfill ? waitMs : undefined);
+        continue;
+      }
+      const interval = plan.next('backfill');
+      const limits = { samples: BACKFILL_SAMPLES_MAX, bytes: this.#options.backfillBytes(), until: interval.until, ...this.#span() };
+      const all = await this.#read(interval, limits);
+      const last = all.at(-1);
+      if (last === undefined) {
+        plan.backfillIsDone(interval);
+        continue;
+      }
+      plan.advance('backfill', interval, last.sequence);
+      if (!(await this.#send('backfill', { interval, all, records: this.#admit(all, interval) }))) return;
+    }
+  }
+
+  #span(): { spanMs?: number } {
+    const spanMs = this.#options.spanMs();
+    return spanMs === undefined ? {} : { spanMs };
+  }
+
+  /** The next records. A disk that cannot be read is like an empty queue: tried again after a pause. */
+  async #read(interval: Interval, limits: { samples: number; bytes: number; until?: number; spanMs?: number }): Promise<QueuedRecord[]> {
+    const until = Number.isFinite(interval.until) ? { until: interval.until } : {};
+    try {
+      return await this.#options.stream.read(interval.after, { ...limits, ...until });
+    } catch (error) {
+      this.#options.logger.error('queue cannot be read; trying again', { error: errorText(error) });
+      await this.#options.waits.wait(EMPTY_READ_PAUSE_MS);
+      return [];
+    }
+  }
+
+  #admit(all: readonly QueuedRecord[], interval: Interval): QueuedRecord[] {
+    return this.#options.plan.admit(all, interval, this.#options.isHeld);
+  }
+
+  /** Notes when the next live record arrives. */
+  #watch(): void {
+    const { stream, plan, clock, waits } = this.#options;
+    const position = plan.livePosition;
+    this.#arrivedMs = undefined;
+    stream.onRecord(position, () => {
+      if (plan.livePosition !== position || this.#arrivedMs !== undefined) return;
+      this.#arrivedMs = clock.monotonicMs();
+      waits.wakeAll();
+    });
+  }
+
+  /** Waits for a record and then until it has waited for `max_delay`, or a batch is full. False when there is nothing left to do. */
+  async #liveIsDue(): Promise<boolean> {
+    const { plan, clock, waits, stream, signal, isStopping, isDue } = this.#options;
+    for (;;) {
+      plan.release(isDue);
+      if (isStopping()) return !signal.aborted && !this.#isBehind && stream.state().lastSequence > plan.livePosition;
+      if (plan.hasReleased) return true;
+      const heldMs = this.#untilReleaseMs();
+      if (this.#arrivedMs === undefined) {
+        await waits.wait(heldMs);
+        continue;
+      }
+      const leftMs = Math.max(this.#arrivedMs + this.#options.maxDelayMs(), this.#oneLaneFromMs()) - clock.monotonicMs();
+      if (leftMs <= 0 || (leftMs <= this.#options.maxDelayMs() && this.#isBatchFull())) return true;
+      await waits.wait(Math.min(leftMs, COLLECT_STEP_MS, heldMs ?? COLLECT_STEP_MS));
+    }
+  }
+
+  #untilReleaseMs(): number | undefined {
+    const earliestMs = this.#options.plan.held.earliestMs;
+    return earliestMs === undefined ? undefined : Math.max(100, this.#options.untilDueMs(earliestMs));
+  }
+
+  /** With one lane the backlog is what comes next: its random start holds for everything. */
+  #oneLaneFromMs(): number {
+    return this.#options.order(0) === 'oldest_first' ? this.#backlogFromMs : Number.NEGATIVE_INFINITY;
+  }
+
+  #isBatchFull(): boolean {
+    const { counters, pendingBytes } = this.#options.stream.state();
+    return !this.#options.plan.hasBackfill && (counters.pending >= LIVE_LIMITS.samples || pendingBytes >= LIVE_LIMITS.bytes);
+  }
+
+  /** The order has changed to one lane while there were two: only when the backfill lane is between two batches. */
+  #takesBackfillOver(): boolean {
+    const { plan, order } = this.#options;
+    return plan.hasBackfill && !this.isBusy('backfill') && order(0) === 'oldest_first';
+  }
+
+  /** After an outage, or when more comes in than goes out. True when the records must be read again, from another place. */
+  #leaveBehind(records: readonly QueuedRecord[]): boolean {
+    const { plan, clock, order, stream } = this.#options;
+    const oldestMs = records[0]!.timestampMs;
+    const ageMs = clock.nowMs() - oldestMs;
+    const mode = order(ageMs);
+    const mustWait = this.#spreadStart(ageMs);
+    if (mode === 'oldest_first') return mustWait;
+    const freshMs = clock.nowMs() - LIVE_AGE_MAX_MS - this.#options.maxDelayMs();
+    if (oldestMs >= freshMs) return false;
+    const fresh = records.find((record) => record.timestampMs >= freshMs);
+    plan.leaveBehind(fresh === undefined ? this.#lastOld(records, stream) : fresh.sequence - 1);
+    this.#watch();
+    this.#options.waits.wakeAll();
+    return true;
+  }
+
+  /** Where the backlog ends when nothing that was read is fresh: at the end of the stream, or of what was read when that is all there is. */
+  #lastOld(records: readonly QueuedRecord[], stream: Stream): number {
+    return Math.max(records.at(-1)!.sequence, stream.state().lastSequence);
+  }
+
+  /** Many collectors come back at once after an outage: each begins its backlog at another moment. True when that was decided just now. */
+  #spreadStart(ageMs: number): boolean {
+    const { clock, random, settings } = this.#options;
+    if (ageMs < OUTAGE_MIN_MS) {
+      if (!this.#options.plan.hasBackfill) this.#isCatchingUp = false;
+      return false;
+    }
+    if (this.#isCatchingUp) return false;
+    this.#isCatchingUp = true;
+    this.#backlogFromMs = clock.monotonicMs() + random.next() * Math.min(ageMs * JITTER_SHARE, settings().backfill.startJitterMs);
+    return this.#backlogFromMs > clock.monotonicMs();
+  }
+
+  /** Delivers and settles a batch. False when it has to be left for a later start. */
+  async #send(lane: Lane, batch: Batch): Promise<boolean> {
+    const { stream, clock, batch: contextOf } = this.#options;
+    const { all, records } = batch;
+    if (records.length === 0) return true;
+    const startMs = clock.monotonicMs();
+    this.#sending[lane] = records[0]!.timestampMs;
+    const { fresh, expired } = this.#withoutExpired(records);
+    const { isComplete, settled } = await sendBatch(contextOf(lane), fresh);
+    this.#sending[lane] = undefined;
+    if (!isComplete) return false;
+    const outcome: Settled = expired === 0 ? settled : addSettled(settled, { expired });
+    settleStretches(stream, stretches(all, records), outcome);
+    this.#options.settled(lane, countSamples(records), clock.monotonicMs() - startMs);
+    return true;
+  }
+
+  #withoutExpired(records: readonly QueuedRecord[]): { fresh: readonly QueuedRecord[]; expired: number } {
+    const { queue, maxAgeMs } = this.#options.settings();
+    const limits = [queue.sampleAgeLimitMs, maxAgeMs].filter((ms) => ms > 0);
+    if (limits.length === 0) return { fresh: records, expired: 0 };
+    const oldestMs = this.#options.clock.nowMs() - Math.min(...limits);
+    const fresh = records.filter((record) => record.newestMs >= oldestMs);
+    const expired = countSamples(records) - countSamples(fresh);
+    if (expired > 0) this.#options.expired(expired);
+    return { fresh, expired };
+  }
+}
+
+export function countSamples(records: readonly QueuedRecord[]): number {
+  let samples = 0;
+  for (const record of records) samples += record.samples;
+  return samples;
+}

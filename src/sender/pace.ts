@@ -1,0 +1,182 @@
+// The pace of a destination: token buckets for items, requests and bytes a second. Configured values are ceilings; the limit of items is also
+// learned from the receiver (rate-learner.ts). Live requests go before those of the backlog, which keeps a small share, so that it always moves.
+
+import type { PacePeriod, PaceSettings } from '../destinations/pace-config.ts';
+import type { Clock } from '../io/clock.ts';
+import type { Lane, RequestWeight } from './gate.ts';
+import { RateLearner } from './rate-learner.ts';
+import type { DestinationState } from './state.ts';
+
+/** A bucket holds what flows in during this time, or one request: more would reach the receiver as a burst. Seconds. */
+const BUCKET_SECONDS = 0.2;
+/** Sums of fractions are not exact. Tokens. */
+const ROUNDING = 1e-6;
+/** Credit of the backlog is kept for so long. Seconds. */
+const CREDIT_SECONDS = 10;
+/** The longest answer: limits and schedules change. Milliseconds. */
+const WAIT_MS_MAX = 60_000;
+/** Part of a burst that a request may hold. */
+const BURST_SHARE = 0.25;
+const DAY_MINUTES = 1440;
+
+class Bucket {
+  tokens = 0;
+  #lastMs: number;
+
+  constructor(nowMs: number) {
+    this.#lastMs = nowMs;
+  }
+
+  /** `capacity`: most tokens, unless there are more already. */
+  refill(nowMs: number, perSecond: number, capacity: number): void {
+    const more = ((nowMs - this.#lastMs) / 1000) * perSecond;
+    this.#lastMs = nowMs;
+    this.tokens = Number.isFinite(perSecond) ? Math.min(capacity, this.tokens + more) : 0;
+  }
+
+  /** Milliseconds until a request of this weight may go; one that is larger than the bucket goes when it is full. */
+  waitMs(weight: number, perSecond: number, capacity: number): number {
+    const missing = Math.min(weight, capacity) - this.tokens;
+    if (!Number.isFinite(perSecond) || missing < ROUNDING) return 0;
+    return perSecond === 0 ? WAIT_MS_MAX : Math.max(1, (missing / perSecond) * 1000);
+  }
+
+  spend(weight: number, perSecond: number): void {
+    if (Number.isFinite(perSecond)) this.tokens -= weight;
+  }
+}
+
+interface Limits {
+  readonly items: number;
+  readonly requests: number;
+  readonly bytes: number;
+}
+
+export interface PacerOptions {
+  /** Where to begin before anything was learned; undefined for no limit. */
+  readonly initialItemsPerSecond: number | undefined;
+  readonly backfillShare: number;
+}
+
+export class Pacer {
+  readonly #clock: Clock;
+  #settings: PaceSettings;
+  #options: PacerOptions;
+  #learner = new RateLearner();
+  readonly #items: Bucket;
+  readonly #requests: Bucket;
+  readonly #bytes: Bucket;
+  /** What backfill may take although live data waits. */
+  readonly #credit: Bucket;
+  #liveWaits = false;
+
+  constructor(clock: Clock, settings: PaceSettings, options: PacerOptions) {
+    this.#clock = clock;
+    this.#settings = settings;
+    this.#options = options;
+    const nowMs = clock.monotonicMs();
+    [this.#items, this.#requests, this.#bytes, this.#credit] = [new Bucket(nowMs), new Bucket(nowMs), new Bucket(nowMs), new Bucket(nowMs)];
+  }
+
+  update(settings: PaceSettings, options: PacerOptions): void {
+    this.#settings = settings;
+    this.#options = options;
+  }
+
+  /** Another receiver has another limit. */
+  forget(): void {
+    this.#learner = new RateLearner();
+  }
+
+  /** 0 when the request may go; its tokens are taken then. Otherwise milliseconds until it is worth asking again. */
+  take(weight: RequestWeight): number {
+    const limits = this.#limits();
+    const capacities = this.#refill(limits, weight);
+    const waitMs = Math.max(
+      this.#items.waitMs(weight.items, limits.items, capacities.items),
+      this.#requests.waitMs(1, limits.requests, capacities.requests),
+      this.#bytes.waitMs(weight.bytes, limits.bytes, capacities.bytes),
+    );
+    const isLive = weight.lane === 'live';
+    if (waitMs > 0) {
+      if (isLive) this.#liveWaits = true;
+      return Math.min(waitMs, WAIT_MS_MAX);
+    }
+    if (!isLive && this.#liveWaits && this.#credit.tokens < weight.items) return Math.max(1, this.#credit.waitMs(weight.items, limits.items * this.#options.backfillShare, Number.POSITIVE_INFINITY));
+    this.#items.spend(weight.items, limits.items);
+    this.#requests.spend(1, limits.requests);
+    this.#bytes.spend(weight.bytes, limits.bytes);
+    if (isLive) this.#liveWaits = false;
+    else this.#credit.tokens = Math.max(0, this.#credit.tokens - weight.items);
+    return 0;
+  }
+
+  /** A request that had asked does not wait any longer. */
+  cancel(lane: Lane): void {
+    if (lane === 'live') this.#liveWaits = false;
+  }
+
+  accepted(items: number): void {
+    this.#learner.accepted(items, this.#clock.monotonicMs());
+  }
+
+  /** The receiver refused a request for its rate. Returns how long to wait at least where the receiver did not say. Milliseconds. */
+  limited(items: number): number {
+    return this.#learner.limited(items, this.#clock.monotonicMs());
+  }
+
+  /** Most items of one request. */
+  itemsMax(): number {
+    const { burstItems } = this.#settings;
+    const configured = burstItems === undefined ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(burstItems * BURST_SHARE));
+    return Math.min(configured, this.#learner.itemsMax(this.#clock.monotonicMs()));
+  }
+
+  state(): DestinationState['pace'] {
+    const { items, bytes } = this.#limits();
+    return {
+      itemsPerSecond: Number.isFinite(items) ? items : undefined,
+      isLearned: items < (this.#settings.itemsPerSecond ?? Number.POSITIVE_INFINITY),
+      burstItems: this.#settings.burstItems ?? this.#learner.burstItems,
+      bytesPerSecond: Number.isFinite(bytes) ? bytes : undefined,
+    };
+  }
+
+  #limits(): Limits {
+    const { itemsPerSecond, requestsPerSecond, bytesPerSecond, schedule } = this.#settings;
+    const none = Number.POSITIVE_INFINITY;
+    const learned = this.#learner.rate(this.#clock.monotonicMs());
+    const initial = Number.isFinite(learned) ? none : (this.#options.initialItemsPerSecond ?? none);
+    return {
+      items: Math.min(itemsPerSecond ?? none, learned, initial),
+      requests: requestsPerSecond ?? none,
+      bytes: activePeriod(schedule, this.#clock.nowMs())?.bytesPerSecond ?? bytesPerSecond ?? none,
+    };
+  }
+
+  #refill(limits: Limits, weight: RequestWeight): Limits {
+    const nowMs = this.#clock.monotonicMs();
+    const capacity = (perSecond: number, smallest: number) => Math.max(perSecond * BUCKET_SECONDS, smallest);
+    const itemsMax = this.itemsMax();
+    // Two requests: what timers that fire late leave unused must not be lost.
+    const ofItems = Math.min(capacity(limits.items, 1), Math.max(1, 2 * itemsMax));
+    const capacities = {
+      // While measuring, the receiver's bucket fills during a pause, and all of that is to be used.
+      items: this.#learner.isMeasuring ? Number.POSITIVE_INFINITY : ofItems,
+      requests: capacity(limits.requests, 1),
+      bytes: capacity(limits.bytes, 1),
+    };
+    this.#items.refill(nowMs, limits.items, capacities.items);
+    this.#requests.refill(nowMs, limits.requests, capacities.requests);
+    this.#bytes.refill(nowMs, limits.bytes, capacities.bytes);
+    const share = limits.items * this.#options.backfillShare;
+    this.#credit.refill(nowMs, share, Math.max(weight.items, share * CREDIT_SECONDS));
+    return capacities;
+  }
+}
+
+/** The period of the schedule that holds this moment of the day, UTC; the first that fits. */
+export function activePeriod(schedule: readonly PacePeriod[], nowMs: number): PacePeriod | undefined {
+  const minute = Math.floor(nowMs / 60_000) % DAY_MINUTES;
+  return schedule.find(({ fromMinute: from, toMinute: to }) => (from < to ? minute >= from && minute < to : minute >= from || minute < to));
+}

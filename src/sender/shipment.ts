@@ -1,0 +1,426 @@
+// One body until every sample in it has a verdict. It is a list of pieces, at first one; the front piece is tried once, and depending on the
+// answer it is done, tried again, cut, kept aside or given up. What an answer means is in verdict.ts, when the next try goes out is decided by the gate.
+//
+// Order: a piece is followed by the next one only when it is through, so the samples of a series arrive in order. The one exception are pieces that
+// share no series: those of a body that alone keeps being refused take turns, so that one of them does not hold up the others.
+
+import type { DestinationSettings } from '../destinations/config.ts';
+import type { Protocol } from '../destinations/profile.ts';
+import type { QuarantineInput } from '../queue/queue.ts';
+import { singleSeriesText } from '../wire/series-text.ts';
+import { encodePiece, expandBody, transcodeBody, type Body } from './body.ts';
+import type { Admission, Gate, Lane, RequestWeight } from './gate.ts';
+import { statusOf, type Journal } from './journal.ts';
+import type { Answer, Link } from './link.ts';
+import type { Receiver } from './receiver.ts';
+import { countedBy, exactly, itemsOf, minus, NOTHING, oneOf } from './items.ts';
+import { countRequest, halveRequest, halveSeries, splitFirst, splitLastSeries, splitRequest, type RequestPiece } from './split.ts';
+import { isHopeless, isStuck, putOffAgain, type PutOff, type Suspicion } from './stuck.ts';
+import type { DestinationMetrics, SentItems } from './telemetry.ts';
+import { findVerdict, mayHaveStored, unwritten, type Outcome, type RejectReason, type RetryReason, type Verdict } from './verdict.ts';
+
+/**
+ * Cuts per body. 24 lead to one bad series anywhere in a body, whichever half it is in; when by then nothing of the body was accepted, the receiver refuses
+ * everything and is spared the rest. Otherwise 64, enough for three bad series. Beyond that, what is refused is kept aside whole, and what is too large waits.
+ */
+const CUTS_MAX = { whileNothingAccepted: 24, inAll: 64 };
+/** A receiver that may be ill is asked with so little, bytes before compression: it answers quickly, and little is lost when it does not. */
+const PROBE_BYTES_MAX = 16 * 1024;
+/** Items that tell whether a body is stored already. */
+const VERIFY_ITEMS = 8;
+
+export interface ShipmentContext {
+  readonly link: Pick<Link, 'post'>;
+  readonly gate: Gate;
+  readonly journal: Journal;
+  readonly signal: AbortSignal;
+  readonly isStopping: () => boolean;
+  readonly nowMs: () => number;
+  readonly monotonicMs: () => number;
+  readonly quarantine: (input: QuarantineInput) => boolean;
+  /** Asked before each use: both change with the configuration. */
+  readonly receiver: () => Receiver;
+  readonly settings: () => DestinationSettings;
+  readonly metrics: () => DestinationMetrics;
+}
+
+export interface DeliverOptions {
+  readonly lane: Lane;
+  /** Monotonic; no try begins after it. */
+  readonly giveUpAtMs?: number;
+}
+
+export interface DeliveryResult {
+  /** False when it was given up for now: nothing may be settled. */
+  readonly isComplete: boolean;
+  /** In samples and exemplars, as the stream counts them. */
+  readonly settled: { readonly deduplicated: number; readonly rejected: number; readonly quarantined: number; readonly expired: number };
+}
+
+interface Piece {
+  body: Body;
+  /** Earlier tries. */
+  retries: number;
+  /** An earlier try may have stored it. */
+  mayBeStored: boolean;
+  /** The receiver it was made for. */
+  knows: Receiver | undefined;
+  /** What that one refused it in. */
+  refusedIn: readonly { readonly protocol: Protocol; readonly isPlain: boolean }[];
+  /** What that one refused the body in of which it is a part: not tried again, and no proof. */
+  startsAfter: Protocol | undefined;
+  putOff: PutOff | undefined;
+  /** Cut from a body that alone kept being put off; shares no series with the other suspects of that body. */
+  readonly suspect: Suspicion | undefined;
+  /** The parts that its body was cut into; when all are accepted, it was only too large. */
+  readonly cut: { left: number; readonly rawBytes: number } | undefined;
+  /** It is a bit of a body that was refused and may be stored; the others are the rest of the body, which follow it. */
+  readonly check: { readonly others: readonly Piece[]; readonly isLast: boolean } | undefined;
+}
+
+type Tried = { readonly answer: Answer; readonly verdict: Verdict; readonly protocol: Protocol };
+
+export class Shipment {
+  readonly #context: ShipmentContext;
+  readonly #options: DeliverOptions;
+  readonly #settled = { deduplicated: 0, rejected: 0, quarantined: 0, expired: 0 };
+  #pending: Piece[];
+  #cuts = 0;
+  #cutsMax = CUTS_MAX.whileNothingAccepted;
+
+  constructor(context: ShipmentContext, body: Body, options: DeliverOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.#pending = [newPiece(body)];
+  }
+
+  /** Resolves when the body is through, or given up for now. Fails with WRITE_REQUEST_DAMAGED or ZSTD_MEMORY when a piece cannot be made. */
+  async run(): Promise<DeliveryResult> {
+    for (let piece = this.#pending.shift(); piece !== undefined; piece = this.#pending.shift()) {
+      if (!(await this.#advance(piece))) return { isComplete: false, settled: this.#settled };
+    }
+    return { isComplete: true, settled: this.#settled };
+  }
+
+  /** One step of the front piece. False when the shipment is given up for now. */
+  async #advance(piece: Piece): Promise<boolean> {
+    if (this.#expire(piece) || this.#fitLimits(piece)) return true;
+    const protocol = this.#prepare(piece);
+    const { gate, receiver } = this.#context;
+    const weight = this.#weight(piece);
+    const admission = await gate.admit(weight, this.#options.giveUpAtMs);
+    if (admission === 'stop') return false;
+    if (receiver() !== piece.knows) {
+      // The address has changed meanwhile.
+      gate.abandoned(weight);
+      this.#pending.unshift(piece);
+      return true;
+    }
+    const sent = this.#probePiece(piece, admission, weight);
+    const tried = await this.#try(sent, protocol);
+    if (tried === undefined) return false;
+    this.#decide(sent, tried);
+    return tried.verdict.action !== 'retry' || !this.#context.isStopping();
+  }
+
+  #weight({ body }: Piece): RequestWeight {
+    return { lane: this.#options.lane, items: itemsOf(body), bytes: body.data.length };
+  }
+
+  /** Too old to be sent. */
+  #expire({ body }: Piece): boolean {
+    const { queue, maxAgeMs } = this.#context.settings();
+    const limitMs = Math.min(...[queue.sampleAgeLimitMs, maxAgeMs].filter((ms) => ms > 0));
+    if (body.newestMs === undefined || body.newestMs >= this.#context.nowMs() - limitMs) return false;
+    const lost = exactly(body);
+    this.#settled.expired += countedBy(lost);
+    this.#context.metrics().rejected('expired', lost);
+    return true;
+  }
+
+  /** Puts the piece into what it is tried in next. */
+  #prepare(piece: Piece): Protocol {
+    const wanted = this.#protocolFor(piece);
+    piece.body = transcodeBody(piece.body, wanted);
+    if (piece.body.message === wanted.message) return wanted;
+    // That message cannot say it.
+    const protocol = this.#protocolFor(piece);
+    piece.body = transcodeBody(piece.body, protocol);
+    return protocol;
+  }
+
+  #protocolFor(piece: Piece): Protocol {
+    const receiver = this.#context.receiver();
+    if (piece.knows !== receiver) {
+      // Another receiver: what the former one said about the codec does not count.
+      piece.knows = receiver;
+      piece.refusedIn = [];
+      piece.startsAfter = undefined;
+    }
+    const last = piece.refusedIn.at(-1)?.protocol ?? piece.startsAfter;
+    const next = last === undefined ? undefined : receiver.protocols.after(last);
+    return next ?? receiver.protocols.next(piece.body.only1);
+  }
+
+  /** Cuts a piece that is larger than the receiver is known to take. */
+  #fitLimits(piece: Piece): boolean {
+    const { gate, receiver } = this.#context;
+    const limits = { bytes: Math.min(gate.rawBytesMax(), receiver().ceilingBytes()), items: Math.max(1, gate.itemsMax()) };
+    if (piece.body.rawBytes <= limits.bytes && itemsOf(piece.body) <= limits.items) return false;
+    const parts = splitRequest(expandBody(piece.body), limits);
+    if (parts.length < 2) return false;
+    this.#pending.unshift(...this.#pieces(piece, parts));
+    return true;
+  }
+
+  /** A probe is small: the rest of a large piece comes after it. */
+  #probePiece(piece: Piece, admission: Admission, weight: RequestWeight): Piece {
+    if (admission !== 'probe' || piece.body.rawBytes <= PROBE_BYTES_MAX) return piece;
+    try {
+      const parts = splitFirst(expandBody(piece.body), { bytes: PROBE_BYTES_MAX, items: Number.POSITIVE_INFINITY });
+      if (parts === undefined) return piece;
+      const [first, ...rest] = this.#pieces(piece, parts);
+      this.#pending.unshift(...rest);
+      return first!;
+    } catch (error) {
+      // No memory, or a body that does not parse: nobody else would end this admission.
+      this.#context.gate.abandoned(weight);
+      throw error;
+    }
+  }
+
+  /** Sends a piece. Undefined when the sender stopped meanwhile. */
+  async #try(piece: Piece, protocol: Protocol): Promise<Tried | undefined> {
+    const { body } = piece;
+    const { gate, link, journal, signal } = this.#context;
+    const metrics = this.#context.metrics();
+    const weight = this.#weight(piece);
+    metrics.attempted(body);
+    const answer = await link.post(body, { retries: piece.retries, timeoutMs: gate.timeoutMs(body.data.length), signal });
+    const { outcome } = answer;
+    if (outcome === 'aborted') {
+      gate.abandoned(weight);
+      return undefined;
+    }
+    metrics.answered('error' in outcome ? outcome.error : String(outcome.status), answer.seconds);
+    journal.requested(body.data.length);
+    const verdict = this.#verdict(piece, protocol, { ...answer, outcome });
+    gate.answered(weight, answer, verdict);
+    if ('error' in outcome) piece.knows!.protocols.reconnected();
+    piece.mayBeStored ||= mayHaveStored(answer);
+    return { answer, verdict, protocol };
+  }
+
+  #verdict(piece: Piece, protocol: Protocol, answer: Answer & { readonly outcome: Outcome }): Verdict {
+    const receiver = piece.knows!;
+    const { profile, protocols } = receiver;
+    const { body } = piece;
+    const verdict = findVerdict(answer, {
+      // A body that 2.0 cannot say goes in 1.0 whatever the choice is.
+      message: body.message, codec: body.codec, profile, isProven: protocols.isProven(protocol), hasFallback: protocols.after(protocol) !== undefined,
+      rawBytes: body.rawBytes, mayBeStored: piece.mayBeStored, refusesRepeats: this.#refusesRepeats(piece),
+    });
+    // Exemplars without their samples, and a receiver that takes nothing but 2.0.
+    if (statusOf(answer) === 415 && body.only1 && body.samples === 0 && verdict.action === 'retry') return { action: 'reject', reason: 'unprocessable', extent: 'all' };
+    return verdict.action === 'halve' && !this.#mayGiveUp(body) ? { action: 'retry', pace: 'park', reason: 'refused' } : verdict;
+  }
+
+  /** A receiver that finds every size too large is set up wrongly; that is no reason to give samples up. */
+  #mayGiveUp(body: Body): boolean {
+    if (this.#cuts >= this.#cutsMax) return false;
+    return itemsOf(body) > 1 || this.#cutsMax === CUTS_MAX.inAll || this.#context.journal.state().lastSuccessMs !== undefined;
+  }
+
+  #decide(piece: Piece, { answer, verdict, protocol }: Tried): void {
+    const isRefused = verdict.action === 'bisect' || verdict.action === 'verify' || verdict.action === 'reject';
+    if (piece.check !== undefined && isRefused) return this.#checkRefused(piece, piece.check);
+    switch (verdict.action) {
+      case 'done':
+        return this.#accepted(piece, answer, protocol);
+      case 'deduplicated':
+        if (verdict.extent === 'unwritten') return this.#accepted(piece, answer, protocol);
+        // 202 is an answer of success; otherwise it is a refusal.
+        if (statusOf(answer) < 300) this.#learn(piece, protocol);
+        return this.#deduplicated(piece);
+      case 'retry':
+        return this.#again(piece, answer, verdict);
+      case 'protocol':
+        piece.refusedIn = [...piece.refusedIn, { protocol, isPlain: verdict.isPlain }];
+        this.#pending.unshift(piece);
+        return;
+      case 'halve':
+        piece.knows!.learnTooLarge(piece.body.rawBytes);
+        return this.#cut(piece, answer, verdict.reason, halveRequest);
+      case 'bisect':
+        return this.#cut(piece, answer, verdict.reason, halveSeries);
+      case 'verify':
+        return this.#verify(piece, answer, verdict.reason);
+      case 'reject':
+        return this.#reject(piece, answer, verdict);
+    }
+  }
+
+  #accepted(piece: Piece, answer: Answer, protocol: Protocol): void {
+    const { body, cut, check } = piece;
+    this.#learn(piece, protocol);
+    const missing = answer.written === undefined ? NOTHING : unwritten(exactly(body), answer.written);
+    this.#context.metrics().delivered(minus(body, missing), body.data.length, body.rawBytes, body.newestMs);
+    this.#notWritten(piece, answer, { ...missing, metadata: 0 });
+    if (cut !== undefined && --cut.left === 0) piece.knows!.learnTooLarge(cut.rawBytes);
+    // A bit of the body is taken: it was not stored, and what is refused is in the rest.
+    for (const other of check?.others ?? []) other.mayBeStored = false;
+  }
+
+  /** What an earlier try may have stored is not written again. */
+  #notWritten(piece: Piece, answer: Answer, items: SentItems): void {
+    if (countedBy(items) === 0) return;
+    if (!piece.mayBeStored || !this.#refusesRepeats(piece)) return this.#lost(piece, answer, 'not_written', items);
+    this.#countDeduplicated(items);
+  }
+
+  /** The receiver took the piece. */
+  #learn(piece: Piece, protocol: Protocol): void {
+    this.#cutsMax = CUTS_MAX.inAll;
+    this.#context.journal.succeeded();
+    if (piece.knows!.accepted(protocol, piece.refusedIn)) this.#context.metrics().codecFellBack();
+  }
+
+  #deduplicated({ body }: Piece): void {
+    this.#countDeduplicated(exactly(body));
+  }
+
+  #countDeduplicated(items: SentItems): void {
+    this.#settled.deduplicated += countedBy(items);
+    this.#context.metrics().deduplicated(items);
+  }
+
+  #again(piece: Piece, answer: Answer, { pace, reason }: Extract<Verdict, { readonly action: 'retry' }>): void {
+    piece.retries++;
+    this.#context.metrics().retried(reason, piece.body);
+    this.#context.journal.delayed(answer, reason, piece.body.samples);
+    if (statusOf(answer) !== 0 && pace === 'fast') this.#notePutOff(piece, reason);
+    else if (piece.suspect === undefined) piece.putOff = undefined;
+    if (!this.#sortStuck(piece, answer, reason)) this.#takeTurns(piece);
+  }
+
+  #notePutOff(piece: Piece, reason: RetryReason): void {
+    const { journal, monotonicMs } = this.#context;
+    piece.putOff = putOffAgain(piece, reason, { accepted: journal.accepted, nowMs: monotonicMs() });
+  }
+
+  /** Cuts a piece that seems to be the reason itself, or keeps it aside when it cannot be cut. False when it is neither. */
+  #sortStuck(piece: Piece, answer: Answer, reason: RetryReason): boolean {
+    const now = { accepted: this.#context.journal.accepted, nowMs: this.#context.monotonicMs() };
+    if (!isStuck(piece, reason, now)) return false;
+    const parts = this.#cuts < this.#cutsMax ? halveSeries(expandBody(piece.body)) : undefined;
+    if (parts !== undefined) {
+      this.#noteCut();
+      const fresh = { suspect: piece.suspect ?? { accepted: now.accepted }, putOff: { count: 0, sinceMs: now.nowMs, accepted: now.accepted } };
+      this.#pending.unshift(...this.#pieces(piece, parts).map((part) => ({ ...part, ...fresh })));
+      return true;
+    }
+    if (!isHopeless(piece, reason, now)) return false;
+    this.#setAside(piece, answer, reason === 'rate_limit' ? 'rate_limit' : 'server_error');
+    return true;
+  }
+
+  /** Tries it again: next, or when the other suspects had their turn. */
+  #takeTurns(piece: Piece): void {
+    let at = 0;
+    if (piece.suspect !== undefined) while (this.#pending[at]?.suspect === piece.suspect) at++;
+    this.#pending.splice(at, 0, piece);
+  }
+
+  /**
+   * Was refused, and may be stored: a small bit of it tells which. With one sample per series there is nothing to tell, because the newest sample
+   * of a series may be repeated.
+   */
+  #verify(piece: Piece, answer: Answer, reason: RejectReason): void {
+    const bytes = expandBody(piece.body);
+    const { series, items } = countRequest(bytes);
+    if (items <= series) return this.#cut({ ...piece, mayBeStored: false }, answer, reason, halveSeries);
+    const parts = splitFirst(bytes, { bytes: Number.POSITIVE_INFINITY, items: VERIFY_ITEMS });
+    if (parts === undefined) return series === 1 ? this.#deduplicated(piece) : this.#cut(piece, answer, reason, halveSeries);
+    const [first, ...rest] = parts.map((part) => this.#pieces(piece, [part]));
+    const following = rest.flat();
+    const check = following.length === 1 && first!.length === 1 ? { others: following, isLast: false } : undefined;
+    this.#pending.unshift(...first!.map((one) => ({ ...one, check })), ...following);
+  }
+
+  /** A bit of the body is refused, too. It may just hold the bad series, so the other end is asked; refused there as well, the body is stored. */
+  #checkRefused(piece: Piece, { others, isLast }: NonNullable<Piece['check']>): void {
+    this.#pending = this.#pending.filter((other) => !others.includes(other));
+    const [rest] = others;
+    const parts = isLast || rest === undefined ? undefined : splitLastSeries(expandBody(rest.body), VERIFY_ITEMS, expandBody(piece.body));
+    if (rest === undefined || parts === undefined) {
+      for (const stored of [piece, ...others]) this.#deduplicated(stored);
+      return;
+    }
+    const [bit, ...more] = this.#pieces(rest, [parts.first]);
+    const following = [{ ...piece, check: undefined }, ...this.#pieces(rest, [parts.before]), ...more, ...this.#pieces(rest, parts.rest === undefined ? [] : [parts.rest])];
+    this.#pending.unshift({ ...bit!, check: { others: following, isLast: true } }, ...following);
+  }
+
+  /** Tries the parts of a piece; what cannot be cut, or no more, is kept aside. */
+  #cut(piece: Piece, answer: Answer, reason: RejectReason, cut: (bytes: Uint8Array) => RequestPiece[] | undefined): void {
+    const parts = this.#cuts < this.#cutsMax ? cut(expandBody(piece.body)) : undefined;
+    if (parts === undefined) return piece.mayBeStored && cut === halveSeries && this.#refusesRepeats(piece) ? this.#deduplicated(piece) : this.#setAside(piece, answer, reason);
+    this.#noteCut();
+    const pieces = this.#pieces(piece, parts);
+    const together = cut === halveSeries ? { left: pieces.length, rawBytes: piece.body.rawBytes } : undefined;
+    this.#pending.unshift(...pieces.map((part) => ({ ...part, cut: together })));
+  }
+
+  #refusesRepeats({ knows }: Piece): boolean {
+    return !knows!.profile.anyOrder && this.#context.settings().outOfOrderWindowMs === 0;
+  }
+
+  #noteCut(): void {
+    this.#cuts++;
+    this.#context.metrics().split();
+  }
+
+  #reject(piece: Piece, answer: Answer, { reason, extent }: Extract<Verdict, { readonly action: 'reject' }>): void {
+    const { body } = piece;
+    const items = exactly(body);
+    if (extent === 'all') return this.#lost(piece, answer, reason, items);
+    // The rest is stored, and nobody says how much that is: at least one is not.
+    const refused = extent === 'unwritten' ? { ...unwritten({ ...items, message: body.message }, answer.written), metadata: 0 } : oneOf(items);
+    if (extent === 'some') this.#context.metrics().partlyRefused(reason, items);
+    this.#context.journal.succeeded();
+    this.#context.metrics().delivered(minus(items, refused), body.data.length, body.rawBytes, body.newestMs);
+    this.#lost(piece, answer, reason, refused);
+  }
+
+  #lost({ body }: Piece, answer: Answer, reason: RejectReason, items: SentItems): void {
+    this.#settled.rejected += countedBy(items);
+    this.#context.metrics().rejected(reason, items);
+    this.#context.journal.refused(answer, { reason, samples: countedBy(items), series: singleSeriesText(expandBody(body)), isQuarantined: false });
+  }
+
+  /** Keeps a piece on disk that the receiver refuses while it takes others. Metadata is told again anyway. */
+  #setAside(piece: Piece, answer: Answer, reason: RejectReason): void {
+    const bytes = expandBody(piece.body);
+    const items = exactly(piece.body);
+    const samples = countedBy(items);
+    const series = singleSeriesText(bytes);
+    const isKept = samples > 0 && this.#context.quarantine({ reason, status: statusOf(answer), answer: answer.body === '' ? answer.message : answer.body, series, samples, body: bytes });
+    if (!isKept) return this.#lost(piece, answer, reason, items);
+    this.#settled.quarantined += samples;
+    this.#context.metrics().quarantined(reason, items);
+    this.#context.journal.refused(answer, { reason, samples, series, isQuarantined: true });
+  }
+
+  /** Parts of a piece as pieces: what was learned about it holds for them. */
+  #pieces(piece: Piece, parts: readonly RequestPiece[]): Piece[] {
+    const { body, refusedIn } = piece;
+    const inherited = { ...piece, refusedIn: [], startsAfter: refusedIn.at(-1)?.protocol ?? piece.startsAfter, cut: undefined, check: undefined };
+    return parts.flatMap((part) => encodePiece(part, body, body, body.options)).map((one) => ({ ...inherited, body: one }));
+  }
+}
+
+function newPiece(body: Body): Piece {
+  return {
+    body, retries: 0, mayBeStored: false, knows: undefined, refusedIn: [], startsAfter: undefined, putOff: undefined, suspect: undefined, cut: undefined, check: undefined,
+  };
+}

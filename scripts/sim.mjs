@@ -8,6 +8,8 @@ import { pathToFileURL } from 'node:url';
 import { bundle } from './bundle.mjs';
 import { ensureInstalled, ensureNode } from './ensure.mjs';
 
+/** A run that takes longer than this runs in circles. Milliseconds; a seed takes less than a second, a cell some ten. */
+const RUN_MAX_MS = 20_000;
 /** Runs that a process takes at a time: few enough that all are busy to the end. */
 const CHUNK = 5;
 
@@ -75,12 +77,22 @@ async function runAll(module, jobs) {
 function inProcess(module, job) {
   return new Promise((resolve) => {
     const child = fork(import.meta.filename, [], { execArgv: ['--enable-source-maps'] });
-    let results;
+    const results = [];
+    let name = '';
+    let timer;
     child.on('message', (message) => {
-      results = message;
-      child.kill();
+      clearTimeout(timer);
+      if (message.begun === undefined) results.push(message.result);
+      else {
+        name = message.begun;
+        timer = setTimeout(() => child.kill('SIGKILL'), RUN_MAX_MS);
+      }
     });
-    child.on('exit', (code) => resolve(results ?? [{ name: JSON.stringify(job), violations: [`the process ended with ${code}`] }]));
+    child.on('exit', (code) => {
+      clearTimeout(timer);
+      if (code !== 0) results.push({ name, violations: [`the process ended with ${code ?? `SIGKILL after ${RUN_MAX_MS} ms`}`] });
+      resolve(results);
+    });
     child.send({ module, job });
   });
 }
@@ -88,10 +100,15 @@ function inProcess(module, job) {
 async function serve() {
   const { module, job } = await new Promise((resolve) => process.once('message', resolve));
   const { runSeed, runCell } = await import(module);
-  const results = [];
-  for (const seed of job.seeds ?? []) results.push(await guarded(`seed ${seed}`, () => runSeed(seed, false)));
-  if (job.cell !== undefined) results.push(await guarded(`cell ${job.cell}`, () => runCell(job.cell)));
-  process.send(results.map((result) => ({ ...result, trace: undefined })));
+  for (const seed of job.seeds ?? []) await tell(`seed ${seed}`, () => runSeed(seed, false));
+  if (job.cell !== undefined) await tell(`cell ${job.cell}`, () => runCell(job.cell));
+  process.exit(0);
+}
+
+async function tell(name, run) {
+  process.send({ begun: name });
+  const result = await guarded(name, run);
+  await new Promise((resolve) => process.send({ result: { ...result, trace: undefined } }, resolve));
 }
 
 /** An error that nobody listens for would end the program: it fails the run. What a dead process still tries is no error. */

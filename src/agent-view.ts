@@ -18,6 +18,8 @@ export interface ViewSources {
   readonly streamState: (name: string) => StreamState;
   /** Bytes on disk that the destination may use. */
   readonly quotaBytes: (name: string) => number;
+  /** Entries of samples that the destination refused. */
+  readonly quarantinedEntries: (name: string) => number;
   readonly retired: () => readonly RetiredStream[];
   readonly nowMs: () => number;
   readonly config: () => LoadedConfig;
@@ -70,6 +72,7 @@ function destinationView(name: string, sender: StateSource, sources: ViewSources
     queueMode: stream.mode,
     isBlocked: stream.isBlocked,
     queueError: stream.lastError ?? '',
+    quarantinedEntries: sources.quarantinedEntries(name),
     counters: stream.counters,
   };
 }

@@ -25,8 +25,11 @@ import { systemDisk } from './io/disk.ts';
 import { createHttpClient } from './io/http/client.ts';
 import { systemRandom } from './io/random.ts';
 import { errorText, TributaryError } from './model/error.ts';
+import type { CommandQueue } from './queue/command-queue.ts';
+import { startControl } from './queue/control.ts';
+import type { Control } from './queue/control.ts';
 import { openQueue } from './queue/queue.ts';
-import type { Queue, Stream } from './queue/queue.ts';
+import type { Stream } from './queue/queue.ts';
 import { createScraper } from './scrape/scraper.ts';
 import type { Scraper } from './scrape/scraper.ts';
 import { Assembler } from './sender/assembly.ts';
@@ -96,7 +99,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 class Line implements Agent {
   readonly #options: AgentOptions;
   readonly #metrics: Metrics;
-  readonly #queue: Queue;
+  readonly #queue: CommandQueue;
   readonly #series: SeriesStage;
   readonly #scraper: Scraper;
   readonly #discovery: DiscoveryManager;
@@ -113,6 +116,7 @@ class Line implements Agent {
   readonly #ready: Gauge;
   #config: LoadedConfig;
   #watch: ConfigWatch | undefined;
+  #control: Control | undefined;
   #web: WebServer | undefined;
   #reload: ReloadView;
   #reloading: Promise<ReloadResult> | undefined;
@@ -120,7 +124,7 @@ class Line implements Agent {
   #isReady = false;
   #stopping: Promise<void> | undefined;
 
-  constructor(options: AgentOptions, metrics: Metrics, queue: Queue, config: LoadedConfig) {
+  constructor(options: AgentOptions, metrics: Metrics, queue: CommandQueue, config: LoadedConfig) {
     const { logger, build } = options;
     const userAgent = `Tributary/${build.version}`;
     this.#options = options;
@@ -145,6 +149,7 @@ class Line implements Agent {
       logger: logger.child({ stage: 'scrape' }),
       metrics,
       openSeries: (target, settings) => this.#series.open(target, settings),
+      isBlocked: () => queue.isBlocked(),
       createHttpClient,
       userAgent,
       seedText: `${hostname()} ${JSON.stringify([...config.settings.externalLabels])}`,
@@ -170,6 +175,12 @@ class Line implements Agent {
     await this.#applyDestinations(this.#config.settings);
     // The web server comes before scraping: a port in use must not cost a scrape.
     this.#web = await startWebServer({ view: this.#createView(), flags, build, metrics: this.#metrics, logger, startedMs });
+    this.#control = await startControl({
+      queue: this.#queue,
+      path: flags.storagePath,
+      specimens: (name) => this.#senders.get(name)?.destinationState().specimens ?? [],
+      logger: logger.child({ stage: 'queue' }),
+    });
     this.#applyScraping(this.#config.settings);
     this.#watchFiles(this.#config.files);
     this.#isReady = true;
@@ -265,6 +276,7 @@ class Line implements Agent {
     this.#series.configure({ destinations, externalLabels: settings.externalLabels });
     for (const [name, destination] of wanted) this.#applyDestination(name, destination);
     await Promise.all(removed.map((name) => this.#removeSender(name)));
+    for (const name of this.#queue.names()) if (!wanted.has(name)) this.#queue.retire(name);
   }
 
   #applyDestination(name: string, settings: DestinationSettings): void {
@@ -336,6 +348,7 @@ class Line implements Agent {
       senders: this.#senders,
       streamState: (name) => this.#streams.get(name)!.state(),
       quotaBytes: (name) => this.#quotas.get(name) ?? 0,
+      quarantinedEntries: (name) => this.#queue.refused.count(name),
       retired: () => this.#queue.retired(),
       nowMs: () => systemClock.nowMs(),
       config: () => this.#config,
@@ -360,6 +373,7 @@ class Line implements Agent {
     await this.#discovery.stop();
     await this.#scraper.stop();
     await Promise.all([...this.#senders.values()].map((sender) => sender.stop(this.#options.flags.flushDeadlineMs)));
+    await this.#control?.close();
     await this.#queue.close();
     await this.#web?.close();
   }

@@ -27,18 +27,21 @@ export class Compactor {
   readonly #segments: SegmentList;
   readonly #reader: StreamReader;
   readonly #recent: RecentRecords;
+  readonly #save: () => Promise<void>;
   /** Those with records that could not be read. */
   readonly #unreadable = new WeakSet<Segment>();
   #timer: Timer | undefined;
   #working: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
-  constructor(context: StreamContext, accounts: Accounts, segments: SegmentList, reader: StreamReader, recent: RecentRecords) {
+  /** `save` brings the present state of the stream into the ledger. */
+  constructor(context: StreamContext, accounts: Accounts, segments: SegmentList, reader: StreamReader, recent: RecentRecords, save: () => Promise<void>) {
     this.#context = context;
     this.#accounts = accounts;
     this.#segments = segments;
     this.#reader = reader;
     this.#recent = recent;
+    this.#save = save;
   }
 
   /** Something was settled: whether segments have to be rewritten is seen in a while. `segmentBytes` is what one may waste. */
@@ -51,8 +54,8 @@ export class Compactor {
   }
 
   /** Replaces the file of a segment by one without what is settled; resolves to whether it did. Never fails. */
-  rewrite(segment: Segment): Promise<boolean> {
-    const done = this.#working.then(() => this.#rewrite(segment));
+  rewrite(segment: Segment, skipsUnreadable = false): Promise<boolean> {
+    const done = this.#working.then(() => this.#rewrite(segment, skipsUnreadable));
     this.#working = done;
     return done;
   }
@@ -87,7 +90,7 @@ export class Compactor {
     return wasted > WASTE_SHARE * pending + segmentBytes ? worst : undefined;
   }
 
-  async #rewrite(segment: Segment): Promise<boolean> {
+  async #rewrite(segment: Segment, skipsUnreadable: boolean): Promise<boolean> {
     const { disk, path, logger, metrics, name, ledger, folder } = this.#context;
     const isGone = () => !this.#segments.all.includes(segment);
     if (isGone()) return true;
@@ -100,12 +103,13 @@ export class Compactor {
         open: () => this.#reader.open(segment),
         recent: (sequence) => this.#recent.get(sequence),
         snapshot: segment === this.#segments.newest ? this.#accounts.snapshot() : undefined,
+        skipsUnreadable,
         isCancelled: () => isGone() || this.#isClosed,
       });
       if (copy === undefined && !isGone() && !this.#isClosed) this.#unreadable.add(segment);
       if (copy === undefined) return isGone();
       // What was left out is known as settled before it is gone.
-      await ledger.save();
+      await this.#save();
       if (isGone()) {
         disk.remove(`${path}/${rewriteFile(segment.file)}`);
         return true;

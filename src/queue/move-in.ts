@@ -1,6 +1,6 @@
 // Samples that were counted before come into a stream: adopted from another one, or put back from quarantine. They are written at once and count as moved in,
-// not as appended; a checkpoint right behind them keeps that exact when the process is killed a moment later. What moves in pushes nothing out: without room
-// it stays where it is.
+// not as appended: each carries a tally that says that nothing was scraped for it, which keeps the count exact wherever the process is killed. What moves in
+// pushes nothing out: without room it stays where it is.
 
 import type { Accounts } from './accounts.ts';
 import type { StreamContext } from './context.ts';
@@ -8,6 +8,7 @@ import type { RecordInput } from './queue.ts';
 import { HEADER_BYTES } from './record.ts';
 import type { SegmentList } from './segment-list.ts';
 import type { StreamWriter } from './stream-writer.ts';
+import { noTally } from './tally.ts';
 
 /** A segment that is begun for it takes a checkpoint with thousands of ranges at most. Bytes. */
 const CHECKPOINT_BYTES = 64 * 1024;
@@ -29,12 +30,11 @@ export function moveIn({ context, accounts, segments, writer }: MoveInParts, rec
   accounts.isMovingIn = true;
   pressure.isFrozen = true;
   try {
-    writer.write(records);
+    writer.write(records.map((record) => ({ ...record, tally: noTally })));
   } finally {
     accounts.isMovingIn = false;
     pressure.isFrozen = false;
   }
-  writer.checkpoint();
   return accounts.samples === wanted ? undefined : (writer.lastError ?? 'the disk refuses');
 }
 

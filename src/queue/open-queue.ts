@@ -235,9 +235,18 @@ class FolderQueue implements CommandQueue {
     await Promise.all([...this.#streams.values()].map((stream) => stream.close()));
     await this.#context.ledger.close();
     try {
-      this.#context.disk.remove(`${this.#root}/lock`);
+      this.#unlock();
     } catch {
       // It only says who has the queue; a file system that became read-only keeps it.
+    }
+  }
+
+  #unlock(): void {
+    try {
+      this.#context.disk.remove(`${this.#root}/lock`);
+    } catch (error) {
+      // It only tells a person who has the folder; the lock itself is the ledger's.
+      this.#context.logger.warn('the lock file of the queue cannot be removed', { error: errorText(error) });
     }
   }
 

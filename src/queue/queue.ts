@@ -47,6 +47,8 @@ export interface RawInput {
   readonly newestMs: number;
   /** Ready pieces of a write request: repeated `timeseries` fields of prometheus.WriteRequest. */
   readonly body: Uint8Array;
+  /** Absent: all samples were scraped. */
+  readonly tally?: Tally | undefined;
 }
 
 /** A record as the sender takes it. */

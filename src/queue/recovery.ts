@@ -163,7 +163,8 @@ function settle(segments: Segment[], { state, excess }: Walked, isExact: boolean
     samples: allSamples,
     acknowledged,
     deduplicated: state?.deduplicated ?? 0,
-    movedIn: state?.movedIn ?? 0,
+    // Samples behind the state that were neither scraped nor made up for by what was dropped.
+    movedIn: (state?.movedIn ?? 0) + excess.failed + excess.relabelled + excess.limited + excess.unrouted - excess.scraped,
     lost,
     refused: state?.refused ?? 0,
     scrape: addTallies(addTallies(state?.scrape ?? noTally, since), excess),

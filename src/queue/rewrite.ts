@@ -2,7 +2,8 @@
 // the medium whose fsync failed. The new file begins with a record that names what was left out (docs/formats/queue.md, "Rewritten segments"), lies beside the
 // old one until it is synced, and then takes its name: whenever the process dies, one of the two is there, whole.
 //
-// A segment of which a wanted record cannot be read is left as it is: what a disk cannot read now it may read later.
+// A segment of which a wanted record cannot be read is left as it is: what a disk cannot read now it may read later. Only a suspect one, which keeps everything from being
+// synced, is rewritten without it in the end.
 
 import type { Disk } from '../io/disk.ts';
 import type { RecordInput } from './queue.ts';
@@ -30,6 +31,8 @@ export interface RewriteInput {
   readonly recent: (sequence: number) => RecentRecord | undefined;
   /** The state of the stream, where the segment has to keep it. */
   readonly snapshot: StreamSnapshot | undefined;
+  /** Leaves out what cannot be read as well: it is not among the gaps, so it is counted as damage where it is missed. */
+  readonly skipsUnreadable: boolean;
   readonly isCancelled: () => boolean;
 }
 
@@ -70,9 +73,10 @@ function gapsOf(segment: Segment, settled: SettledRanges): RangeNumbers {
 
 /** False when it was cancelled or a record is not to be had. */
 async function copyRecords(input: RewriteInput, gaps: SettledRanges, reader: SegmentReader, writer: SegmentWriter): Promise<boolean> {
-  const { segment, recent, isCancelled } = input;
+  const { segment, recent, skipsUnreadable, isCancelled } = input;
   for (let sequence = gaps.nextUnsettled(segment.first); sequence <= segment.last; sequence = gaps.nextUnsettled(sequence + 1)) {
     const record = recent(sequence) ?? readRecord(reader, sequence);
+    if (record === undefined && skipsUnreadable) continue;
     if (record === undefined) return false;
     writer.stage(toInput(record), sequence, record.samplesBefore);
     writer.segment.records += 1;
@@ -95,14 +99,18 @@ async function finish({ segment, snapshot, isCancelled }: RewriteInput, writer: 
 
 function readRecord(reader: SegmentReader, sequence: number): RecentRecord | undefined {
   for (let found = reader.next(sequence); found !== undefined; found = reader.next(sequence)) {
+    if (found.header.sequence > sequence) {
+      reader.hold(found);
+      return undefined;
+    }
     reader.pass(found.header);
-    if (found.header.sequence >= sequence) return found.header.sequence === sequence ? found.record : undefined;
+    if (found.header.sequence === sequence) return found.record;
   }
   return undefined;
 }
 
 function toInput({ type, image, positions, samples, timestampMs, oldestMs, newestMs, payload, tally }: RecentRecord): RecordInput {
-  if (type === 'raw' || image === undefined) return { type: 'raw', samples, oldestMs, newestMs, body: payload };
+  if (type === 'raw' || image === undefined) return { type: 'raw', samples, oldestMs, newestMs, body: payload, tally };
   return { type: 'samples', image, positions, samples, timestampMs, oldestMs, newestMs, column: payload, tally };
 }
 

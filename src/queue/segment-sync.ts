@@ -7,6 +7,9 @@ import type { StreamContext } from './context.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentWriter } from './segment-writer.ts';
 
+/** After so many attempts a record of a suspect segment that cannot be read counts as damaged: as long as one is suspect, nothing is synced. */
+const READ_ATTEMPTS = 3;
+
 export interface SyncHooks {
   /** The segment being written, if any. */
   current(): SegmentWriter | undefined;
@@ -14,14 +17,15 @@ export interface SyncHooks {
   failed(error: unknown, writer: SegmentWriter): void;
   /** Closing failed. */
   closeFailed(error: unknown): void;
-  /** Replaces the segment by a synced copy; resolves to whether it did, and never fails. */
-  rewrite(segment: Segment): Promise<boolean>;
+  /** Replaces the segment by a synced copy, without what cannot be read if need be; resolves to whether it did, and never fails. */
+  rewrite(segment: Segment, skipsUnreadable: boolean): Promise<boolean>;
 }
 
 export class SegmentSync {
   readonly #context: StreamContext;
   readonly #hooks: SyncHooks;
-  readonly #suspects = new Set<Segment>();
+  /** With the attempts to rewrite each. */
+  readonly #suspects = new Map<Segment, number>();
   readonly #closing = new Set<Promise<void>>();
   #timer: Timer | undefined;
   #isDirty = false;
@@ -66,8 +70,9 @@ export class SegmentSync {
 
   /** Writes suspect segments anew; what could not be synced meanwhile follows. */
   async heal(): Promise<void> {
-    for (const segment of this.#suspects) {
-      if (!(await this.#hooks.rewrite(segment))) return;
+    for (const [segment, attempts] of this.#suspects) {
+      this.#suspects.set(segment, attempts + 1);
+      if (!(await this.#hooks.rewrite(segment, attempts >= READ_ATTEMPTS))) return;
       this.#suspects.delete(segment);
     }
     this.#syncDirty();
@@ -110,7 +115,7 @@ export class SegmentSync {
       await writer.sync();
       metrics.fsyncSeconds.with(name).observe((clock.monotonicMs() - startedMs) / 1000);
     } catch (error) {
-      this.#suspects.add(writer.segment);
+      this.#suspects.set(writer.segment, 0);
       this.#hooks.failed(error, writer);
     }
   }

@@ -37,8 +37,9 @@ export class SegmentWriter {
 
   /** Bytes the record will take here, with the runs of its image that the segment lacks. */
   cost(input: RecordInput): number {
-    if (input.type === 'raw') return HEADER_BYTES + input.body.length;
-    let bytes = HEADER_BYTES + input.column.length + (input.tally === undefined ? 0 : encodeTally(input.tally).length);
+    const tallyBytes = input.tally === undefined ? 0 : encodeTally(input.tally).length;
+    if (input.type === 'raw') return HEADER_BYTES + input.body.length + tallyBytes;
+    let bytes = HEADER_BYTES + input.column.length + tallyBytes;
     const have = this.#positions.get(input.image.id) ?? 0;
     if (have >= input.positions) return bytes;
     for (const run of input.image.runs) {
@@ -53,7 +54,7 @@ export class SegmentWriter {
     if (input.type === 'raw') {
       const timestampMs = newestMs;
       const raw = { type: RECORD_RAW, sequence, samplesBefore, samples, oldestMs, newestMs, imageId: 0, positions: 0, timestampMs, count: 0, rawBytes: 0 };
-      return this.#push(raw, input.body);
+      return this.#push(raw, input.body, input.tally === undefined ? undefined : encodeTally(input.tally));
     }
     this.#stageRuns(input, sequence, samplesBefore);
     const { positions, timestampMs } = input;

@@ -34,7 +34,7 @@ export interface WriterHooks {
   /** A new segment was begun: the one before it is not the newest any more. */
   begun(): void;
   /** Replaces the segment by a synced copy of what is unsettled in it; never fails. */
-  rewrite(segment: Segment): Promise<boolean>;
+  rewrite(segment: Segment, skipsUnreadable: boolean): Promise<boolean>;
 }
 
 export interface WriterOptions {
@@ -85,7 +85,7 @@ export class StreamWriter {
       current: () => this.#writer,
       failed: (error, writer) => this.#syncFailed(error, writer),
       closeFailed: (error) => this.#failWith(error),
-      rewrite: (segment) => hooks.rewrite(segment),
+      rewrite: (segment, skipsUnreadable) => hooks.rewrite(segment, skipsUnreadable),
     });
   }
 
@@ -397,10 +397,10 @@ function isOutOfRoom(error: unknown): error is { code: string } {
 }
 
 function toRecord(input: RecordInput, sequence: number, samplesBefore: number, bytes: number): RecentRecord {
-  const { samples, oldestMs, newestMs } = input;
+  const { samples, oldestMs, newestMs, tally } = input;
   if (input.type === 'raw') {
-    return { sequence, type: 'raw', samples, timestampMs: newestMs, oldestMs, newestMs, bytes, image: undefined, positions: 0, payload: input.body, samplesBefore };
+    return { sequence, type: 'raw', samples, timestampMs: newestMs, oldestMs, newestMs, bytes, image: undefined, positions: 0, payload: input.body, samplesBefore, tally };
   }
-  const { image, positions, timestampMs, column, tally } = input;
+  const { image, positions, timestampMs, column } = input;
   return { sequence, type: 'samples', samples, timestampMs, oldestMs, newestMs, bytes, image, positions, payload: column, samplesBefore, tally };
 }

@@ -68,12 +68,15 @@ export class QueueStream implements OpenStream, Tenant {
     this.#segments = new SegmentList(recovered.segments, context.pressure.usage);
     this.#recent = new RecentRecords(context.recent);
     this.#reader = new StreamReader(context, this.#accounts, this.#segments, this.#recent);
-    this.#compactor = new Compactor(context, this.#accounts, this.#segments, this.#reader, this.#recent);
+    this.#compactor = new Compactor(context, this.#accounts, this.#segments, this.#reader, this.#recent, () => {
+      this.#mustSave = true;
+      return context.ledger.save();
+    });
     this.priority = options.priority ?? 0;
     const hooks = {
       written: (record: Parameters<RecentRecords['push']>[0]) => this.#recent.push(record),
       evict: (segment: Segment, reason: string) => void this.#evict(segment, reason),
-      rewrite: (segment: Segment) => this.#compactor.rewrite(segment),
+      rewrite: (segment: Segment, skipsUnreadable: boolean) => this.#compactor.rewrite(segment, skipsUnreadable),
       begun: () => this.#removeSettled(1, Infinity),
     };
     this.#writer = new StreamWriter(context, this.#accounts, this.#segments, hooks, {

@@ -37,6 +37,8 @@ export interface LoopEnvironment {
   readonly logger: Logger;
   readonly metrics: ScrapeMetrics;
   readonly failureLog: FailureLog;
+  /** A queue that must not drop anything is full: no scrape begins. */
+  readonly isBlocked: () => boolean;
   /** Scrapes running now, over all loops. */
   inFlight: number;
 }
@@ -174,7 +176,8 @@ export class ScrapeLoop implements ScheduleEntry, StreamHandler, PlainSink {
     const missed = Math.floor((nowMs - this.dueMs) / intervalMs);
     const tickMs = this.dueMs + missed * intervalMs;
     if (missed > 0) this.#env.metrics.ticksSkipped.inc(missed);
-    if (!this.#isRunning) this.#start(tickMs, nowMs);
+    if (this.#env.isBlocked()) this.#env.metrics.ticksBlocked.inc();
+    else if (!this.#isRunning) this.#start(tickMs, nowMs);
     else if (this.#waitingTickMs === 0) this.#waitingTickMs = tickMs;
     else this.#env.metrics.ticksSkipped.inc();
     return tickMs + intervalMs;

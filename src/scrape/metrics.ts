@@ -7,6 +7,7 @@ export interface ScrapeMetrics {
   readonly scrapes: Counter;
   readonly failures: Family<Counter>;
   readonly ticksSkipped: Counter;
+  readonly ticksBlocked: Counter;
   readonly samples: Counter;
   readonly bodyBytes: Counter;
   readonly wireBytes: Counter;
@@ -40,6 +41,7 @@ export function declareScrapeMetrics(metrics: Metrics): ScrapeMetrics {
       'tributary_scrape_ticks_skipped_total',
       'Scrapes that were due and not started, because the one before was still running or the process was busy.',
     ),
+    ticksBlocked: metrics.counter('tributary_scrape_ticks_blocked_total', 'Scrapes that were due and not started, because a destination with `overflow: block` has no room.'),
     samples: metrics.counter('tributary_scrape_samples_total', 'Samples read from pages, before metric relabelling.'),
     bodyBytes: metrics.counter('tributary_scrape_body_bytes_total', 'Bytes of page bodies after decompression.'),
     wireBytes: metrics.counter('tributary_scrape_wire_bytes_total', 'Bytes of page bodies as received.'),

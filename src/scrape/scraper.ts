@@ -28,6 +28,8 @@ export interface ScraperOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly openSeries: (target: Target, settings: ScrapeSettings) => PageSeries;
+  /** Asked before each scrape: true while a queue that must not drop anything is full. Default never. */
+  readonly isBlocked?: () => boolean;
   readonly createHttpClient: (settings: HttpClientSettings, options: HttpClientOptions) => HttpClient;
   readonly userAgent: string;
   /** Tells collectors apart that scrape the same targets: host name and external labels. Their scrapes then fall on different offsets. */
@@ -93,6 +95,7 @@ function createEnvironment(options: ScraperOptions): PoolEnvironment {
     logger,
     metrics,
     failureLog: createFailureLog({ clock, disk, logger, lost: metrics.failureLogErrors }),
+    isBlocked: options.isBlocked ?? (() => false),
     inFlight: 0,
     schedule: createSchedule(clock),
     seedText: options.seedText,

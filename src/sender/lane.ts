@@ -245,7 +245,8 @@ export class Lanes {
     if (oldestMs >= freshMs) return false;
     const fresh = records.find((record) => record.timestampMs >= freshMs);
     plan.leaveBehind(fresh === undefined ? this.#lastOld(records, stream) : fresh.sequence - 1);
-    this.#watch();
+    // What is left has waited as long as what it was read with.
+    if (fresh === undefined) this.#watch();
     this.#options.waits.wakeAll();
     return true;
   }

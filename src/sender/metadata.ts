@@ -9,16 +9,18 @@ import { encodeBody } from './body.ts';
 import type { Delivery } from './delivery.ts';
 
 export type CollectMetadata = () => Iterable<WireMetadata>;
+/** What is used of a delivery. */
+type MetadataDelivery = Pick<Delivery, 'message' | 'codec' | 'deliver'>;
 
 export class MetadataSender {
   readonly #clock: Clock;
-  readonly #delivery: Delivery;
+  readonly #delivery: MetadataDelivery;
   readonly #collect: CollectMetadata;
   #settings: DestinationSettings['metadata'];
   #timer: Timer | undefined;
   #isStopped = false;
 
-  constructor(options: { clock: Clock; delivery: Delivery; collect: CollectMetadata; settings: DestinationSettings['metadata'] }) {
+  constructor(options: { clock: Clock; delivery: MetadataDelivery; collect: CollectMetadata; settings: DestinationSettings['metadata'] }) {
     this.#clock = options.clock;
     this.#delivery = options.delivery;
     this.#collect = options.collect;

@@ -21,6 +21,8 @@ const DAY_MINUTES = 1440;
 
 class Bucket {
   tokens = 0;
+  /** There was no limit up to now: a new one begins with a full bucket. */
+  #isFree = true;
   #lastMs: number;
 
   constructor(nowMs: number) {
@@ -31,7 +33,10 @@ class Bucket {
   refill(nowMs: number, perSecond: number, capacity: number): void {
     const more = ((nowMs - this.#lastMs) / 1000) * perSecond;
     this.#lastMs = nowMs;
-    this.tokens = Number.isFinite(perSecond) ? Math.min(capacity, this.tokens + more) : 0;
+    if (!Number.isFinite(perSecond)) this.tokens = 0;
+    else if (this.#isFree && Number.isFinite(capacity)) this.tokens = capacity;
+    else this.tokens = Math.min(capacity, this.tokens + more);
+    this.#isFree = !Number.isFinite(perSecond);
   }
 
   /** Milliseconds until a request of this weight may go; one that is larger than the bucket goes when it is full. */

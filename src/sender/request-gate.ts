@@ -193,6 +193,7 @@ export class RequestGate implements Gate {
 
   /** New limits and credentials: what waits for a retry does not wait any longer. */
   update(settings: DestinationSettings, profile: Profile): void {
+    if (settings.url !== this.#settings.url) this.#forget();
     this.#settings = settings;
     this.#pacer.update(settings.pace, { initialItemsPerSecond: profile.itemsPerSecond, backfillShare: settings.backfill.share });
     this.#concurrency.update(settings.maxConcurrency);
@@ -200,6 +201,12 @@ export class RequestGate implements Gate {
     this.#breaker.reset(backoffOf(settings));
     this.#pausedUntilMs = Number.NEGATIVE_INFINITY;
     this.wake();
+  }
+
+  /** Another receiver has another limit and another clock. */
+  #forget(): void {
+    this.#pacer.forget();
+    this.guard.forget();
   }
 
   state(): GateState {

@@ -98,6 +98,7 @@ export class Sender {
       },
       this.#metrics,
     );
+    this.#gate.update(settings, this.#delivery.profile());
     this.#metadata = new MetadataSender({ clock, delivery: this.#delivery, collect: options.collectMetadata, settings: settings.metadata });
     const limits = { bodyBytes: () => this.#gate.rawBytesMax() };
     this.#assemblers = { live: options.createAssembler(limits), backfill: options.createAssembler(limits) };

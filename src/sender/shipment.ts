@@ -75,7 +75,7 @@ interface Piece {
   /** The parts that its body was cut into; when all are accepted, it was only too large. */
   readonly cut: { left: number; readonly rawBytes: number } | undefined;
   /** It is a bit of a body that was refused and may be stored; the others are the rest of the body, which follow it. */
-  readonly check: { readonly others: readonly Piece[]; readonly isLast: boolean } | undefined;
+  check: { readonly others: readonly Piece[]; readonly isLast: boolean } | undefined;
 }
 
 type Tried = { readonly answer: Answer; readonly verdict: Verdict; readonly protocol: Protocol };
@@ -207,7 +207,11 @@ export class Shipment {
     const verdict = this.#verdict(piece, protocol, { ...answer, outcome });
     gate.answered(weight, answer, verdict);
     if ('error' in outcome) piece.knows!.protocols.reconnected();
-    piece.mayBeStored ||= mayHaveStored(answer);
+    if (mayHaveStored(answer)) {
+      piece.mayBeStored = true;
+      // Its own refusal tells nothing about the rest any more.
+      piece.check = undefined;
+    }
     return { answer, verdict, protocol };
   }
 
@@ -357,7 +361,7 @@ export class Shipment {
       return;
     }
     const [bit, ...more] = this.#pieces(rest, [parts.first]);
-    const following = [{ ...piece, check: undefined }, ...this.#pieces(rest, [parts.before]), ...more, ...this.#pieces(rest, parts.rest === undefined ? [] : [parts.rest])];
+    const following = [{ ...piece, check: undefined }, ...more, ...this.#pieces(rest, parts.rest)];
     this.#pending.unshift({ ...bit!, check: { others: following, isLast: true } }, ...following);
   }
 

@@ -68,30 +68,53 @@ export function halveSeries(bytes: Uint8Array): RequestPiece[] | undefined {
   return packer.finish();
 }
 
-/** A first piece within the limits and the rest, or undefined when everything is within them or a single item. */
+/** A first piece within the limits and the rest, or undefined when everything is within them or a single item. Only one series is cut, the first. */
 export function splitFirst(bytes: Uint8Array, limits: SplitLimits): [first: RequestPiece, rest: RequestPiece] | undefined {
-  const pieces = splitRequest(bytes, limits);
-  const [first] = pieces;
-  if (first === undefined || pieces.length < 2) return undefined;
-  const rest = Buffer.concat(pieces.slice(1).map((piece) => piece.bytes));
-  return [first, { bytes: rest, ...countRequest(rest) }];
+  const field = createField(bytes);
+  let items = 0;
+  let end = 0;
+  while (nextField(field)) {
+    items += countField(field).items;
+    if (items > limits.items || field.end > limits.bytes) break;
+    ({ end } = field);
+  }
+  if (end === bytes.length) return undefined;
+  if (end > 0) return [toPiece(bytes.slice(0, end)), toPiece(bytes.slice(end))];
+  const [first] = field.tag === TAG_TIMESERIES ? cutSeries(field, limits) : [];
+  const more = first === undefined ? undefined : withoutFirst(field, first.items);
+  if (first === undefined || more === undefined) return field.end === bytes.length ? undefined : [toPiece(bytes.slice(0, field.end)), toPiece(bytes.slice(field.end))];
+  return [toPiece(first.bytes), toPiece(Buffer.concat([more, bytes.subarray(field.end)]))];
+}
+
+function toPiece(bytes: Uint8Array): RequestPiece {
+  return { bytes, ...countRequest(bytes) };
+}
+
+/** A series without its first items; undefined when nothing is left. */
+function withoutFirst(series: Field, count: number): Uint8Array | undefined {
+  const item = fieldsOf(series);
+  let labelsEnd = series.contentStart;
+  for (let seen = 0; nextField(item); ) {
+    if (item.tag === TAG_SERIES_LABEL) labelsEnd = item.end;
+    else if (seen++ === count) return joinSeries(series.bytes, { start: series.contentStart, end: labelsEnd }, { start: item.start, end: series.end });
+  }
+  return undefined;
 }
 
 /**
- * The last series apart: what is before it, its first items, and the rest of them if there are more. Undefined when it is the only one, or when another
- * part of the request, or `other`, has the same series.
+ * The last series apart: its first items, and in order what is before it and the rest of it. Undefined when another part of the request, or `other`, has
+ * the same series.
  */
-export function splitLastSeries(bytes: Uint8Array, items: number, other: Uint8Array): { readonly before: RequestPiece; readonly first: RequestPiece; readonly rest: RequestPiece | undefined } | undefined {
+export function splitLastSeries(bytes: Uint8Array, items: number, other: Uint8Array): { readonly first: RequestPiece; readonly rest: readonly RequestPiece[] } | undefined {
   const known = new Set<string>();
   for (const series of seriesKeys(other)) known.add(series.key);
   const all = [...seriesKeys(bytes)];
   const last = all.pop();
   for (const { key } of all) known.add(key);
-  if (last === undefined || all.length === 0 || known.has(last.key)) return undefined;
-  const piece = (part: Uint8Array): RequestPiece => ({ bytes: part, ...countRequest(part) });
+  if (last === undefined || known.has(last.key)) return undefined;
   const own = bytes.slice(last.start, last.end);
-  const [first, rest] = splitFirst(own, { bytes: Number.POSITIVE_INFINITY, items }) ?? [piece(own)];
-  return { before: piece(bytes.slice(0, last.start)), first, rest };
+  const [first, ...more] = splitFirst(own, { bytes: Number.POSITIVE_INFINITY, items }) ?? [toPiece(own)];
+  return { first, rest: [...(all.length === 0 ? [] : [toPiece(bytes.slice(0, last.start))]), ...more] };
 }
 
 /** The label bytes of each series, with its place. */

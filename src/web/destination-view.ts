@@ -121,8 +121,8 @@ export interface DestinationView {
   readonly isBlocked: boolean;
   /** Of the disk; it holds as long as the mode. Empty when there is none. */
   readonly queueError: string;
-  /** Entries in quarantine, to look at with `queue list`; undefined where they are not counted. */
-  readonly quarantinedEntries?: number;
+  /** Entries in quarantine, to look at with `queue inspect`. */
+  readonly quarantinedEntries: number;
   /** The accounting identities, in samples. */
   readonly counters: StreamCounters;
 }

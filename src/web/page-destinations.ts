@@ -102,7 +102,7 @@ function queueTable(view: DestinationView): Html {
     ['Free quota holds', outageText(view)],
     ['Drained at', timeText(view.drainedAtMs)],
     ['Held by the clock guard', heldText(view)],
-    ['In quarantine', view.quarantinedEntries === undefined ? NONE : counted(view.quarantinedEntries, 'entry', 'entries')],
+    ['In quarantine', counted(view.quarantinedEntries, 'entry', 'entries')],
   ]);
 }
 

@@ -27,13 +27,17 @@ const LARGE_DISTINCT = 4;
 /** Scrapes of a real node exporter, a second apart. */
 const REAL_SCRAPES = 8;
 
-interface Case {
-  readonly name: string;
+export interface VmagentCase {
   readonly mix: Mix;
+  /** Different pages of a kind. */
   readonly distinct: number;
-  readonly bytesMax: number;
-  /** For vmagent: seconds between two scrapes, and how long it runs. */
+  /** Seconds between two scrapes, and how long it runs. */
   readonly vmagent: { readonly intervalSeconds: number; readonly runSeconds: number };
+}
+
+interface Case extends VmagentCase {
+  readonly name: string;
+  readonly bytesMax: number;
 }
 
 const cases: readonly Case[] = [
@@ -98,7 +102,7 @@ async function fillSegments({ mix, distinct }: Case): Promise<Record<string, num
  * vmagent with a receiver that refuses connections; when it ends it writes what it still holds in memory to its queue. Without staleness markers:
  * it would add one for every series at its end, which nobody served.
  */
-async function vmagentBytesPerSample({ mix, distinct, vmagent }: Case): Promise<number | undefined> {
+export async function vmagentBytesPerSample({ mix, distinct, vmagent }: VmagentCase): Promise<number | undefined> {
   const binary = peerBinary('vmagent');
   if (binary === undefined) return undefined;
   const options: PageServerOptions = {

@@ -46,16 +46,16 @@ afterAll(async () => {
 async function start(command: readonly string[], path: string, options: { stream?: StreamOptions; settings?: Partial<QueueSettings>; env?: NodeJS.ProcessEnv } = {}): Promise<QueueProcess> {
   const argument = JSON.stringify({ path, settings: { ...settings, ...options.settings }, stream: options.stream ?? { maxBytes: 1024 ** 3 } });
   const [program, ...args] = [...command, process.execPath, script, argument];
-  const child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...options.env } });
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...options.env } });
   children.add(child);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const lines: Interface = createInterface({ input: child.stdout! });
+  const lines: Interface = createInterface({ input: child.stdout });
   const answers = lines[Symbol.asyncIterator]();
   const next = async () => JSON.parse((await answers.next()).value as string) as Answer;
   await next();
   return {
     async ask(request) {
-      child.stdin!.write(`${JSON.stringify(request)}\n`);
+      child.stdin.write(`${JSON.stringify(request)}\n`);
       return next();
     },
     async kill() {

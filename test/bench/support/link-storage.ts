@@ -32,6 +32,9 @@ export interface LinkStorageCount {
   /** Distinct samples that were scraped from pages: no health series, no staleness markers. */
   readonly pageSamples: number;
   readonly series: number;
+  /** Distinct samples of every kind, and those that came again. */
+  readonly distinctSamples: number;
+  readonly repeatedSamples: number;
   /** When the last sample came that was new and older than `BACKLOG_AGE_MS`; 0 for never. */
   readonly lastBacklogMs: number;
   /** Only with `{report: true}`. */
@@ -55,7 +58,7 @@ interface Seen {
 const HEALTH = /^(up|scrape_[a-z_]+)\{/;
 const [STALE_HIGH, STALE_LOW] = [Number.parseInt(STALE_BITS.slice(0, 8), 16), Number.parseInt(STALE_BITS.slice(8), 16)];
 
-/** Runs until the parent goes. */
+/** Runs until the parent goes. `{refuse: true}` answers 503 from then on, `{report: true}` gives the requests. */
 export async function serveLinkStorage({ host, intervalMs }: LinkStorageOptions): Promise<void> {
   await initZstd();
   const ids = new SeriesIds();
@@ -64,6 +67,9 @@ export async function serveLinkStorage({ host, intervalMs }: LinkStorageOptions)
   const requests: LinkRequest[] = [];
   let arrivedBytes = 0;
   let pageSamples = 0;
+  let distinctSamples = 0;
+  let repeatedSamples = 0;
+  let isRefusing = false;
   let lastBacklogMs = 0;
 
   /** Marks the scrape of a sample; false when it was there already. */
@@ -93,6 +99,8 @@ export async function serveLinkStorage({ host, intervalMs }: LinkStorageOptions)
       if (!isStale && !seen[flat.series[i]!]!.isHealth) pageSamples++;
     }
     if (endMs - oldestNewMs > BACKLOG_AGE_MS) lastBacklogMs = endMs;
+    distinctSamples += newSamples;
+    repeatedSamples += flat.samples - newSamples;
     requests.push({ endMs, wireBytes: body.length, arrivals, samples: flat.samples, newSamples, oldestNewMs: finite(oldestNewMs), newestMs: finite(newestMs) });
   };
 
@@ -110,15 +118,19 @@ export async function serveLinkStorage({ host, intervalMs }: LinkStorageOptions)
     request.on('error', () => undefined);
     request.on('end', () => {
       const endMs = Date.now();
-      response.writeHead(204).end();
+      // A bench with a clock of its own must not learn the real one.
+      response.sendDate = false;
+      response.writeHead(isRefusing ? 503 : 204).end();
+      if (isRefusing) return;
       setImmediate(() => note(Buffer.concat(chunks), request.headers, endMs, arrivals));
     });
   });
   server.keepAliveTimeout = 300_000;
   server.requestTimeout = 0;
   server.listen(0, host, () => process.send!({ port: (server.address() as AddressInfo).port }));
-  process.on('message', (message: { report?: boolean }) => {
-    const count: LinkStorageCount = { arrivedBytes, pageSamples, series: seen.length, lastBacklogMs };
+  process.on('message', (message: { report?: boolean; refuse?: boolean }) => {
+    isRefusing = message.refuse ?? isRefusing;
+    const count: LinkStorageCount = { arrivedBytes, pageSamples, distinctSamples, repeatedSamples, series: seen.length, lastBacklogMs };
     process.send!(message.report === true ? { ...count, requests } : count);
   });
   process.on('disconnect', () => process.exit(0));

@@ -36,7 +36,8 @@ export class Helper<T> {
   /** `prefix`: a command that starts the process elsewhere, such as in a network namespace. */
   constructor(functionName: string, options: unknown, prefix: readonly string[] = []) {
     const code = `import(${JSON.stringify(import.meta.url)}).then((m) => m.${functionName}(${JSON.stringify(options)}))`;
-    const [command, ...args] = [...prefix, process.execPath, '--input-type=module', '-e', code] as [string, ...string[]];
+    const node = [process.execPath, '--input-type=module', '-e', code];
+    const [command = process.execPath, ...args] = [...prefix, ...node];
     this.#child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.port = new Promise((resolve) => this.#child.once('message', (message: { port: number }) => resolve(message.port)));
     void this.port.then(() => this.#child.on('message', (message) => this.#waiting.shift()?.(message as T)));

@@ -13,6 +13,8 @@ import type { Timeline } from './timeline.ts';
 /** Wall time at the beginning of a simulation, milliseconds since the epoch. */
 export const START_MS = 1_700_000_000_000;
 
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
 export class ProcessDied extends Error {}
 
 export class Life {
@@ -20,6 +22,8 @@ export class Life {
   steps = 0;
   /** The step at which the process dies. */
   dieAtStep = Number.POSITIVE_INFINITY;
+  /** Delays that a timer cannot wait. */
+  readonly oddTimers: number[] = [];
   /** What it was doing then. */
   diedDoing = '';
   readonly clock: Clock;
@@ -31,10 +35,16 @@ export class Life {
     this.clock = {
       nowMs: () => START_MS + timeline.nowMs,
       monotonicMs: () => timeline.nowMs - startedMs,
-      after: (delayMs, callback) => timeline.after(delayMs, () => {
+      after: (delayMs, callback) => timeline.after(this.#asSystem(delayMs), () => {
         if (!this.isDead) callback();
       }),
     };
+  }
+
+  /** What `setTimeout` makes of a delay: whole milliseconds, at least one; what is longer than it can wait ends at once, which nobody wants. */
+  #asSystem(delayMs: number): number {
+    if (!(delayMs <= TIMER_MAX_MS)) this.oddTimers.push(delayMs);
+    return delayMs <= TIMER_MAX_MS ? Math.max(1, Math.trunc(delayMs)) : 1;
   }
 
   die(doing: string): void {

@@ -137,7 +137,10 @@ export class World {
       this.stores.losePower(() => this.#diskRandom.next());
       this.#prepareDisk();
     }
+    // Somebody else's doing: the faults of the disk do not keep him from it.
+    this.disk.faults.readOnly = false;
     if (ledger === 'lost') this.disk.remove(`${QUEUE_PATH}/ledger`);
+    this.#prepareDisk();
     if (ledger === 'damaged') this.stores.damage();
   }
 
@@ -176,6 +179,7 @@ export class World {
   /** Compares what the program says with what is so. */
   observe(): void {
     if (this.program === undefined || this.life.isDead) return;
+    for (const delayMs of this.life.oddTimers.splice(0)) this.violated(`a timer of ${delayMs} ms`);
     for (const { name, account, book } of this.destinations) {
       for (const text of book.violations.splice(0)) this.violated(`${name}: ${text}`);
       account.observe(this.#stateOf(name), book.distinct, (text) => this.violated(`${name}: ${text}`));

@@ -277,9 +277,9 @@ describe('adopt', () => {
     const target = queue.find('new')!;
     const records = await queue.find('old')!.read(0, ALL);
     expect(target.moveIn(records.map(({ samples, oldestMs, newestMs, payload }) => ({ type: 'raw', samples, oldestMs, newestMs, body: payload })))).toBeUndefined();
-    // As it is on disk at this moment: the records and their checkpoint; neither ledger nor the old stream know.
+    // As it is on disk at this moment: the records; neither ledger nor the old stream know.
     const crashed = await open({ disk: disk.copy(), ledger: before.ledger });
-    expect(counters(crashed, 'new')).toMatchObject({ appended: 5, movedIn: 9, pending: 14 });
+    expect(counters(crashed, 'new')).toMatchObject({ appended: 5, movedIn: 9, pending: 14, scrape: { scraped: 5 } });
     expect(counters(crashed, 'old')).toMatchObject({ pending: 9, lost: { moved_out: 0 } });
     expect([imbalance(crashed, 'old'), imbalance(crashed, 'new')]).toEqual([0, 0]);
   });

@@ -262,6 +262,33 @@ describe('a failed fsync', () => {
     });
   }
 
+  test('a record of a suspect segment that cannot be read does not keep everything from being synced: it counts as damage in the end', async () => {
+    const disk = createSimulatedDisk();
+    const clock = manualClock();
+    const queue = await open({ disk, clock, settings: always });
+    const stream = queue.stream('a', { maxBytes: QUOTA });
+    await fill(stream, 1, 3);
+    disk.faults.syncError = 'EIO';
+    await fill(stream, 4, 4);
+    const file = segmentsOf(disk)[0]!;
+    const data = Buffer.from(disk.files.get(file)!);
+    const at = data.indexOf(body(2));
+    data.fill(0, at, at + 10);
+    disk.files.set(file, data);
+    disk.faults.syncError = undefined;
+    for (let i = 0; i < 3; i++) {
+      clock.advance(5000);
+      await turns();
+      expect(stream.state().mode).toBe('failing');
+    }
+    clock.advance(5000);
+    await turns();
+    expect(stream.state().mode).toBe('ok');
+    expect(sequences(await readAll(stream))).toEqual([1, 3, 4]);
+    expect(stream.state().counters).toMatchObject({ pending: 11, lost: { corrupt: 3 } });
+    await queue.close();
+  });
+
   test('nothing else is synced while a segment is suspect, so that a failing disk does not make one segment after another', async () => {
     const disk = createSimulatedDisk();
     const clock = manualClock();

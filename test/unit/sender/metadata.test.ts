@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { WireMetadata } from '../../../src/wire/write-request.ts';
+import type { Message } from '../../../src/destinations/profile.ts';
+import { MetadataSender } from '../../../src/sender/metadata.ts';
+import { createTestClock } from '../../support/clock.ts';
 import { createWorld } from './world.ts';
 
 const INTERVAL_MS = 60_000;
@@ -80,6 +83,26 @@ describe('metadata', () => {
     fails = false;
     await w.clock.advance(INTERVAL_MS);
     expect(w.families()).toEqual(['a']);
+  });
+
+  it('is not sent apart in remote write 2.0, where every series carries its own', async () => {
+    const clock = createTestClock();
+    const delivered: string[] = [];
+    let message: Message = '2.0';
+    const delivery: ConstructorParameters<typeof MetadataSender>[0]['delivery'] = {
+      message: () => message,
+      codec: () => 'snappy',
+      async deliver(body, { lane }) {
+        delivered.push(`${body.message} ${body.metadata} ${lane}`);
+        return { isComplete: true, settled: { deduplicated: 0, rejected: 0, quarantined: 0, expired: 0 } };
+      },
+    };
+    new MetadataSender({ clock, delivery, collect: () => [entry('a')], settings: settings().metadata }).start();
+    await clock.advance(2 * INTERVAL_MS);
+    expect(delivered).toEqual([]);
+    message = '1.0';
+    await clock.advance(INTERVAL_MS);
+    expect(delivered).toEqual(['1.0 1 live']);
   });
 
   it('ends with the sender', async () => {

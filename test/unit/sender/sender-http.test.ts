@@ -6,6 +6,7 @@ import { systemClock } from '../../../src/io/clock.ts';
 import { seededRandom } from '../../../src/io/random.ts';
 import { Assembler } from '../../../src/sender/assembly.ts';
 import { Sender } from '../../../src/sender/sender.ts';
+import { createSenderGauges } from '../../../src/sender/sender-gauges.ts';
 import { createSenderMetrics } from '../../../src/sender/telemetry.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../../src/telemetry/logger.ts';
@@ -29,6 +30,7 @@ async function start(options: ReceiverOptions = {}) {
     name: 'a', settings, stream, clock: systemClock, random: seededRandom(1), logger: silentLogger, metrics: createSenderMetrics(createMetrics()), version: '0.1.0',
     createClient: (http) => createHttpClient(http, { clock: systemClock, userAgent: 'tributary/0.1.0' }),
     createAssembler: (limits) => new Assembler(limits), collectMetadata: () => [],
+    gauges: createSenderGauges(createMetrics()), cpuBusyShare: () => 0, maxBytes: () => 2 ** 30,
   });
   sender.start();
   running.push({ sender, receiver });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../src/io/random.ts';
-import { countRequest, halveRequest, halveSeries, splitFirst, splitRequest } from '../../../src/sender/split.ts';
+import { countRequest, halveRequest, halveSeries, splitFirst, splitLastSeries, splitRequest } from '../../../src/sender/split.ts';
 import { decodeWriteRequest, encodeWriteRequest, valueBits, type PlainRequest, type PlainSeries } from '../../support/write-request.ts';
 
 function series(name: string, samples: number, exemplars = 0): PlainSeries {
@@ -111,7 +111,45 @@ describe('splitFirst', () => {
     expect([first.items, rest.items, [first, rest].flatMap((piece) => items(decodeWriteRequest(piece.bytes)))]).toEqual([3, 6, items(decodeWriteRequest(bytes))]);
   });
 
+  it('cuts only the first series, and that in two', () => {
+    const bytes = bytesOf(series('a', 50), series('b', 50));
+    const [first, rest] = splitFirst(bytes, { bytes: Infinity, items: 8 })!.map((piece) => decodeWriteRequest(piece.bytes));
+    expect([first!.series.map((one) => one.samples.length), rest!.series.map((one) => one.samples.length)]).toEqual([[8], [42, 50]]);
+    expect([...items(first!), ...items(rest!)]).toEqual(items(decodeWriteRequest(bytes)));
+  });
+
+  it('keeps every item in order, for 200 random requests and limits, seed 12', () => {
+    const random = seededRandom(12);
+    const upTo = (most: number) => Math.floor(random.next() * most);
+    for (let round = 0; round < 200; round++) {
+      const bytes = bytesOf(...Array.from({ length: 1 + upTo(8) }, (_, n) => series(`m${n}${'x'.repeat(upTo(40))}`, 1 + upTo(9), upTo(3))));
+      const limits = { bytes: 60 + upTo(500), items: 1 + upTo(12) };
+      const pieces = splitFirst(bytes, limits) ?? [{ bytes, ...countRequest(bytes) }];
+      expect(pieces.flatMap((piece) => items(decodeWriteRequest(piece.bytes)))).toEqual(items(decodeWriteRequest(bytes)));
+      const [first] = pieces;
+      expect(first.items === 1 || (first.items <= limits.items && first.bytes.length <= limits.bytes)).toBe(true);
+    }
+  });
+
   it('gives nothing when everything is within them', () => {
     expect(splitFirst(bytesOf(series('a', 3)), { bytes: Infinity, items: 3 })).toBeUndefined();
+  });
+});
+
+describe('splitLastSeries', () => {
+  const nothing = new Uint8Array(0);
+  const told = (bytes: Uint8Array, other: Uint8Array = nothing) => {
+    const parts = splitLastSeries(bytes, 2, other);
+    return parts && [parts.first, ...parts.rest].map((piece) => decodeWriteRequest(piece.bytes).series.map((one) => `${one.labels[0]![1]}${one.samples.length}`).join(' '));
+  };
+
+  it('gives its first items, what is before it, and the rest of it', () => {
+    expect(told(bytesOf(series('a', 1), series('b', 3), series('c', 5)))).toEqual(['c2', 'a1 b3', 'c3']);
+    expect(told(bytesOf(series('a', 1), series('c', 2)))).toEqual(['c2', 'a1']);
+    expect(told(bytesOf(series('c', 3)))).toEqual(['c2', 'c1']);
+  });
+
+  it('gives nothing when the series is also elsewhere: its order would be lost', () => {
+    expect([told(bytesOf(series('a', 1), series('b', 1), series('a', 1))), told(bytesOf(series('a', 1), series('b', 1)), bytesOf(series('b', 1)))]).toEqual([undefined, undefined]);
   });
 });

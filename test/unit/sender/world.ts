@@ -6,10 +6,12 @@ import { HttpError, type HttpErrorClass } from '../../../src/io/http/error.ts';
 import type { HttpClient, HttpRequest, HttpResponse } from '../../../src/io/http/types.ts';
 import { seededRandom } from '../../../src/io/random.ts';
 import type { DestinationSettings } from '../../../src/destinations/config.ts';
-import type { QuarantineInput, QueuedRecord, Stream, StreamState } from '../../../src/queue/queue.ts';
+import type { QuarantineInput, QueuedRecord, ReadLimits, Stream, StreamState } from '../../../src/queue/queue.ts';
 import { noLosses } from '../../../src/queue/snapshot.ts';
 import { noTally } from '../../../src/queue/tally.ts';
-import { Sender, type BodyAssembler, type SenderOptions } from '../../../src/sender/sender.ts';
+import type { BodyAssembler } from '../../../src/sender/batch.ts';
+import { createSenderGauges } from '../../../src/sender/sender-gauges.ts';
+import { Sender, type SenderOptions } from '../../../src/sender/sender.ts';
 import { TributaryError } from '../../../src/model/error.ts';
 import { createSenderMetrics } from '../../../src/sender/telemetry.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
@@ -73,6 +75,8 @@ export interface Settled {
   readonly expired: number;
 }
 
+const TEST_START_MS = 1_700_000_000_000;
+
 export class FakeStream implements Stream {
   readonly name = 'a';
   readonly records: QueuedRecord[] = [];
@@ -83,8 +87,9 @@ export class FakeStream implements Stream {
   #onSettle = (): void => undefined;
   #waiting: { sequence: number; callback: () => void }[] = [];
 
-  /** One record per call, with one sample per name. */
-  add(names: readonly string[], timestampMs: number, type: 'samples' | 'raw' = 'samples', exemplars = 0): void {
+  /** One record per call, with one sample per name. A small timestamp counts from the begin of the test clock: fresh data. */
+  add(names: readonly string[], at: number, type: 'samples' | 'raw' = 'samples', exemplars = 0): void {
+    const timestampMs = at < 1e9 ? TEST_START_MS + at : at;
     const series = names.map((name) => ({
       labels: [['__name__', name]] as [string, string][],
       samples: exemplars > 0 ? [] : [{ value: valueBits(1), timestampMs }],
@@ -110,10 +115,11 @@ export class FakeStream implements Stream {
     for (const { callback } of ready) callback();
   }
 
-  async read(after: number, limits: { readonly samples: number; readonly bytes: number }): Promise<QueuedRecord[]> {
+  async read(after: number, limits: ReadLimits): Promise<QueuedRecord[]> {
     if (this.failReads-- > 0) throw new Error('input/output error');
     let samples = 0;
-    return this.records.slice(after).slice(0, this.recordsPerRead).filter((record) => (samples += record.samples) <= limits.samples);
+    const unsettled = this.records.slice(after, limits.until).filter(({ sequence }) => !this.settled.some(({ first, last }) => sequence >= first && sequence <= last));
+    return unsettled.slice(0, this.recordsPerRead).filter((record) => (samples += record.samples) <= limits.samples);
   }
 
   settle(first: number, last: number, { rejected = 0, expired = 0 }: { readonly rejected?: number; readonly expired?: number } = {}): void {
@@ -146,7 +152,7 @@ export class FakeStream implements Stream {
     return {
       name: this.name, counters: { appended, movedIn: 0, acknowledged: appended - pending, deduplicated: 0, lost, pending, scrape: { ...noTally, scraped: appended } }, pendingRecords: rest.length,
       pendingBytes: rest.reduce((sum, record) => sum + record.bytes, 0), diskBytes: 0, segments: 1, writtenBytes: 0, newestMs: this.records.at(-1)?.newestMs,
-      oldestPendingMs: rest[0]?.oldestMs, lastSequence: this.records.length, mode: 'ok', lastError: undefined,
+      oldestPendingMs: rest[0]?.oldestMs, lastSequence: this.records.length, mode: 'ok', lastError: undefined, isBlocked: false,
     };
   }
 }
@@ -191,8 +197,9 @@ export function createWorld(overrides: Partial<DestinationSettings> = {}, option
     };
   };
   world.sender = new Sender({
-    name: 'a', settings, stream, clock, random: seededRandom(1), logger: silentLogger, metrics: createSenderMetrics(metrics), version: '0.1.0',
+    name: 'a', settings, stream, clock, random: seededRandom(1), logger: silentLogger, metrics: createSenderMetrics(metrics), gauges: createSenderGauges(metrics), version: '0.1.0',
     createClient: client, createAssembler: () => assembler(options.recordsPerBody ?? 100), collectMetadata: options.metadata ?? (() => []),
+    cpuBusyShare: () => 0, maxBytes: () => 2 ** 30,
   });
   return world;
 }

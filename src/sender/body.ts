@@ -4,7 +4,8 @@
 
 import type { Codec, Message, Protocol } from '../destinations/profile.ts';
 import { snappyCompress, snappyDecompress } from '../wire/snappy.ts';
-import { joinExemplars, transcodeRequest, type FindMetadata } from '../wire/write-request-2.ts';
+import { joinExemplars } from '../wire/join-exemplars.ts';
+import { transcodeRequest, type FindMetadata } from '../wire/write-request-2.ts';
 import { compressHeap, heap, zstdCompress, zstdDecompress } from '../wire/zstd.ts';
 import { countRequest, type RequestPiece } from './split.ts';
 

@@ -11,8 +11,9 @@ export interface RequestWeight {
   readonly lane: Lane;
   /** Samples, exemplars and metadata entries. */
   readonly items: number;
-  /** Compressed bytes. */
+  /** Compressed bytes, and what they were before. */
   readonly bytes: number;
+  readonly rawBytes: number;
 }
 
 /**

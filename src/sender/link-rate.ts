@@ -8,17 +8,23 @@ const BODY_MS = 2000;
 const RAW_BYTES = { min: 64 * 1024, afterFailure: 256 * 1024 };
 /** Answers that came faster carried too little to measure the link. Milliseconds. */
 const MEASURABLE_MS = 20;
+/** What of an answer's time may count as latency: where bodies are alike, the lowest time is that of a whole body. Milliseconds. */
+const LATENCY_MS_MAX = 100;
 /** Weight of a new measurement. */
 const NEW_SHARE = 0.3;
 /** A request may take this long, and this many times what is expected, before it counts as lost: jitter, a slow receiver, others on the link. */
-const TIMEOUT = { baseMs: 5000, factor: 4, minMs: 10_000 };
+const TIMEOUT = { baseMs: 5000, factor: 4, minMs: 10_000, probeMs: 5000 };
+/** Doubling ends here: no ceiling is above. */
+const TIMEOUTS_MAX = 24;
+/** Probes that time out before they get twice the time: a receiver that lets requests wait is to be told from a link that is down. */
+const PATIENCE = 8;
 
 export class LinkRate {
   #bytesPerSecond: number | undefined;
   /** Timeouts in a row: each doubles the time that is granted, because a receiver that lets requests wait answers after a minute. */
   #timeouts = 0;
   #hasFailed = false;
-  /** Requests finished at the same moment share the link. */
+  /** Lowest of late: what an answer takes that carries nothing. */
   #latencyMs = Number.POSITIVE_INFINITY;
 
   /** Undefined before it was measured. */
@@ -31,7 +37,7 @@ export class LinkRate {
     this.#timeouts = 0;
     this.#hasFailed = false;
     this.#latencyMs = Math.min(this.#latencyMs * 1.01, ms);
-    const carriedMs = ms - this.#latencyMs * 0.5;
+    const carriedMs = ms - Math.min(this.#latencyMs * 0.5, LATENCY_MS_MAX);
     if (carriedMs < MEASURABLE_MS) return this.#raise((bytes * concurrent * 1000) / MEASURABLE_MS);
     const rate = (bytes * concurrent * 1000) / carriedMs;
     // A small body tells about the latency and not about the link: it can only show that the link carries more than believed.
@@ -42,7 +48,7 @@ export class LinkRate {
   /** A request ended without an answer after `ms`. */
   failed(isTimeout: boolean): void {
     this.#hasFailed = true;
-    if (isTimeout) this.#timeouts = Math.min(this.#timeouts + 1, 10);
+    if (isTimeout) this.#timeouts = Math.min(this.#timeouts + 1, TIMEOUTS_MAX);
   }
 
   /** Bytes before compression that a body should have; `ratio` is what compression makes of them. */
@@ -52,11 +58,12 @@ export class LinkRate {
     return Math.floor(Math.min(bound, Math.max(RAW_BYTES.min, wanted)));
   }
 
-  timeoutMs(bytes: number, ceilingMs: number): number {
+  /** `isProbe`: it is only asked whether the link is back. A new connection is tried soon then, because one that began in silence repeats itself ever more seldom. */
+  timeoutMs(bytes: number, ceilingMs: number, isProbe: boolean): number {
+    if (isProbe) return Math.min(ceilingMs, TIMEOUT.probeMs * 2 ** Math.floor(this.#timeouts / PATIENCE));
     if (this.#bytesPerSecond === undefined) return ceilingMs;
     const expectedMs = (bytes * 1000) / this.#bytesPerSecond;
-    const granted = Math.max(TIMEOUT.minMs, TIMEOUT.baseMs + TIMEOUT.factor * expectedMs) * 2 ** this.#timeouts;
-    return Math.min(ceilingMs, granted);
+    return Math.min(ceilingMs, Math.max(TIMEOUT.minMs, TIMEOUT.baseMs + TIMEOUT.factor * expectedMs) * 2 ** this.#timeouts);
   }
 
   #raise(rate: number): void {

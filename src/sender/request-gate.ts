@@ -30,6 +30,10 @@ import { Waits } from './waits.ts';
 const RAW_BYTES_MAX = 8 * 1024 ** 2;
 /** A pause for the pace is cut into pieces of this length, so that a changed limit or schedule acts soon. Milliseconds. */
 const PACE_STEP_MS = 1000;
+/** A probe has so few compressed bytes at most. */
+const PROBE_BYTES_MAX = 16 * 1024;
+/** Weight of the last body in the ratio of compression. */
+const NEW_RATIO_SHARE = 0.2;
 /** So many answers 429 in a row are met with the shortest pause: finding the limit takes a few. */
 const PATIENT_LIMITS = 20;
 
@@ -137,6 +141,7 @@ export class RequestGate implements Gate {
     this.#status = 'sending';
     this.#limitedInRow = 0;
     this.#breaker.succeeded();
+    this.#ratio = this.#ratio * (1 - NEW_RATIO_SHARE) + (weight.rawBytes / Math.max(1, weight.bytes)) * NEW_RATIO_SHARE;
     this.#linkRate.answered({ bytes: weight.bytes, ms, concurrent: this.#busy + 1 });
     this.#concurrency.ended({ latencyMs: ms, bytes: weight.bytes, outcome: 'good' });
     if (verdict.action === 'done' || verdict.action === 'deduplicated') this.#pacer.accepted(weight.items);
@@ -182,13 +187,8 @@ export class RequestGate implements Gate {
     return this.#linkRate.rawBytesMax(this.#ratio, RAW_BYTES_MAX);
   }
 
-  /** What a body shrank to, for the size of those that follow. */
-  noteRatio(rawBytes: number, bytes: number): void {
-    this.#ratio = this.#ratio * 0.8 + (rawBytes / Math.max(1, bytes)) * 0.2;
-  }
-
   timeoutMs(bytes: number): number {
-    return this.#linkRate.timeoutMs(bytes, this.#settings.remoteTimeoutMs);
+    return this.#linkRate.timeoutMs(bytes, this.#settings.remoteTimeoutMs, this.#breaker.isOpen && bytes <= PROBE_BYTES_MAX);
   }
 
   /** New limits and credentials: what waits for a retry does not wait any longer. */

@@ -124,7 +124,7 @@ export class Shipment {
   }
 
   #weight({ body }: Piece): RequestWeight {
-    return { lane: this.#options.lane, items: itemsOf(body), bytes: body.data.length };
+    return { lane: this.#options.lane, items: itemsOf(body), bytes: body.data.length, rawBytes: body.rawBytes };
   }
 
   /** Too old to be sent. */

@@ -16,10 +16,8 @@
 import type { MetricType } from '../exposition/sink.ts';
 import { createField, fieldsOf, int64Of, nextField, type Field } from './fields.ts';
 import { ByteWriter } from './labels.ts';
-import {
-  encodeSeriesHeader, int64Bytes, METADATA_TYPE, putInt64, putVarint, TAG_SERIES_EXEMPLAR, TAG_SERIES_HISTOGRAM, TAG_SERIES_LABEL, TAG_SERIES_SAMPLE,
-  TAG_TIMESERIES, varintBytes,
-} from './write-request.ts';
+import { nameOf, parseLabel, parseSeries, seriesOf, type ParsedLabel, type ParsedSeries, type Slice } from './parsed-series.ts';
+import { int64Bytes, METADATA_TYPE, putInt64, putVarint, TAG_SERIES_LABEL, TAG_SERIES_SAMPLE, TAG_TIMESERIES, varintBytes } from './write-request.ts';
 
 export interface FamilyMetadata {
   readonly type: MetricType;
@@ -41,9 +39,7 @@ const TAG_START_TIMESTAMP = 0x18;
 const TAG_METADATA_TYPE = 0x08;
 const TAG_METADATA_HELP = 0x18;
 const TAG_METADATA_UNIT = 0x20;
-/** Inside of Label, Sample and Exemplar of 1.0. */
-const TAG_LABEL_NAME = 0x0a;
-const TAG_LABEL_VALUE = 0x12;
+/** Inside of Sample and Exemplar of 1.0. */
 const TAG_SAMPLE_VALUE = 0x09;
 const TAG_SAMPLE_TIMESTAMP = 0x10;
 const TAG_EXEMPLAR_LABEL = 0x0a;
@@ -60,133 +56,139 @@ const PART_LABELS = new Set(['le', 'quantile']);
 
 /**
  * The same content as a 2.0 request. Undefined where it cannot say that: a series without samples and histograms (2.0 has no place for exemplars
- * alone, see `joinExemplars`), or anything but series. Fails with WRITE_REQUEST_DAMAGED when `bytes` do not parse.
+ * alone, see join-exemplars.ts), or anything but series. Fails with WRITE_REQUEST_DAMAGED when `bytes` do not parse.
  */
 export function transcodeRequest(bytes: Uint8Array, findMetadata: FindMetadata): Uint8Array<ArrayBuffer> | undefined {
   const symbols = createSymbols();
-  const metadata = createMetadataRefs(symbols, findMetadata);
-  const created = findCreated(bytes);
+  const context = { symbols, metadata: createMetadataFields(symbols, findMetadata), created: findCreated(bytes) };
+  const labels = createLabelRefs(bytes, symbols);
   const series = new ByteWriter(bytes.length + 64);
-  const content = new ByteWriter(4096);
-  for (const parsed of seriesOf(bytes)) {
-    if (parsed === undefined || (parsed.samples.length === 0 && parsed.histograms.length === 0)) return undefined;
-    const startsMs = created.size === 0 ? undefined : created.get(createdKey(parsed.labels));
-    const about = metadata(nameOf(parsed.labels));
-    // A series never has samples and histograms together.
-    if (parsed.samples.length > 0) writeSeries({ ...parsed, histograms: [] });
-    if (parsed.histograms.length > 0) writeSeries({ ...parsed, samples: [], exemplars: parsed.samples.length > 0 ? [] : parsed.exemplars });
-
-    function writeSeries(one: ParsedSeries): void {
-      content.length = 0;
-      writeContent(content, one, { symbols, about, startsMs });
-      put(series, TAG_TIMESERIES_2, content.bytes.subarray(0, content.length));
-    }
+  const field = createField(bytes);
+  while (nextField(field)) {
+    if (field.tag !== TAG_TIMESERIES) return undefined;
+    const isWritten = context.created.size === 0 && writePlainSeries(series, field, labels, context);
+    if (!isWritten && !writeAnySeries(series, parseSeries(field), context)) return undefined;
   }
   return Buffer.concat([symbols.bytes(), series.bytes.subarray(0, series.length)]);
 }
 
+interface Context {
+  readonly symbols: Symbols;
+  /** The metadata field of a series by its name; empty where nothing is known. */
+  readonly metadata: (name: string) => Uint8Array;
+  /** By `createdKey`, and then by the timestamp of a sample. */
+  readonly created: ReadonlyMap<string, ReadonlyMap<number, number>>;
+}
+
 /**
- * Puts exemplars beside the samples of their series: a source appends them as series of their own. Still a 1.0 request; `orphans` holds the series
- * whose samples are not in it. Both are undefined when empty.
+ * The hot path: a series of samples alone, which most are. Its samples stand in 2.0 as they stood in 1.0 and are copied at once. False when there is
+ * something else in it; nothing is written then.
  */
-export function joinExemplars(bytes: Uint8Array): { readonly joined: Uint8Array | undefined; readonly orphans: Uint8Array | undefined } {
-  const alone = new Map<string, ParsedSeries[]>();
-  const keys = new Set<string>();
-  for (const series of seriesOf(bytes)) {
-    if (series === undefined) continue;
-    const key = latin1(bytes, series.labelsStart, series.labelsEnd);
-    if (series.samples.length > 0 || series.histograms.length > 0) keys.add(key);
-    else if (series.exemplars.length > 0) alone.set(key, [...(alone.get(key) ?? []), series]);
+function writePlainSeries(to: ByteWriter, series: Field, labels: LabelRefs, { metadata }: Context): boolean {
+  const { bytes, end } = series;
+  const part = fieldsOf(series);
+  labels.begin();
+  while (part.end < end && bytes[part.end] === TAG_SERIES_LABEL) {
+    nextField(part);
+    labels.add(part.contentStart, part.end);
   }
-  if (alone.size === 0) return { joined: bytes.length === 0 ? undefined : bytes, orphans: undefined };
-  const joined: Uint8Array[] = [];
-  const orphans: Uint8Array[] = [];
-  for (const series of seriesOf(bytes)) {
-    if (series === undefined) continue;
-    const key = latin1(bytes, series.labelsStart, series.labelsEnd);
-    const isAlone = series.samples.length === 0 && series.histograms.length === 0 && series.exemplars.length > 0;
-    if (isAlone && keys.has(key)) continue;
-    const more = isAlone ? [] : (alone.get(key) ?? []);
-    if (!isAlone) alone.delete(key);
-    (isAlone ? orphans : joined).push(more.length === 0 ? bytes.subarray(series.start, series.end) : withExemplars(bytes, series, more));
-  }
-  return { joined: joined.length === 0 ? undefined : Buffer.concat(joined), orphans: orphans.length === 0 ? undefined : Buffer.concat(orphans) };
+  const from = part.end;
+  while (nextField(part)) if (part.tag !== TAG_SERIES_SAMPLE) return false;
+  if (from === end) return false;
+  const about = metadata(labels.metricName);
+  const refBytes = labels.bytes();
+  const length = 1 + varintBytes(refBytes) + refBytes + (end - from) + about.length;
+  to.reserve(1 + LENGTH_BYTES_MAX + length);
+  to.bytes[to.length++] = TAG_TIMESERIES_2;
+  to.length = putVarint(to.bytes, to.length, length);
+  to.bytes[to.length++] = TAG_LABELS_REFS;
+  to.length = labels.put(to.bytes, putVarint(to.bytes, to.length, refBytes));
+  to.bytes.set(bytes.subarray(from, end), to.length);
+  to.bytes.set(about, to.length + end - from);
+  to.length += end - from + about.length;
+  return true;
 }
 
-function withExemplars(bytes: Uint8Array, series: ParsedSeries, more: readonly ParsedSeries[]): Uint8Array {
-  const items = [bytes.subarray(series.labelsEnd, series.end), ...more.map((one) => bytes.subarray(one.labelsEnd, one.end))];
-  const content = Buffer.concat(items);
-  return Buffer.concat([encodeSeriesHeader(bytes.subarray(series.labelsStart, series.labelsEnd), content.length), content]);
+/** A series of any kind. False when 2.0 cannot say it. */
+function writeAnySeries(to: ByteWriter, series: ParsedSeries, context: Context): boolean {
+  const { samples, histograms, exemplars } = series;
+  if (samples.length === 0 && histograms.length === 0) return false;
+  const content = new ByteWriter(4096);
+  const write = (one: ParsedSeries) => {
+    content.length = 0;
+    writeContent(content, one, context);
+    put(to, TAG_TIMESERIES_2, content.bytes.subarray(0, content.length));
+  };
+  // A series never has samples and histograms together.
+  if (samples.length > 0) write({ ...series, histograms: [] });
+  if (histograms.length > 0) write({ ...series, samples: [], exemplars: samples.length > 0 ? [] : exemplars });
+  return true;
 }
 
-interface Slice {
-  readonly start: number;
-  readonly end: number;
-}
-
-interface ParsedLabel {
-  /** Bytes as characters of one byte each. */
-  readonly name: string;
-  readonly value: string;
-}
-
-interface ParsedSeries {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-  readonly labelsStart: number;
-  readonly labelsEnd: number;
-  readonly labels: readonly ParsedLabel[];
-  /** Contents of the messages. */
-  readonly samples: readonly Slice[];
-  readonly exemplars: readonly Slice[];
-  readonly histograms: readonly Slice[];
-}
-
-/** The series of a 1.0 request; undefined for a field that is none. */
-function* seriesOf(bytes: Uint8Array): Generator<ParsedSeries | undefined> {
-  const field = createField(bytes);
-  while (nextField(field)) yield field.tag === TAG_TIMESERIES ? parseSeries(field) : undefined;
-}
-
-function parseSeries(field: Field): ParsedSeries {
-  const { bytes, start, end, contentStart } = field;
-  const labels: ParsedLabel[] = [];
-  const samples: Slice[] = [];
-  const exemplars: Slice[] = [];
-  const histograms: Slice[] = [];
-  let labelsEnd = contentStart;
-  const part = fieldsOf(field);
-  while (nextField(part)) {
-    const content = { start: part.contentStart, end: part.end };
-    if (part.tag === TAG_SERIES_SAMPLE) samples.push(content);
-    else if (part.tag === TAG_SERIES_EXEMPLAR) exemplars.push(content);
-    else if (part.tag === TAG_SERIES_HISTOGRAM) histograms.push(content);
-    else if (part.tag === TAG_SERIES_LABEL) {
-      labels.push(parseLabel(part));
-      labelsEnd = part.end;
+/** The references of one series' labels after another. Neighbours share most labels, so each is compared with the one in its place before. */
+function createLabelRefs(bytes: Uint8Array, symbols: Symbols) {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const known = new Map<string, KnownLabel>();
+  const places: { start: number; length: number; label: KnownLabel }[] = [];
+  let count = 0;
+  const find = (start: number, end: number): KnownLabel => {
+    const key = text.toString('latin1', start, end);
+    let label = known.get(key);
+    if (label === undefined) {
+      const { name, value } = parseLabel(createField(bytes, { start, end }));
+      const refs = [symbols.ref(name), symbols.ref(value)] as const;
+      known.set(key, (label = { refs, bytes: varintBytes(refs[0]) + varintBytes(refs[1]), metricName: name === '__name__' ? value : undefined }));
     }
-  }
-  return { bytes, start, end, labelsStart: contentStart, labelsEnd, labels, samples, exemplars, histograms };
+    return label;
+  };
+  return {
+    metricName: '',
+    begin(): void {
+      count = 0;
+      this.metricName = '';
+    },
+    /** A label whose message lies in [start, end). */
+    add(start: number, end: number): void {
+      const place = places[count++];
+      const length = end - start;
+      if (place === undefined) places.push({ start, length, label: find(start, end) });
+      else if (place.length !== length || !isEqual(bytes, place.start, start, length)) {
+        place.label = find(start, end);
+        place.length = length;
+      }
+      const { label } = places[count - 1]!;
+      places[count - 1]!.start = start;
+      if (label.metricName !== undefined) this.metricName = label.metricName;
+    },
+    bytes(): number {
+      let sum = 0;
+      for (let i = 0; i < count; i++) sum += places[i]!.label.bytes;
+      return sum;
+    },
+    put(to: Uint8Array, offset: number): number {
+      let at = offset;
+      for (let i = 0; i < count; i++) {
+        const { refs } = places[i]!.label;
+        at = putVarint(to, putVarint(to, at, refs[0]), refs[1]);
+      }
+      return at;
+    },
+  };
 }
 
-function parseLabel(field: Field): ParsedLabel {
-  let name = '';
-  let value = '';
-  const part = fieldsOf(field);
-  while (nextField(part)) {
-    if (part.tag === TAG_LABEL_NAME) name = latin1(part.bytes, part.contentStart, part.end);
-    else if (part.tag === TAG_LABEL_VALUE) value = latin1(part.bytes, part.contentStart, part.end);
-  }
-  return { name, value };
+type LabelRefs = ReturnType<typeof createLabelRefs>;
+
+interface KnownLabel {
+  readonly refs: readonly [name: number, value: number];
+  /** Of the references as varints. */
+  readonly bytes: number;
+  /** The value of `__name__`. */
+  readonly metricName: string | undefined;
 }
 
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1', start, end);
-}
-
-function nameOf(labels: readonly ParsedLabel[]): string {
-  return labels.find(({ name }) => name === '__name__')?.value ?? '';
+function isEqual(bytes: Uint8Array, a: number, b: number, length: number): boolean {
+  for (let i = length - 1; i >= 0; i--) if (bytes[a + i] !== bytes[b + i]) return false;
+  return true;
 }
 
 interface Symbols {
@@ -214,29 +216,37 @@ function createSymbols(): Symbols {
   return symbols;
 }
 
-interface MetadataRefs {
-  readonly type: number;
-  readonly help: number;
-  readonly unit: number;
-}
-
-/** References of the metadata by the name of a series: that of its family, or with what the parts of a family have behind it. */
-function createMetadataRefs(symbols: Symbols, find: FindMetadata): (name: string) => MetadataRefs | undefined {
-  const known = new Map<string, MetadataRefs | undefined>();
+/** The metadata of a series by its name: that of its family, or with what the parts of a family have behind it. */
+function createMetadataFields(symbols: Symbols, find: FindMetadata): (name: string) => Uint8Array {
+  const known = new Map<string, Uint8Array>();
   const text = (value: string) => symbols.ref(Buffer.from(value).toString('latin1'));
   return (name) => {
-    if (known.has(name)) return known.get(name);
+    let field = known.get(name);
+    if (field !== undefined) return field;
     const family = Buffer.from(name, 'latin1').toString();
     const found = find(family) ?? find(family.replace(FAMILY_SUFFIX, ''));
-    const refs = found === undefined ? undefined : { type: METADATA_TYPE[found.type], help: text(found.help), unit: text(found.unit) };
-    known.set(name, refs);
-    return refs;
+    field = found === undefined ? new Uint8Array(0) : encodeMetadata(METADATA_TYPE[found.type], text(found.help), text(found.unit));
+    known.set(name, field);
+    return field;
   };
+}
+
+function encodeMetadata(type: number, helpRef: number, unitRef: number): Uint8Array {
+  const content = new ByteWriter(3 * (1 + LENGTH_BYTES_MAX));
+  for (const [tag, value] of [[TAG_METADATA_TYPE, type], [TAG_METADATA_HELP, helpRef], [TAG_METADATA_UNIT, unitRef]] as const) {
+    if (value === 0) continue;
+    content.bytes[content.length++] = tag;
+    content.length = putVarint(content.bytes, content.length, value);
+  }
+  const field = new ByteWriter(1 + LENGTH_BYTES_MAX + content.length);
+  put(field, TAG_SERIES_METADATA, content.bytes.subarray(0, content.length));
+  return field.bytes.subarray(0, field.length);
 }
 
 /** Created timestamps by the key of a family's series and then by the timestamp of a scrape. */
 function findCreated(bytes: Uint8Array): Map<string, Map<number, number>> {
   const created = new Map<string, Map<number, number>>();
+  if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(CREATED_SUFFIX)) return created;
   for (const series of seriesOf(bytes)) {
     if (series === undefined || !nameOf(series.labels).endsWith(CREATED_SUFFIX)) continue;
     const byTime = new Map<number, number>();
@@ -267,26 +277,23 @@ function readSample(bytes: Uint8Array, { start, end }: Slice): { value: number; 
   return { value, timestampMs };
 }
 
-interface Context {
-  readonly symbols: Symbols;
-  readonly about: MetadataRefs | undefined;
-  readonly startsMs: ReadonlyMap<number, number> | undefined;
-}
-
-function writeContent(to: ByteWriter, series: ParsedSeries, { symbols, about, startsMs }: Context): void {
+function writeContent(to: ByteWriter, series: ParsedSeries, { symbols, metadata, created }: Context): void {
+  const name = nameOf(series.labels);
+  const startsMs = created.size === 0 || name.endsWith(CREATED_SUFFIX) ? undefined : created.get(createdKey(series.labels));
   writeRefs(to, series.labels, symbols);
-  const isCreated = startsMs !== undefined && !nameOf(series.labels).endsWith(CREATED_SUFFIX);
   let createdMs = 0;
   for (const sample of series.samples) {
-    const startMs = isCreated ? (startsMs.get(readSample(series.bytes, sample).timestampMs) ?? 0) : 0;
+    const startMs = startsMs === undefined ? 0 : (startsMs.get(readSample(series.bytes, sample).timestampMs) ?? 0);
     writeSample(to, series.bytes.subarray(sample.start, sample.end), startMs);
     if (startMs !== 0) createdMs = startMs;
   }
   for (const { start, end } of series.histograms) put(to, TAG_HISTOGRAM_2, series.bytes.subarray(start, end));
   for (const exemplar of series.exemplars) writeExemplar(to, series.bytes, exemplar, symbols);
-  if (about !== undefined) writeMetadata(to, about);
+  const about = metadata(name);
+  to.reserve(about.length + 1 + INT64_BYTES_MAX);
+  to.bytes.set(about, to.length);
+  to.length += about.length;
   if (createdMs === 0) return;
-  to.reserve(1 + INT64_BYTES_MAX);
   to.bytes[to.length++] = TAG_SERIES_CREATED;
   to.length = putInt64(to.bytes, to.length, createdMs);
 }
@@ -319,23 +326,13 @@ function writeExemplar(to: ByteWriter, bytes: Uint8Array, { start, end }: Slice,
   const rest: Uint8Array[] = [];
   const part = createField(bytes, { start, end });
   while (nextField(part)) {
-    if (part.tag === TAG_EXEMPLAR_LABEL) labels.push(parseLabel(part));
+    if (part.tag === TAG_EXEMPLAR_LABEL) labels.push(parseLabel(fieldsOf(part)));
     else rest.push(bytes.subarray(part.start, part.end));
   }
   const content = new ByteWriter(64);
   if (labels.length > 0) writeRefs(content, labels, symbols);
   // Value and timestamp have the same fields in both versions.
   put(to, TAG_EXEMPLAR_2, Buffer.concat([content.bytes.subarray(0, content.length), ...rest]));
-}
-
-function writeMetadata(to: ByteWriter, { type, help, unit }: MetadataRefs): void {
-  const content = new ByteWriter(3 * (1 + LENGTH_BYTES_MAX));
-  for (const [tag, value] of [[TAG_METADATA_TYPE, type], [TAG_METADATA_HELP, help], [TAG_METADATA_UNIT, unit]] as const) {
-    if (value === 0) continue;
-    content.bytes[content.length++] = tag;
-    content.length = putVarint(content.bytes, content.length, value);
-  }
-  put(to, TAG_SERIES_METADATA, content.bytes.subarray(0, content.length));
 }
 
 /** A length-delimited field. */

@@ -3,6 +3,7 @@
 // of the collector's side run behind `prefix`; its page server runs there, too, so only what is sent to the storage passes the link.
 
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { startFaultProxy } from '../../support/fault-proxy.ts';
 
 export interface NetworkLink {
@@ -51,6 +52,10 @@ function run(command: string): void {
   if (status !== 0) throw new Error(`${command}: ${stderr.trim()}`);
 }
 
+function hardwareAddress(device: string): string {
+  return readFileSync(`/sys/class/net/${device}/address`, 'utf8').trim();
+}
+
 function namespaceLink(index: number): NetworkLink {
   const space = `tributary-${process.pid}-${index}`;
   const [near, far] = [`tb${process.pid}-${index}n`, `tb${process.pid}-${index}f`];
@@ -66,6 +71,8 @@ function namespaceLink(index: number): NetworkLink {
   run(`ip addr add ${net}.1/30 dev ${far}`);
   run(`ip link set ${far} up`);
   for (const command of [`addr add ${net}.2/30 dev ${near}`, `link set ${near} up`, 'link set lo up']) run(`ip -n ${space} ${command}`);
+  // Known neighbours stay known: else the near end learns after three seconds that nobody answers, which a modem would never tell.
+  run(`ip -n ${space} neigh replace ${net}.1 lladdr ${hardwareAddress(far)} dev ${near} nud permanent`);
   return {
     kind: 'network namespace with tc tbf',
     prefix: ['ip', 'netns', 'exec', space],

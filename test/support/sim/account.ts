@@ -30,7 +30,9 @@ export class Account {
   #filesBefore: ReadonlyMap<string, number> = new Map();
   #notOnMedium: Written[] = [];
   #crash: { readonly unwritten: number; readonly unsynced: number; readonly refused: number } | undefined;
+  /** Samples that the disk refused, and of those what was saved for certain. */
   #refused = 0;
+  #refusedSaved = 0;
 
   constructor(stream: StreamOptions) {
     this.#stream = stream;
@@ -50,9 +52,15 @@ export class Account {
     this.#inTurn = 0;
   }
 
-  stopped(): void {
-    // A stop syncs and closes every file.
-    this.#notOnMedium = [];
+  /** `isSaved`: the disk took what the stop had to save, and synced it. */
+  stopped(isSaved: boolean): void {
+    if (isSaved) this.#notOnMedium = [];
+    else this.#crash = { unwritten: 0, unsynced: 0, refused: this.#refused - this.#refusedSaved };
+  }
+
+  /** Nothing has gone wrong with the disk for longer than counters wait to be saved. */
+  saved(): void {
+    this.#refusedSaved = this.#refused;
   }
 
   crashed(mode: 'kill' | 'power loss', disk: SimulatedDisk): void {
@@ -61,7 +69,7 @@ export class Account {
     this.#notOnMedium = this.#notOnMedium.filter((one) => !isOnMedium(one));
     const unsynced = mode === 'kill' ? 0 : this.#notOnMedium.reduce((sum, { samples }) => sum + samples, 0);
     if (mode === 'power loss') this.#notOnMedium = [];
-    this.#crash = { unwritten: earlier.unwritten + this.#inTurn, unsynced: earlier.unsynced + unsynced, refused: this.#refused };
+    this.#crash = { unwritten: earlier.unwritten + this.#inTurn, unsynced: earlier.unsynced + unsynced, refused: this.#refused - this.#refusedSaved };
     this.#inTurn = 0;
   }
 

@@ -31,20 +31,25 @@ export function judge(world: World, { seed, mayLose }: JudgeOptions): RunResult 
   };
 }
 
+/** Refused by the receiver. After a crash the youngest batch goes out again, and a receiver with a window of 0 refuses what it has: no sample is missing then. */
+const REFUSED = ['rejected', 'quarantined'];
+
 function judgeDestination(world: World, { name, oracle, account, book, settings }: Destination, mayLose: readonly string[]): void {
   const violated = (text: string) => world.violated(`${name} (${settings.profile}): ${text}`);
   const verdict = oracle.compare(world.source.expected());
   const { vanished, maybe, lost } = account;
-  const explained = vanished + account.lostSamples();
+  const isOrdered = !PROFILES[settings.profile as keyof typeof PROFILES].anyOrder && settings.outOfOrderWindowMs === 0;
+  const losses = Object.entries(lost ?? {});
+  const explained = vanished + losses.reduce((sum, [reason, samples]) => sum + (REFUSED.includes(reason) ? 0 : samples), 0);
   if (verdict.altered + verdict.extra > 0) violated(`${verdict.altered} altered, ${verdict.extra} that nobody scraped: ${verdict.examples.join('; ')}`);
   if (verdict.missing > explained) violated(`${verdict.missing} samples are missing, ${explained} are explained: ${verdict.examples.join('; ')}`);
   if (vanished > maybe) violated(`${vanished} samples vanished, crashes may have taken ${maybe}`);
-  for (const [reason, samples] of Object.entries(lost ?? {})) {
+  for (const [reason, samples] of losses) {
+    if (isOrdered && world.crashes > 0 && REFUSED.includes(reason)) continue;
     // A killed process leaves half a record, which is counted as damaged.
     const allowed = mayLose.includes(reason) ? Number.POSITIVE_INFINITY : reason === 'corrupt' ? maybe : 0;
     if (samples > allowed) violated(`${samples} samples are lost as ${reason}, which nothing explains`);
   }
-  const isOrdered = !PROFILES[settings.profile as keyof typeof PROFILES].anyOrder && settings.outOfOrderWindowMs === 0;
   if (isOrdered && verdict.outOfOrder > 0) violated(`${verdict.outOfOrder} samples came behind newer ones of their series: ${verdict.examples.join('; ')}`);
   const torn = book.tornRepetitions();
   if (torn.length > 0 && account.lostSamples() === 0) violated(`${torn.length} bodies came again in part, such as ${JSON.stringify(torn[0])}`);

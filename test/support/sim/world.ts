@@ -37,6 +37,9 @@ export interface WorldOptions {
   readonly dieAtStep?: () => number;
 }
 
+/** Counters that nothing else tells are in ledger or checkpoint after this time, when the disk takes them. Milliseconds. */
+const SAVED_WITHIN_MS = 12_000;
+
 export type CrashMode = 'kill' | 'power loss';
 /** What a crash does to the ledger besides. */
 export type LedgerFate = 'kept' | 'lost' | 'damaged';
@@ -68,6 +71,7 @@ export class World {
   readonly #random: (salt: number) => Random;
   readonly #diskRandom: Random;
   #faults: Partial<Faults> = {};
+  #faultsSinceMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: WorldOptions) {
     const { seed } = options;
@@ -98,6 +102,7 @@ export class World {
   /** Faults of the disk from now on, also across crashes. */
   setFaults(faults: Partial<Faults>): void {
     this.#faults = faults;
+    this.#faultsSinceMs = this.timeline.nowMs;
     Object.assign(this.disk.faults, createSimulatedDisk().faults, faults);
   }
 
@@ -153,7 +158,7 @@ export class World {
     this.life.die('having stopped');
     this.program = undefined;
     this.note(`life ${this.lives} stopped`);
-    for (const { account } of this.destinations) account.stopped();
+    for (const { account } of this.destinations) account.stopped(!this.#hasFaults());
     return true;
   }
 
@@ -182,6 +187,7 @@ export class World {
     for (const delayMs of this.life.oddTimers.splice(0)) this.violated(`a timer of ${delayMs} ms`);
     for (const { name, account, book } of this.destinations) {
       for (const text of book.violations.splice(0)) this.violated(`${name}: ${text}`);
+      if (!this.#hasFaults() && this.timeline.nowMs - this.#faultsSinceMs > SAVED_WITHIN_MS) account.saved();
       account.observe(this.#stateOf(name), book.distinct, (text) => this.violated(`${name}: ${text}`));
     }
   }
@@ -190,6 +196,10 @@ export class World {
   isDrained(): boolean {
     const { program } = this;
     return program !== undefined && [...program.streams.values()].every((stream) => stream.state().counters.pending === 0);
+  }
+
+  #hasFaults(): boolean {
+    return Object.keys(this.#faults).length > 0;
   }
 
   #stateOf(name: string) {
@@ -219,8 +229,10 @@ export class World {
   }
 
   #received(book: Book, oracle: Oracle, request: ReceivedRequest, answer: OracleAnswer): () => void {
-    const keptSamples = oracle.log.at(-1)!.keptSamples;
+    const { keptSamples, samples } = oracle.log.at(-1)!;
     const { headers, body, life, atMs } = request;
+    const retry = headers['retry-attempt'] === undefined ? '' : ` (repetition ${headers['retry-attempt']})`;
+    if (answer.status >= 400) this.note(`${request.url} answers ${answer.status}${retry}, ${keptSamples} of ${samples} samples kept: ${answer.body.slice(0, 200)}`);
     if (keptSamples === 0) return () => undefined;
     const isZstd = headers['content-encoding'] === 'zstd';
     const expanded = isZstd ? zstdDecompress(body, zstdContentBytes(body)) : snappyDecompress(body);

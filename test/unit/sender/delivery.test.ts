@@ -60,10 +60,10 @@ describe('retries', () => {
 });
 
 describe('the gate', () => {
-  it('is told what a request weighs: items, compressed bytes and lane', async () => {
+  it('is told what a request weighs: items, bytes and lane', async () => {
     const world = createDeliveryWorld();
     await world.deliver([series('a', [1, 2], 3)], { lane: 'backfill' });
-    expect(world.weights).toEqual([{ lane: 'backfill', items: 5, bytes: expect.any(Number) as number }]);
+    expect(world.weights).toEqual([{ lane: 'backfill', items: 5, bytes: expect.any(Number) as number, rawBytes: world.sent[0]!.rawBytes }]);
   });
 
   it('bodies are cut to its items before they go out', async () => {

@@ -46,7 +46,7 @@ function run({ limit, burst, live, backlog, seconds, bodyItems, retryAfterMs }: 
       clock.ms += 10;
       continue;
     }
-    const waitMs = pacer.take({ lane, items, bytes: items * 4 });
+    const waitMs = pacer.take({ lane, items, bytes: items * 4, rawBytes: items * 30 });
     if (waitMs > 0) {
       clock.ms += Math.min(waitMs, 1000);
       continue;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { joinExemplars, transcodeRequest, type FindMetadata } from '../../../src/wire/write-request-2.ts';
+import { joinExemplars } from '../../../src/wire/join-exemplars.ts';
+import { transcodeRequest, type FindMetadata } from '../../../src/wire/write-request-2.ts';
 import { seededRandom } from '../../../src/io/random.ts';
 import { decodeWriteRequest, encodeWriteRequest, STALE_BITS, valueBits, type PlainExemplar, type PlainSeries } from '../../support/write-request.ts';
 import { decodeWriteRequest2 } from '../../support/write-request-2.ts';

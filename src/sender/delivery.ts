@@ -14,7 +14,8 @@ import { Journal, type DeliveryState } from './journal.ts';
 import type { Link } from './link.ts';
 import type { CollectMetadata } from './metadata.ts';
 import { Receiver } from './receiver.ts';
-import { Shipment, type DeliverOptions, type DeliveryResult } from './shipment.ts';
+import { Shipment } from './shipment.ts';
+import type { DeliverOptions, DeliveryResult } from './shipment-context.ts';
 import { splitRequest } from './split.ts';
 import type { DestinationMetrics } from './telemetry.ts';
 
@@ -22,7 +23,7 @@ import type { DestinationMetrics } from './telemetry.ts';
 const METADATA_REFRESH_MS = 60_000;
 
 export type { DeliveryState } from './journal.ts';
-export type { DeliverOptions, DeliveryResult } from './shipment.ts';
+export type { DeliverOptions, DeliveryResult } from './shipment-context.ts';
 
 export interface DeliveryOptions {
   readonly link: Pick<Link, 'post'>;

@@ -11,6 +11,8 @@ import type { DestinationState } from './state.ts';
 const BUCKET_SECONDS = 0.2;
 /** Sums of fractions are not exact. Tokens. */
 const ROUNDING = 1e-6;
+/** After a measurement the receiver's bucket is empty: so much runs in before the next request, for differences in time. Seconds. */
+const DEBT_SECONDS = 0.3;
 /** Credit of the backlog is kept for so long. Seconds. */
 const CREDIT_SECONDS = 10;
 /** The longest answer: limits and schedules change. Milliseconds. */
@@ -74,6 +76,7 @@ export class Pacer {
   /** What backfill may take although live data waits. */
   readonly #credit: Bucket;
   #liveWaits = false;
+  #wasMeasuring = false;
 
   constructor(clock: Clock, settings: PaceSettings, options: PacerOptions) {
     this.#clock = clock;
@@ -164,10 +167,11 @@ export class Pacer {
     const capacity = (perSecond: number, smallest: number) => Math.max(perSecond * BUCKET_SECONDS, smallest);
     const itemsMax = this.itemsMax();
     // Two requests: what timers that fire late leave unused must not be lost.
-    const ofItems = Math.min(capacity(limits.items, 1), Math.max(1, 2 * itemsMax));
+    const ofItems = Math.max(Math.min(capacity(limits.items, 1), Math.max(1, 2 * itemsMax)), this.#learner.savedItems);
+    if (this.#wasMeasuring && !this.#learner.isMeasuring && Number.isFinite(limits.items)) this.#items.tokens = Math.min(this.#items.tokens, -DEBT_SECONDS * limits.items);
+    this.#wasMeasuring = this.#learner.isMeasuring;
     const capacities = {
-      // While measuring, the receiver's bucket fills during a pause, and all of that is to be used.
-      items: this.#learner.isMeasuring ? Number.POSITIVE_INFINITY : ofItems,
+      items: ofItems,
       requests: capacity(limits.requests, 1),
       bytes: capacity(limits.bytes, 1),
     };

@@ -4,19 +4,18 @@
 // Order: a piece is followed by the next one only when it is through, so the samples of a series arrive in order. The one exception are pieces that
 // share no series: those of a body that alone keeps being refused take turns, so that one of them does not hold up the others.
 
-import type { DestinationSettings } from '../destinations/config.ts';
 import type { Protocol } from '../destinations/profile.ts';
-import type { QuarantineInput } from '../queue/queue.ts';
 import { singleSeriesText } from '../wire/series-text.ts';
 import { encodePiece, expandBody, transcodeBody, type Body } from './body.ts';
-import type { Admission, Gate, Lane, RequestWeight } from './gate.ts';
-import { statusOf, type Journal } from './journal.ts';
-import type { Answer, Link } from './link.ts';
+import type { Admission, RequestWeight } from './gate.ts';
+import { statusOf } from './journal.ts';
+import type { Answer } from './link.ts';
 import type { Receiver } from './receiver.ts';
 import { countedBy, exactly, itemsOf, minus, NOTHING, oneOf } from './items.ts';
+import type { DeliverOptions, DeliveryResult, ShipmentContext } from './shipment-context.ts';
 import { countRequest, halveRequest, halveSeries, splitFirst, splitLastSeries, splitRequest, type RequestPiece } from './split.ts';
 import { isHopeless, isStuck, putOffAgain, type PutOff, type Suspicion } from './stuck.ts';
-import type { DestinationMetrics, SentItems } from './telemetry.ts';
+import type { SentItems } from './telemetry.ts';
 import { findVerdict, mayHaveStored, unwritten, type Outcome, type RejectReason, type RetryReason, type Verdict } from './verdict.ts';
 
 /**
@@ -24,38 +23,14 @@ import { findVerdict, mayHaveStored, unwritten, type Outcome, type RejectReason,
  * everything and is spared the rest. Otherwise 64, enough for three bad series. Beyond that, what is refused is kept aside whole, and what is too large waits.
  */
 const CUTS_MAX = { whileNothingAccepted: 24, inAll: 64 };
+/** A receiver that took something so short ago does not refuse everything. Milliseconds. */
+const TAKING_MS = 600_000;
 /** A receiver that may be ill is asked with so little, bytes before compression: it answers quickly, and little is lost when it does not. */
 const PROBE_BYTES_MAX = 16 * 1024;
+/** No receiver has a limit below this; a smaller body that was refused and taken in halves was refused for another reason. Bytes before compression. */
+const LARGE_BYTES_MIN = 256 * 1024;
 /** Items that tell whether a body is stored already. */
 const VERIFY_ITEMS = 8;
-
-export interface ShipmentContext {
-  readonly link: Pick<Link, 'post'>;
-  readonly gate: Gate;
-  readonly journal: Journal;
-  readonly signal: AbortSignal;
-  readonly isStopping: () => boolean;
-  readonly nowMs: () => number;
-  readonly monotonicMs: () => number;
-  readonly quarantine: (input: QuarantineInput) => boolean;
-  /** Asked before each use: both change with the configuration. */
-  readonly receiver: () => Receiver;
-  readonly settings: () => DestinationSettings;
-  readonly metrics: () => DestinationMetrics;
-}
-
-export interface DeliverOptions {
-  readonly lane: Lane;
-  /** Monotonic; no try begins after it. */
-  readonly giveUpAtMs?: number;
-}
-
-export interface DeliveryResult {
-  /** False when it was given up for now: nothing may be settled. */
-  readonly isComplete: boolean;
-  /** In samples and exemplars, as the stream counts them. */
-  readonly settled: { readonly deduplicated: number; readonly rejected: number; readonly quarantined: number; readonly expired: number };
-}
 
 interface Piece {
   body: Body;
@@ -226,7 +201,20 @@ export class Shipment {
     });
     // Exemplars without their samples, and a receiver that takes nothing but 2.0.
     if (statusOf(answer) === 415 && body.only1 && body.samples === 0 && verdict.action === 'retry') return { action: 'reject', reason: 'unprocessable', extent: 'all' };
+    if (verdict.action === 'bisect' && this.#refusesEverything()) return { action: 'retry', pace: 'park', reason: 'refused' };
     return verdict.action === 'halve' && !this.#mayGiveUp(body) ? { action: 'retry', pace: 'park', reason: 'refused' } : verdict;
+  }
+
+  /** Every part of a body is refused, and lately nothing else was taken either: a gateway that answers 400 to all is no reason to give samples up. */
+  #refusesEverything(): boolean {
+    return this.#cuts >= this.#cutsMax && this.#hasTakenNothing();
+  }
+
+  /** Neither of this body nor, lately, of another one. */
+  #hasTakenNothing(): boolean {
+    const { lastSuccessMs } = this.#context.journal.state();
+    const isTaking = lastSuccessMs !== undefined && this.#context.nowMs() - lastSuccessMs < TAKING_MS;
+    return !isTaking && this.#cutsMax === CUTS_MAX.whileNothingAccepted;
   }
 
   /** A receiver that finds every size too large is set up wrongly; that is no reason to give samples up. */
@@ -270,7 +258,7 @@ export class Shipment {
     const missing = answer.written === undefined ? NOTHING : unwritten(exactly(body), answer.written);
     this.#context.metrics().delivered(minus(body, missing), body.data.length, body.rawBytes, body.newestMs);
     this.#notWritten(piece, answer, { ...missing, metadata: 0 });
-    if (cut !== undefined && --cut.left === 0) piece.knows!.learnTooLarge(cut.rawBytes);
+    if (cut !== undefined && --cut.left === 0 && cut.rawBytes >= LARGE_BYTES_MIN) piece.knows!.learnTooLarge(cut.rawBytes);
     // A bit of the body is taken: it was not stored, and what is refused is in the rest.
     for (const other of check?.others ?? []) other.mayBeStored = false;
   }
@@ -368,7 +356,14 @@ export class Shipment {
   /** Tries the parts of a piece; what cannot be cut, or no more, is kept aside. */
   #cut(piece: Piece, answer: Answer, reason: RejectReason, cut: (bytes: Uint8Array) => RequestPiece[] | undefined): void {
     const parts = this.#cuts < this.#cutsMax ? cut(expandBody(piece.body)) : undefined;
-    if (parts === undefined) return piece.mayBeStored && cut === halveSeries && this.#refusesRepeats(piece) ? this.#deduplicated(piece) : this.#setAside(piece, answer, reason);
+    if (parts === undefined) {
+      if (piece.mayBeStored && cut === halveSeries && this.#refusesRepeats(piece)) return this.#deduplicated(piece);
+      if (cut !== halveSeries || this.#cuts === 0 || !this.#hasTakenNothing()) return this.#setAside(piece, answer, reason);
+      // Alone it is refused, but so was everything else up to now: the others tell whether it is this series.
+      this.#cuts++;
+      this.#pending.push(piece);
+      return;
+    }
     this.#noteCut();
     const pieces = this.#pieces(piece, parts);
     const together = cut === halveSeries ? { left: pieces.length, rawBytes: piece.body.rawBytes } : undefined;

@@ -65,7 +65,9 @@ export async function run(args: readonly string[] = []): Promise<{ table: string
   const results = new Map<Contender, Outcome>();
   await Promise.all(contenders.map(async (contender, index) => {
     const outcome = await measure(contender, { plan, targets, index });
-    if (outcome !== undefined) results.set(contender, outcome);
+    if (outcome === undefined) return;
+    results.set(contender, outcome);
+    say(rowOf(contender, outcome));
   }));
   const tributary = results.get('tributary');
   return { table: tableOf(results, plan, targets), figures: figuresFor(results, plan, targets), bars: tributary === undefined ? [] : barsOf(tributary) };
@@ -243,10 +245,13 @@ function tableOf(results: ReadonlyMap<Contender, Outcome>, plan: Plan, targets: 
     `${plan.bytesPerSecond} bytes/s by ${kind}, ${plan.upMs / 1000} s up, ${plan.downMs / 1000} s down, ${plan.cycles} times; ${targets} node exporters every ${plan.intervalMs / 1000} s (compressed ${plan.compress} times)`,
     row(['', 'samples', 'lost', 'carried', 'sent twice', 'twice bytes', 'live load', 'fresh data after (s)', 'drained after (s)']),
   ];
-  for (const [contender, o] of results) {
-    lines.push(row([contender, String(o.served), String(o.lost), percent(o.carriedShare), percent(o.twiceShare), o.twiceBytes.toFixed(0), percent(o.liveShare), seconds(o.freshSeconds), seconds(o.drainedSeconds)]));
-  }
+  for (const [contender, outcome] of results) lines.push(rowOf(contender, outcome));
   return lines;
+}
+
+function rowOf(contender: Contender, o: Outcome): string {
+  const shares = [percent(o.carriedShare), percent(o.twiceShare), o.twiceBytes.toFixed(0), percent(o.liveShare)];
+  return row([contender, String(o.served), String(o.lost), ...shares, seconds(o.freshSeconds), seconds(o.drainedSeconds)]);
 }
 
 function row(cells: readonly string[]): string {

@@ -31,7 +31,7 @@ export function judge(world: World, { seed, mayLose }: JudgeOptions): RunResult 
   };
 }
 
-/** Refused by the receiver. After a crash the youngest batch goes out again, and a receiver with a window of 0 refuses what it has: no sample is missing then. */
+/** Refused by the receiver. After a crash, or a stop that gave up waiting for an answer, the youngest batch goes out again, and a receiver with a window of 0 refuses what it has: no sample is missing then. */
 const REFUSED = ['rejected', 'quarantined'];
 
 function judgeDestination(world: World, { name, oracle, account, book, settings }: Destination, mayLose: readonly string[]): void {
@@ -45,7 +45,7 @@ function judgeDestination(world: World, { name, oracle, account, book, settings 
   if (verdict.missing > explained) violated(`${verdict.missing} samples are missing, ${explained} are explained: ${verdict.examples.join('; ')}`);
   if (vanished > maybe) violated(`${vanished} samples vanished, crashes may have taken ${maybe}`);
   for (const [reason, samples] of losses) {
-    if (isOrdered && world.crashes > 0 && REFUSED.includes(reason)) continue;
+    if (isOrdered && world.starts > 1 && REFUSED.includes(reason)) continue;
     // A killed process leaves half a record, which is counted as damaged.
     const allowed = mayLose.includes(reason) ? Number.POSITIVE_INFINITY : reason === 'corrupt' ? maybe : 0;
     if (samples > allowed) violated(`${samples} samples are lost as ${reason}, which nothing explains`);

@@ -66,6 +66,8 @@ export class World {
   life: Life;
   lives = 0;
   crashes = 0;
+  /** Starts that came through, before the last one, which only looks at the counters. */
+  starts = 0;
   program: Program | undefined;
   readonly #options: WorldOptions;
   readonly #random: (salt: number) => Random;
@@ -124,7 +126,8 @@ export class World {
       this.life.die('starting');
     }
     if (this.life.isDead || this.program === undefined) return false;
-    this.note(`life ${this.lives} begins`);
+    this.starts++;
+    this.note(`life ${this.lives} begins: ${this.destinations.map(({ name }) => JSON.stringify(this.#stateOf(name).counters)).join(' ')}`);
     for (const { name, account } of this.destinations) account.opened(this.#stateOf(name), this.violated.bind(this));
     return true;
   }

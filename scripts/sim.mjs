@@ -1,5 +1,6 @@
 // `npm run sim -- --seeds 1000 --first 1`: that many seeded runs of queue and sender in a simulated world, in as many processes as there are cores.
-// `npm run sim -- --seed 123`: one of them with its trace and the program's log. `npm run sim -- --matrix`: every cell of the outage matrix.
+// `npm run sim -- --seed 123`: one of them with its trace and the program's log. `npm run sim -- --matrix`: every cell of the outage matrix, and
+// `--cell 7` one of them with its trace.
 // Ends with one line of JSON; exit code 1 when a run broke a rule.
 
 import { fork } from 'node:child_process';
@@ -9,7 +10,7 @@ import { bundle } from './bundle.mjs';
 import { ensureInstalled, ensureNode } from './ensure.mjs';
 
 /** A run that takes longer than this runs in circles. Milliseconds; a seed takes less than a second, a cell some ten. */
-const RUN_MAX_MS = 20_000;
+const RUN_MAX_MS = 180_000;
 /** Runs that a process takes at a time: few enough that all are busy to the end. */
 const CHUNK = 5;
 
@@ -21,7 +22,8 @@ async function main() {
   ensureNode();
   ensureInstalled();
   const module = pathToFileURL(await bundle('test/support/sim/command.ts', 'sim')).href;
-  if (options.seed !== undefined) return showOne(module, options.seed);
+  if (options.seed !== undefined) return showOne(module, ({ runSeed }) => runSeed(options.seed, true));
+  if (options.cell !== undefined) return showOne(module, ({ runCellAt }) => runCellAt(options.cell));
   const jobs = options.matrix ? await cellJobs(module) : seedJobs(options);
   const results = await runAll(module, jobs);
   report(options, results);
@@ -33,15 +35,14 @@ function readArguments(args) {
     if (at < 0) return undefined;
     const value = Number(args[at + 1]);
     if (Number.isInteger(value) && value >= 0) return value;
-    console.error('Usage: npm run sim -- [--seeds <count>] [--first <seed>] | --seed <seed> | --matrix');
+    console.error('Usage: npm run sim -- [--seeds <count>] [--first <seed>] | --seed <seed> | --matrix | --cell <number>');
     process.exit(2);
   };
-  return { seed: number('--seed'), seeds: number('--seeds') ?? 100, first: number('--first') ?? 1, matrix: args.includes('--matrix') };
+  return { seed: number('--seed'), cell: number('--cell'), seeds: number('--seeds') ?? 100, first: number('--first') ?? 1, matrix: args.includes('--matrix') };
 }
 
-async function showOne(module, seed) {
-  const { runSeed } = await import(module);
-  const result = await runSeed(seed, true);
+async function showOne(module, run) {
+  const result = await run(await import(module));
   for (const line of result.trace) console.log(line);
   console.log(JSON.stringify({ ...result, trace: undefined }));
   process.exit(result.violations.length === 0 ? 0 : 1);
@@ -56,8 +57,8 @@ function seedJobs({ first, seeds }) {
 }
 
 async function cellJobs(module) {
-  const { matrixCells } = await import(module);
-  return matrixCells().map((_, cell) => ({ cell }));
+  const { cellCount } = await import(module);
+  return Array.from({ length: cellCount() }, (_, cell) => ({ cell }));
 }
 
 /** Hands the jobs to worker processes; a process that ends unasked fails the job it had. */
@@ -99,9 +100,9 @@ function inProcess(module, job) {
 
 async function serve() {
   const { module, job } = await new Promise((resolve) => process.once('message', resolve));
-  const { runSeed, runCell } = await import(module);
+  const { runSeed, runCellAt } = await import(module);
   for (const seed of job.seeds ?? []) await tell(`seed ${seed}`, () => runSeed(seed, false));
-  if (job.cell !== undefined) await tell(`cell ${job.cell}`, () => runCell(job.cell));
+  if (job.cell !== undefined) await tell(`cell ${job.cell}`, () => runCellAt(job.cell));
   process.exit(0);
 }
 

@@ -36,12 +36,15 @@ export class Breaker {
     this.#attempts = 0;
   }
 
-  /** Of several requests that fail together only the first one counts: the others were sent before it was known. */
-  failed(pace: FailurePace, retryAfterMs: number | undefined): void {
+  /**
+   * Of several requests that fail together only the first one counts: the others were sent before it was known. `tookMs`: what the request took to fail;
+   * a pause counts from its begin, so that a link that swallows everything is asked again at once.
+   */
+  failed(pace: FailurePace, retryAfterMs: number | undefined, tookMs = 0): void {
     if (this.waitMs() > 0) return;
     const step = pace === 'fast' ? fullJitter(this.#range, this.#attempts, this.#random) : equalJitter(SLOW_BACKOFF, this.#attempts, this.#random);
     // The smallest step on top, so that the collectors of a region do not come back in the same instant.
-    const waitMs = retryAfterMs === undefined ? step : retryAfterMs + fullJitter(this.#range, 0, this.#random);
+    const waitMs = retryAfterMs === undefined ? Math.max(step - tookMs, Math.min(step, this.#range.minMs)) : retryAfterMs + fullJitter(this.#range, 0, this.#random);
     this.#attempts++;
     this.#probeAtMs = this.#clock.monotonicMs() + waitMs;
   }

@@ -32,7 +32,7 @@ export interface Gate {
   /** Most items of one request, as far as is known; infinite where only bytes count. */
   itemsMax(): number;
   /** Most bytes of one body before compression. */
-  rawBytesMax(): number;
+  rawBytesMax(lane: Lane): number;
   /** Time a request of so many compressed bytes may take, milliseconds. */
   timeoutMs(bytes: number): number;
 }

@@ -19,8 +19,8 @@ import type { Waits } from './waits.ts';
 
 /** What a live batch takes: a bound for memory, and for what is sent twice after a crash. */
 const LIVE_LIMITS = { samples: 4_000_000, bytes: 16 * 1024 ** 2 };
-/** A backlog batch takes more samples, so that a series appears once with many of them; its bytes bound the memory. */
-const BACKFILL_SAMPLES_MAX = 16_000_000;
+/** A backlog batch takes more samples, so that a series appears once with many of them. Those of one image lie expanded in memory: 64 MB. */
+const BACKFILL_SAMPLES_MAX = 8_000_000;
 /** While collecting, how often the size of what waits is looked at. */
 const COLLECT_STEP_MS = 1000;
 /** Pause after records were announced and none could be read: all of them damaged or evicted meanwhile, or the disk fails. */

@@ -2,8 +2,10 @@
 // seconds of the link, so that fresh data gets its turn and little work is lost when the link breaks) and the time a request may
 // take before it counts as lost (a link that fell silent is noticed within seconds, and not after the half minute of remote_timeout).
 
-/** A body takes about this long on the link. Milliseconds. */
-const BODY_MS = 2000;
+import type { Lane } from './gate.ts';
+
+/** A body takes about this long on the link; one of the backlog less, because live data waits for its end. Milliseconds. */
+const BODY_MS: Readonly<Record<Lane, number>> = { live: 2000, backfill: 1000 };
 /** Bodies before compression. Below the smallest, labels and headers cost more than the samples. Bytes. */
 const RAW_BYTES = { min: 64 * 1024, afterFailure: 256 * 1024 };
 /** Answers that came faster carried too little to measure the link. Milliseconds. */
@@ -52,8 +54,8 @@ export class LinkRate {
   }
 
   /** Bytes before compression that a body should have; `ratio` is what compression makes of them. */
-  rawBytesMax(ratio: number, most: number): number {
-    const wanted = this.#bytesPerSecond === undefined ? most : (this.#bytesPerSecond * BODY_MS * ratio) / 1000;
+  rawBytesMax(lane: Lane, ratio: number, most: number): number {
+    const wanted = this.#bytesPerSecond === undefined ? most : (this.#bytesPerSecond * BODY_MS[lane] * ratio) / 1000;
     const bound = this.#hasFailed ? Math.min(most, RAW_BYTES.afterFailure) : most;
     return Math.floor(Math.min(bound, Math.max(RAW_BYTES.min, wanted)));
   }

@@ -60,8 +60,10 @@ export class RequestGate implements Gate {
   readonly #concurrency: Concurrency;
   readonly #linkRate = new LinkRate();
   readonly #inFlight: { [K in Lane]: number } = { live: 0, backfill: 0 };
-  /** Live requests that wait for anything but the breaker. */
+  /** Live requests that wait, for whatever reason. */
   #liveWaiting = 0;
+  /** One of them waits for others to end: the next place is its. */
+  #liveWantsPlace = false;
   #status: 'sending' | 'retrying' | 'parked' = 'sending';
   /** Monotonic time before which a receiver that limits the rate is left alone. */
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
@@ -93,11 +95,13 @@ export class RequestGate implements Gate {
           isWaiting = true;
           this.#liveWaiting++;
         }
+        if (weight.lane === 'live') this.#liveWantsPlace = waitMs === undefined;
         await this.#waits.wait(waitMs === undefined ? finite(giveUpAtMs - clock.monotonicMs()) : Math.min(waitMs, giveUpAtMs - clock.monotonicMs()));
       }
     } finally {
       if (isWaiting) {
         this.#liveWaiting--;
+        this.#liveWantsPlace = false;
         this.#pacer.cancel(weight.lane);
         // Whoever let it go first looks again.
         this.wake();
@@ -117,7 +121,7 @@ export class RequestGate implements Gate {
     const busy = this.#busy;
     if (isOpen && (busy > 0 || (weight.lane === 'backfill' && this.#liveWaiting > 0))) return undefined;
     if (busy >= this.#concurrency.limit) return undefined;
-    if (weight.lane === 'backfill' && this.#liveWaiting > 0 && busy + 1 >= this.#concurrency.limit) return PACE_STEP_MS;
+    if (weight.lane === 'backfill' && this.#liveWantsPlace) return undefined;
     const paceMs = this.#pacer.take(weight);
     if (paceMs > 0) return Math.min(paceMs, PACE_STEP_MS);
     this.#inFlight[weight.lane]++;
@@ -168,9 +172,10 @@ export class RequestGate implements Gate {
     if (status !== this.#status) logger.warn(isParked ? 'delivery is parked until somebody changes something; samples stay on disk' : 'cannot deliver; trying again', { error: answer.message });
     this.#status = status;
     const isLink = typeof answer.outcome === 'object' && 'error' in answer.outcome;
-    this.#breaker.failed(verdict.pace, answer.retryAfterMs);
+    this.#breaker.failed(verdict.pace, answer.retryAfterMs, ms);
     this.#concurrency.ended({ latencyMs: ms, bytes: weight.bytes, outcome: isLink ? 'failed' : 'overload' });
-    if (isLink) this.#linkRate.failed(verdict.reason === 'timeout');
+    // 408 and 499 are a body that took too long, too: the next ones are smaller.
+    if (isLink || verdict.reason === 'timeout') this.#linkRate.failed(verdict.reason === 'timeout');
   }
 
   abandoned(weight: RequestWeight): void {
@@ -183,8 +188,8 @@ export class RequestGate implements Gate {
     return this.#pacer.itemsMax();
   }
 
-  rawBytesMax(): number {
-    return this.#linkRate.rawBytesMax(this.#ratio, RAW_BYTES_MAX);
+  rawBytesMax(lane: Lane): number {
+    return this.#linkRate.rawBytesMax(lane, this.#ratio, RAW_BYTES_MAX);
   }
 
   timeoutMs(bytes: number): number {

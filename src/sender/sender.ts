@@ -100,8 +100,8 @@ export class Sender {
     );
     this.#gate.update(settings, this.#delivery.profile());
     this.#metadata = new MetadataSender({ clock, delivery: this.#delivery, collect: options.collectMetadata, settings: settings.metadata });
-    const limits = { bodyBytes: () => this.#gate.rawBytesMax() };
-    this.#assemblers = { live: options.createAssembler(limits), backfill: options.createAssembler(limits) };
+    const assembler = (lane: Lane) => options.createAssembler({ bodyBytes: () => this.#gate.rawBytesMax(lane) });
+    this.#assemblers = { live: assembler('live'), backfill: assembler('backfill') };
     this.#liveDelay = new LiveDelay(clock);
     const meter = () => new RateMeter(clock);
     this.#rates = { in: meter(), bytes: meter(), live: meter(), backfill: meter() };

@@ -140,7 +140,7 @@ export class Shipment {
   /** Cuts a piece that is larger than the receiver is known to take. */
   #fitLimits(piece: Piece): boolean {
     const { gate, receiver } = this.#context;
-    const limits = { bytes: Math.min(gate.rawBytesMax(), receiver().ceilingBytes()), items: Math.max(1, gate.itemsMax()) };
+    const limits = { bytes: Math.min(gate.rawBytesMax(this.#options.lane), receiver().ceilingBytes()), items: Math.max(1, gate.itemsMax()) };
     if (piece.body.rawBytes <= limits.bytes && itemsOf(piece.body) <= limits.items) return false;
     const parts = splitRequest(expandBody(piece.body), limits);
     if (parts.length < 2) return false;

@@ -3,7 +3,8 @@
 
 import { decodeFlat, FlatRequest, SeriesIds } from '../oracle/flat-request.ts';
 import type { Oracle } from '../oracle/oracle.ts';
-import { bitsOf, type SimulatedSource, type SourceSeries } from './source.ts';
+import { START_MS } from './life.ts';
+import { bitsOf, type SimulatedSource, type SimulatedTarget, type SourceSeries } from './source.ts';
 
 export interface BodyNote {
   readonly id: number;
@@ -38,6 +39,8 @@ export class Book {
   readonly arrivals: Arrival[] = [];
   /** Different samples that have arrived. */
   distinct = 0;
+  /** By target, then by the number of the scrape: how late the last first arrival of it was, milliseconds. */
+  readonly lateness = new Map<string, number[]>();
   /** What must not be. */
   readonly violations: string[] = [];
   readonly #source: SimulatedSource;
@@ -113,9 +116,18 @@ export class Book {
     }
     const before = places[place]!;
     places[place] = body.id;
-    if (before === 0) return true;
+    if (before === 0) {
+      this.#noteLateness(body, series.target, series.first + place);
+      return true;
+    }
     this.#repeated(this.bodies[before - 1]!, body);
     return false;
+  }
+
+  #noteLateness({ atMs }: BodyNote, { name, timesMs }: SimulatedTarget, number: number): void {
+    let late = this.lateness.get(name);
+    if (late === undefined) this.lateness.set(name, (late = []));
+    late[number] = Math.max(late[number] ?? 0, START_MS + atMs - timesMs[number]!);
   }
 
   #repeated(earlier: BodyNote, body: BodyNote): void {

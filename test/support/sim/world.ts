@@ -235,7 +235,7 @@ export class World {
     const { keptSamples, samples } = oracle.log.at(-1)!;
     const { headers, body, life, atMs } = request;
     const retry = headers['retry-attempt'] === undefined ? '' : ` (repetition ${headers['retry-attempt']})`;
-    if (answer.status >= 400) this.note(`${request.url} answers ${answer.status}${retry}, ${keptSamples} of ${samples} samples kept: ${answer.body.slice(0, 200)}`);
+    if (answer.status >= 400 || retry !== '') this.note(`${request.url} answers ${answer.status}${retry}, ${keptSamples} of ${samples} samples kept: ${answer.body.slice(0, 200)}`);
     if (keptSamples === 0) return () => undefined;
     const isZstd = headers['content-encoding'] === 'zstd';
     const expanded = isZstd ? zstdDecompress(body, zstdContentBytes(body)) : snappyDecompress(body);

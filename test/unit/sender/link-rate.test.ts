@@ -13,14 +13,14 @@ function measured(bytesPerSecond: number, latencyMs: number, bytes: number, time
 describe('LinkRate', () => {
   it('knows nothing before the first answer: bodies are as large as allowed and get all the time', () => {
     const rate = new LinkRate();
-    expect([rate.bytesPerSecond, rate.rawBytesMax(8, 8 * MIB), rate.timeoutMs(1000, 30_000, false)]).toEqual([undefined, 8 * MIB, 30_000]);
+    expect([rate.bytesPerSecond, rate.rawBytesMax('live', 8, 8 * MIB), rate.timeoutMs(1000, 30_000, false)]).toEqual([undefined, 8 * MIB, 30_000]);
   });
 
   it('measures a thin link, and makes bodies that take about two seconds on it', () => {
     const rate = measured(32_000, 40, 64_000);
     expect(rate.bytesPerSecond! / 32_000).toBeGreaterThan(0.9);
     expect(rate.bytesPerSecond! / 32_000).toBeLessThan(1.1);
-    expect(rate.rawBytesMax(10, 8 * MIB) / (32_000 * 2 * 10)).toBeCloseTo(1, 0);
+    expect(rate.rawBytesMax('live', 10, 8 * MIB) / (32_000 * 2 * 10)).toBeCloseTo(1, 0);
   });
 
   it('a request on a thin link that falls silent is given up long before remote_timeout', () => {
@@ -28,7 +28,7 @@ describe('LinkRate', () => {
   });
 
   it('a good link gets the largest bodies', () => {
-    expect(measured(20 * MIB, 2, 500_000).rawBytesMax(8, 8 * MIB)).toBe(8 * MIB);
+    expect(measured(20 * MIB, 2, 500_000).rawBytesMax('live', 8, 8 * MIB)).toBe(8 * MIB);
   });
 
   it('small bodies on a slow answering receiver do not make it a thin link', () => {
@@ -59,6 +59,6 @@ describe('LinkRate', () => {
   it('after a failure the first bodies are small', () => {
     const rate = measured(20 * MIB, 2, 500_000);
     rate.failed(false);
-    expect(rate.rawBytesMax(8, 8 * MIB)).toBe(256 * 1024);
+    expect(rate.rawBytesMax('live', 8, 8 * MIB)).toBe(256 * 1024);
   });
 });

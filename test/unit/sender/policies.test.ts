@@ -71,6 +71,15 @@ describe('Breaker', () => {
     }
   });
 
+  it('a request that took long to fail has waited already', () => {
+    const { clock, breaker } = make();
+    for (let i = 0; i < 20; i++) {
+      breaker.failed('fast', undefined, 5000);
+      expect(breaker.waitMs()).toBeLessThanOrEqual(30);
+      clock.ms += breaker.waitMs();
+    }
+  });
+
   it('Retry-After wins', () => {
     const { breaker } = make();
     breaker.failed('fast', 60_000);

@@ -103,7 +103,8 @@ export class Delivery {
     const options = { findMetadata: this.#findMetadata, ...(raw.level === undefined ? {} : { level: raw.level }) };
     const { gate } = this.#options;
     const itemsMax = this.#settings.queue.maxSamplesPerSend ?? this.profile().itemsPerBody ?? Number.POSITIVE_INFINITY;
-    const limits = { bytes: Math.min(this.#receiver.ceilingBytes(), gate.rawBytesMax()), items: Math.max(1, Math.min(itemsMax, gate.itemsMax())) };
+    // The size that suits the link was known when the request was assembled.
+    const limits = { bytes: this.#receiver.ceilingBytes(), items: Math.max(1, Math.min(itemsMax, gate.itemsMax())) };
     const isWhole = bytes.length <= limits.bytes && samples + raw.exemplars <= limits.items;
     if (isWhole && (protocol.message === '1.0' || raw.exemplars === 0)) {
       yield encodeBody(bytes, protocol, { ...about, samples, exemplars: raw.exemplars }, options);

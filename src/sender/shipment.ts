@@ -29,6 +29,8 @@ const TAKING_MS = 600_000;
 const PROBE_BYTES_MAX = 16 * 1024;
 /** No receiver has a limit below this; a smaller body that was refused and taken in halves was refused for another reason. Bytes before compression. */
 const LARGE_BYTES_MIN = 256 * 1024;
+/** What suits the link changes with each answer, and a body is a series longer than it should be: only what is much too large is cut again. */
+const LINK_TOLERANCE = 2;
 /** Items that tell whether a body is stored already. */
 const VERIFY_ITEMS = 8;
 
@@ -140,7 +142,7 @@ export class Shipment {
   /** Cuts a piece that is larger than the receiver is known to take. */
   #fitLimits(piece: Piece): boolean {
     const { gate, receiver } = this.#context;
-    const limits = { bytes: Math.min(gate.rawBytesMax(this.#options.lane), receiver().ceilingBytes()), items: Math.max(1, gate.itemsMax()) };
+    const limits = { bytes: Math.min(gate.rawBytesMax(this.#options.lane) * LINK_TOLERANCE, receiver().ceilingBytes()), items: Math.max(1, gate.itemsMax()) };
     if (piece.body.rawBytes <= limits.bytes && itemsOf(piece.body) <= limits.items) return false;
     const parts = splitRequest(expandBody(piece.body), limits);
     if (parts.length < 2) return false;

@@ -102,31 +102,37 @@ function withoutFirst(series: Field, count: number): Uint8Array | undefined {
 }
 
 /**
- * The last series apart: its first items, and in order what is before it and the rest of it. Undefined when another part of the request, or `other`, has
+ * The last series apart: its first items, and in order what is before it and the rest of it. The last one of several items is preferred: where a receiver
+ * takes the newest sample of a series again, a series of one item does not tell whether it was stored. Undefined when another part of the request, or `other`, has
  * the same series.
  */
 export function splitLastSeries(bytes: Uint8Array, items: number, other: Uint8Array): { readonly first: RequestPiece; readonly rest: readonly RequestPiece[] } | undefined {
   const known = new Set<string>();
   for (const series of seriesKeys(other)) known.add(series.key);
   const all = [...seriesKeys(bytes)];
-  const last = all.pop();
-  for (const { key } of all) known.add(key);
+  const last = all.findLast((series) => series.items > 1) ?? all.at(-1);
+  for (const series of all) if (series !== last) known.add(series.key);
   if (last === undefined || known.has(last.key)) return undefined;
   const own = bytes.slice(last.start, last.end);
   const [first, ...more] = splitFirst(own, { bytes: Number.POSITIVE_INFINITY, items }) ?? [toPiece(own)];
-  return { first, rest: [...(all.length === 0 ? [] : [toPiece(bytes.slice(0, last.start))]), ...more] };
+  const around = [bytes.slice(0, last.start), bytes.slice(last.end)].map((part) => (part.length === 0 ? [] : [toPiece(part)]));
+  return { first, rest: [...around[0]!, ...more, ...around[1]!] };
 }
 
-/** The label bytes of each series, with its place. */
-function* seriesKeys(bytes: Uint8Array): Generator<{ readonly key: string; readonly start: number; readonly end: number }> {
+/** The label bytes of each series, with its place and how many items it has. */
+function* seriesKeys(bytes: Uint8Array): Generator<{ readonly key: string; readonly start: number; readonly end: number; readonly items: number }> {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const field = createField(bytes);
   while (nextField(field)) {
     if (field.tag !== TAG_TIMESERIES) continue;
     let labelsEnd = field.contentStart;
     const part = fieldsOf(field);
-    while (nextField(part)) if (part.tag === TAG_SERIES_LABEL) labelsEnd = part.end;
-    yield { key: text.toString('latin1', field.contentStart, labelsEnd), start: field.start, end: field.end };
+    let items = 0;
+    while (nextField(part)) {
+      if (part.tag === TAG_SERIES_LABEL) labelsEnd = part.end;
+      else items++;
+    }
+    yield { key: text.toString('latin1', field.contentStart, labelsEnd), start: field.start, end: field.end, items };
   }
 }
 

@@ -149,6 +149,10 @@ describe('splitLastSeries', () => {
     expect(told(bytesOf(series('c', 3)))).toEqual(['c2', 'c1']);
   });
 
+  it('passes over series of one item: a receiver takes the newest sample of a series again', () => {
+    expect(told(bytesOf(series('a', 1), series('b', 3), series('c', 1), series('d', 1)))).toEqual(['b2', 'a1', 'b1', 'c1 d1']);
+  });
+
   it('gives nothing when the series is also elsewhere: its order would be lost', () => {
     expect([told(bytesOf(series('a', 1), series('b', 1), series('a', 1))), told(bytesOf(series('a', 1), series('b', 1)), bytesOf(series('b', 1)))]).toEqual([undefined, undefined]);
   });

@@ -104,7 +104,7 @@ const compiler = unable('needs gcc', 'gcc', ['--version']);
 
 const filesystems: readonly [string, string | undefined, (folder: string) => string][] = [
   ['tmpfs', mounts, (folder) => `mount -t tmpfs -o size=6m none ${folder}`],
-  ['ext4', loops, (folder) => `truncate -s 12M ${folder}.img; mkfs.ext4 -q -m 0 ${folder}.img; mount -o loop ${folder}.img ${folder}`],
+  ['ext4', loops, (folder) => `truncate -s 12M ${folder}/disk.img; mkfs.ext4 -q -m 0 ${folder}/disk.img; mount -o loop ${folder}/disk.img ${folder}`],
 ];
 
 for (const [name, reason, mount] of filesystems) {

@@ -5,6 +5,7 @@ import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { untilDrained } from '../io/drain.ts';
 import { errorText, TributaryError } from '../model/error.ts';
 import type { QueueArguments } from './queue-arguments.ts';
 import { type Output, runQueueCommand } from './queue-client.ts';
@@ -43,6 +44,6 @@ function outputTo(stream: Writable): Output {
     const isFull = !stream.write(text);
     if (stream.destroyed) throw stream.errored ?? new Error('nobody takes the output any more');
     if (!isFull) return;
-    await Promise.race([once(stream, 'drain'), once(stream, 'close')]);
+    await untilDrained(stream);
   };
 }

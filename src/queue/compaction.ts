@@ -67,13 +67,16 @@ export class Compactor {
   }
 
   async #compact(segmentBytes: () => number): Promise<void> {
-    for (let worst = this.#worst(segmentBytes()); worst !== undefined; worst = this.#worst(segmentBytes())) {
+    // Once each: what a segment keeps although it is rewritten, its gaps and a checkpoint, cannot be given back by doing it again.
+    const done = new Set<Segment>();
+    for (let worst = this.#worst(segmentBytes(), done); worst !== undefined; worst = this.#worst(segmentBytes(), done)) {
+      done.add(worst);
       if (!(await this.rewrite(worst))) return;
     }
   }
 
   /** The segment that wastes most, once all of them together waste too much; the newest is still being written. */
-  #worst(segmentBytes: number): Segment | undefined {
+  #worst(segmentBytes: number, done: ReadonlySet<Segment>): Segment | undefined {
     if (this.#isClosed) return undefined;
     const { newest } = this.#segments;
     let [wasted, pending, most] = [0, 0, 0];
@@ -83,7 +86,7 @@ export class Compactor {
       const waste = segment.bytes - used;
       pending += used;
       wasted += waste;
-      if (segment === newest || this.#unreadable.has(segment) || waste <= most) continue;
+      if (segment === newest || done.has(segment) || this.#unreadable.has(segment) || waste <= most) continue;
       most = waste;
       worst = segment;
     }

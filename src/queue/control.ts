@@ -9,8 +9,8 @@
 
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { once } from 'node:events';
 
+import { untilDrained } from '../io/drain.ts';
 import { errorText, TributaryError } from '../model/error.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { CommandQueue, CommandSpecimen } from './command-queue.ts';
@@ -139,7 +139,7 @@ async function stream(run: ReturnType<typeof runCommand>, response: ServerRespon
     if (response.destroyed) return void (await run.return({}));
     if (piece.done === true) return void response.end(`+${JSON.stringify(piece.value)}\n`);
     const isTaken = response.write(marked(piece.value));
-    if (!isTaken) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    if (!isTaken) await untilDrained(response);
   }
 }
 

@@ -169,7 +169,7 @@ export interface Stream {
   count(tally: Tally): void;
   /**
    * Up to `limits` unsettled records after `afterSequence`, in order, from memory where they still are, else from disk. Damaged records are
-   * counted and skipped. Empty when there is nothing.
+   * counted and skipped. Empty when there is nothing; fails with QUEUE_UNREADABLE when what comes next cannot be opened now.
    */
   read(afterSequence: number, limits: ReadLimits): Promise<QueuedRecord[]>;
   /** Settles the records of a closed sequence range. A second settlement of the same record changes nothing. */

@@ -127,7 +127,10 @@ function startOf(first: Segment, state: StreamSnapshot | undefined): number {
   if (first.first === 1) return 0;
   const base = state?.settled[0] ?? 0;
   const baseSamples = state?.settled[1] ?? 0;
-  return base === first.first - 1 ? baseSamples : first.samplesBefore;
+  if (base === first.first - 1) return baseSamples;
+  if (first.samplesBefore >= 0 || state === undefined) return first.samplesBefore;
+  // Nothing of it can be read, as after a power loss: the stream had come at least as far as the state says.
+  return state.lastSequence < first.first ? state.samples : baseSamples;
 }
 
 function settle(segments: Segment[], { state, excess }: Walked, isExact: boolean, isGivenUp: boolean): Omit<Recovered, 'scanned' | 'emptyTail'> {

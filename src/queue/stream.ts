@@ -2,7 +2,7 @@
 // the event loop are collected and written together; they can be read from then on. See docs/formats/queue.md.
 
 import { type Timer } from '../io/clock.ts';
-import { errorText } from '../model/error.ts';
+import { errorText, TributaryError } from '../model/error.ts';
 import { Accounts } from './accounts.ts';
 import type { OpenStream, StreamDetails } from './command-queue.ts';
 import { Compactor, pendingBytes } from './compaction.ts';
@@ -123,6 +123,8 @@ export class QueueStream implements OpenStream, Tenant {
     const records = this.#reader.read(afterSequence, limits);
     // What turned out to be damaged is settled now, and may have been the last of its segment.
     if (this.#accounts.settled.base >= (this.#segments.all[0]?.last ?? Infinity)) this.#removeSettled(1, Infinity);
+    // Nobody may take it for the end.
+    if (records.length === 0 && this.#reader.isBlocked) throw new TributaryError('QUEUE_UNREADABLE', `${this.name}: a segment of the queue cannot be opened`);
     return records;
   }
 

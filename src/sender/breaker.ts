@@ -13,6 +13,8 @@ export class Breaker {
   readonly #random: Random;
   #range: BackoffRange;
   #attempts = 0;
+  /** Whether the failures that were counted were those of the link, or such that a person has to act. */
+  #isFast = true;
   /** Monotonic time of the next probe; undefined while closed. */
   #probeAtMs: number | undefined;
 
@@ -42,6 +44,9 @@ export class Breaker {
    */
   failed(pace: FailurePace, retryAfterMs: number | undefined, tookMs = 0): void {
     if (this.waitMs() > 0) return;
+    // What took a person so far says nothing about the link, and the other way round.
+    if ((pace === 'fast') !== this.#isFast) this.#attempts = 0;
+    this.#isFast = pace === 'fast';
     const step = pace === 'fast' ? fullJitter(this.#range, this.#attempts, this.#random) : equalJitter(SLOW_BACKOFF, this.#attempts, this.#random);
     // The smallest step on top, so that the collectors of a region do not come back in the same instant.
     const waitMs = retryAfterMs === undefined ? Math.max(step - tookMs, Math.min(step, this.#range.minMs)) : retryAfterMs + fullJitter(this.#range, 0, this.#random);

@@ -3,15 +3,16 @@
 
 /** Neighbours whose times differ by less than this wait for the later one. Milliseconds. */
 const MERGE_MS = 10_000;
-/** Ranges held at once; beyond it neighbours are joined whatever their times: 4,096 of 10 s are half a day of a wrong clock. */
+/** Ranges held at once; beyond it a record joins the last one before it whatever their times and whatever lies between: 4,096 of 10 s are half a day of a wrong clock. */
 const RANGES_MAX = 4096;
 
 export interface HeldRange {
   readonly first: number;
   readonly last: number;
   readonly samples: number;
-  /** Newest timestamp in it, milliseconds. */
+  /** Newest timestamp in it, and the lowest one of its records' newest; they are near each other. Milliseconds. */
   readonly newestMs: number;
+  readonly fromMs: number;
 }
 
 export class HeldRecords {
@@ -23,11 +24,17 @@ export class HeldRecords {
     const { sequence, samples, newestMs } = record;
     if (this.covers(sequence)) return;
     this.samples += samples;
-    const i = this.#ranges.findIndex((range) => range.last === sequence - 1);
+    const isFull = this.#ranges.length >= RANGES_MAX;
+    const i = this.#ranges.findLastIndex((range) => range.last === sequence - 1 || (isFull && range.last < sequence));
     const before = this.#ranges[i];
-    if (before !== undefined && (Math.abs(before.newestMs - newestMs) < MERGE_MS || this.#ranges.length >= RANGES_MAX)) {
-      this.#ranges[i] = { first: before.first, last: sequence, samples: before.samples + samples, newestMs: Math.max(before.newestMs, newestMs) };
-    } else this.#ranges.push({ first: sequence, last: sequence, samples, newestMs });
+    if (before === undefined) return void this.#ranges.push({ first: sequence, last: sequence, samples, newestMs, fromMs: newestMs });
+    const joined = {
+      first: before.first, last: sequence, samples: before.samples + samples,
+      newestMs: Math.max(before.newestMs, newestMs), fromMs: Math.min(before.fromMs, newestMs),
+    };
+    // Measured over the whole range: of a clock that stays ahead each record is near the one before, and the first would never be due.
+    if (isFull || joined.newestMs - joined.fromMs < MERGE_MS) this.#ranges[i] = joined;
+    else this.#ranges.push({ first: sequence, last: sequence, samples, newestMs, fromMs: newestMs });
   }
 
   covers(sequence: number): boolean {

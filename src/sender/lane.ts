@@ -33,6 +33,8 @@ const OUTAGE_MIN_MS = 600_000;
 const JITTER_SHARE = 1 / 12;
 /** When stopping, what is older than this can as well wait for the next start. */
 const STOP_AGE_MAX_MS = 60_000;
+/** Between two looks whether held records are due: not sooner, and not later, because clocks jump and timers end at 24 days. Milliseconds. */
+const RELEASE_STEP_MS = { min: 100, max: 60_000 };
 
 export interface LaneOptions {
   readonly stream: Stream;
@@ -79,6 +81,10 @@ export class Lanes {
   #backlogFromMs = Number.NEGATIVE_INFINITY;
   /** An outage was noticed and its backlog is not through yet. */
   #isCatchingUp = false;
+  /** The backfill lane has a batch, from the moment it begins to read it. */
+  #hasBackfillBatch = false;
+  /** The live lane waits for the end of that batch, to take over what the backfill lane has left. */
+  #isJoining = false;
   /** What each lane is sending: timestamp of its oldest record, milliseconds. */
   readonly #sending: { [K in Lane]: number | undefined } = { live: undefined, backfill: undefined };
 
@@ -107,19 +113,14 @@ export class Lanes {
   async #runLive(): Promise<void> {
     const { plan, stream, waits } = this.#options;
     while (await this.#liveIsDue()) {
-      if (this.#takesBackfillOver()) plan.join();
+      await this.#takeBackfillOver();
       const interval = plan.next('live');
       const before = stream.state().lastSequence;
       const all = await this.#read(interval, { ...LIVE_LIMITS, ...this.#span() });
-      const last = all.at(-1);
-      if (last === undefined) {
-        if (interval.released !== undefined) {
-          plan.advance('live', interval, interval.until);
-          continue;
-        }
+      const last = all?.at(-1);
+      if (all === undefined || last === undefined) {
         if (this.#options.isStopping()) break;
-        await waits.wait(EMPTY_READ_PAUSE_MS);
-        this.#watch();
+        await this.#passEmpty(interval, all === undefined);
         continue;
       }
       if (interval.released === undefined && this.#leaveBehind(all)) continue;
@@ -129,6 +130,15 @@ export class Lanes {
     }
     // The backfill lane may be waiting for work that nobody will leave it any more.
     waits.wakeAll();
+  }
+
+  /** Nothing was read. What is not there any more is passed; what cannot be read now is tried again. */
+  async #passEmpty(interval: Interval, hasFailed: boolean): Promise<void> {
+    const { plan, waits } = this.#options;
+    const isReleased = interval.released !== undefined;
+    if (isReleased && !hasFailed) return plan.advance('live', interval, interval.until);
+    await waits.wait(EMPTY_READ_PAUSE_MS);
+    if (!isReleased) this.#watch();
   }
 
   /** Remembers whether much is left, so that the next batch follows at once. */
@@ -144,21 +154,30 @@ export class Lanes {
     const { plan, waits, clock, isStopping, signal } = this.#options;
     while (!isStopping() && !signal.aborted) {
       const waitMs = this.#backlogFromMs - clock.monotonicMs();
-      if (!plan.hasBackfill || waitMs > 0) {
-        await waits.wait(plan.hasBackfill ? waitMs : undefined);
+      if (this.#isJoining || !plan.hasBackfill || waitMs > 0) {
+        await waits.wait(plan.hasBackfill && !this.#isJoining ? waitMs : undefined);
         continue;
       }
-      const interval = plan.next('backfill');
-      const limits = { samples: BACKFILL_SAMPLES_MAX, bytes: this.#options.backfillBytes(), until: interval.until, ...this.#span() };
-      const all = await this.#read(interval, limits);
-      const last = all.at(-1);
-      if (last === undefined) {
-        plan.backfillIsDone(interval);
-        continue;
-      }
-      plan.advance('backfill', interval, last.sequence);
-      if (!(await this.#send('backfill', { interval, all, records: this.#admit(all, interval) }))) return;
+      this.#hasBackfillBatch = true;
+      const goesOn = await this.#backfill();
+      this.#hasBackfillBatch = false;
+      if (this.#isJoining) waits.wakeAll();
+      if (!goesOn) return;
     }
+  }
+
+  /** One batch of the backlog. False when it has to be left for a later start. */
+  async #backfill(): Promise<boolean> {
+    const { plan, waits } = this.#options;
+    const interval = plan.next('backfill');
+    const limits = { samples: BACKFILL_SAMPLES_MAX, bytes: this.#options.backfillBytes(), until: interval.until, ...this.#span() };
+    const all = await this.#read(interval, limits);
+    const last = all?.at(-1);
+    if (all === undefined) await waits.wait(EMPTY_READ_PAUSE_MS);
+    else if (last === undefined) plan.backfillIsDone(interval);
+    if (all === undefined || last === undefined) return true;
+    plan.advance('backfill', interval, last.sequence);
+    return this.#send('backfill', { interval, all, records: this.#admit(all, interval) });
   }
 
   #span(): { spanMs?: number } {
@@ -166,16 +185,26 @@ export class Lanes {
     return spanMs === undefined ? {} : { spanMs };
   }
 
-  /** The next records. A disk that cannot be read is like an empty queue: tried again after a pause. */
-  async #read(interval: Interval, limits: { samples: number; bytes: number; until?: number; spanMs?: number }): Promise<QueuedRecord[]> {
+  /** The next records; undefined when the disk cannot be read now. */
+  async #read(interval: Interval, limits: { samples: number; bytes: number; until?: number; spanMs?: number }): Promise<readonly QueuedRecord[] | undefined> {
     const until = Number.isFinite(interval.until) ? { until: interval.until } : {};
     try {
-      return await this.#options.stream.read(interval.after, { ...limits, ...until });
+      return this.#withinSpan(await this.#options.stream.read(interval.after, { ...limits, ...until }), limits.spanMs);
     } catch (error) {
       this.#options.logger.error('queue cannot be read; trying again', { error: errorText(error) });
-      await this.#options.waits.wait(EMPTY_READ_PAUSE_MS);
-      return [];
+      return undefined;
     }
+  }
+
+  /** A batch that begins with a record ahead of the clock was read as if it began then: its span counts from the first one that may go out. */
+  #withinSpan(all: readonly QueuedRecord[], spanMs: number | undefined): readonly QueuedRecord[] {
+    const { isHeld } = this.#options;
+    if (spanMs === undefined || all.length === 0 || !isHeld(all[0]!.newestMs)) return all;
+    const first = all.find((record) => !isHeld(record.newestMs));
+    if (first === undefined) return all;
+    const isBeyond = ({ sequence, newestMs }: QueuedRecord) => sequence > first.sequence && newestMs > first.oldestMs + spanMs && !isHeld(newestMs);
+    const end = all.findIndex(isBeyond);
+    return end < 0 ? all : all.slice(0, end);
   }
 
   #admit(all: readonly QueuedRecord[], interval: Interval): QueuedRecord[] {
@@ -199,7 +228,7 @@ export class Lanes {
     const { plan, clock, waits, stream, signal, isStopping, isDue } = this.#options;
     for (;;) {
       plan.release(isDue);
-      if (isStopping()) return !signal.aborted && !this.#isBehind && stream.state().lastSequence > plan.livePosition;
+      if (isStopping()) return !signal.aborted && !this.#isBehind && this.#oneLaneFromMs() <= clock.monotonicMs() && stream.state().lastSequence > plan.livePosition;
       if (plan.hasReleased) return true;
       const heldMs = this.#untilReleaseMs();
       if (this.#arrivedMs === undefined) {
@@ -214,7 +243,7 @@ export class Lanes {
 
   #untilReleaseMs(): number | undefined {
     const earliestMs = this.#options.plan.held.earliestMs;
-    return earliestMs === undefined ? undefined : Math.max(100, this.#options.untilDueMs(earliestMs));
+    return earliestMs === undefined ? undefined : Math.min(RELEASE_STEP_MS.max, Math.max(RELEASE_STEP_MS.min, this.#options.untilDueMs(earliestMs)));
   }
 
   /** With one lane the backlog is what comes next: its random start holds for everything. */
@@ -223,20 +252,43 @@ export class Lanes {
   }
 
   #isBatchFull(): boolean {
-    const { counters, pendingBytes } = this.#options.stream.state();
-    return !this.#options.plan.hasBackfill && (counters.pending >= LIVE_LIMITS.samples || pendingBytes >= LIVE_LIMITS.bytes);
+    const { plan, stream } = this.#options;
+    const { counters, pendingBytes } = stream.state();
+    // What pends is what waits only while there is nothing else.
+    return !plan.hasBackfill && plan.held.samples === 0 && (counters.pending >= LIVE_LIMITS.samples || pendingBytes >= LIVE_LIMITS.bytes);
   }
 
-  /** The order has changed to one lane while there were two: only when the backfill lane is between two batches. */
-  #takesBackfillOver(): boolean {
-    const { plan, order } = this.#options;
-    return plan.hasBackfill && !this.isBusy('backfill') && order(0) === 'oldest_first';
+  /** The order has changed to one lane while there were two: the live lane goes on where the backfill lane ends, after its batch. */
+  async #takeBackfillOver(): Promise<void> {
+    const { plan, waits, isStopping } = this.#options;
+    while (this.#hasToJoin()) {
+      if (!this.#hasBackfillBatch) {
+        plan.join();
+        // What it took over has waited long enough.
+        this.#arrivedMs = Number.NEGATIVE_INFINITY;
+        break;
+      }
+      if (isStopping()) break;
+      this.#isJoining = true;
+      await waits.wait();
+    }
+    if (this.#isJoining) waits.wakeAll();
+    this.#isJoining = false;
+  }
+
+  #hasToJoin(): boolean {
+    const { plan, order, stream, clock } = this.#options;
+    if (!plan.hasBackfill && !this.#hasBackfillBatch) return false;
+    const { oldestPendingMs } = stream.state();
+    return order(oldestPendingMs === undefined ? 0 : Math.max(0, clock.nowMs() - oldestPendingMs)) === 'oldest_first';
   }
 
   /** After an outage, or when more comes in than goes out. True when the records must be read again, from another place. */
   #leaveBehind(records: readonly QueuedRecord[]): boolean {
     const { plan, clock, order, stream } = this.#options;
-    const oldestMs = records[0]!.timestampMs;
+    // Only scrapes tell of an outage: raw records have the time of what is in them, such as exemplars of long ago.
+    const oldestMs = records.find((record) => record.type === 'samples')?.timestampMs;
+    if (oldestMs === undefined) return false;
     const ageMs = clock.nowMs() - oldestMs;
     const mode = order(ageMs);
     const mustWait = this.#spreadStart(ageMs);

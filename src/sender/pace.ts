@@ -17,6 +17,8 @@ const DEBT_SECONDS = 0.3;
 const CREDIT_SECONDS = 10;
 /** The longest answer: limits and schedules change. Milliseconds. */
 const WAIT_MS_MAX = 60_000;
+/** A request of more would keep live data waiting while the pace catches up. Seconds of the configured pace. */
+const REQUEST_SECONDS_MAX = 1;
 /** Part of a burst that a request may hold. */
 const BURST_SHARE = 0.25;
 const DAY_MINUTES = 1440;
@@ -110,12 +112,13 @@ export class Pacer {
       if (isLive) this.#liveWaits = true;
       return Math.min(waitMs, WAIT_MS_MAX);
     }
-    if (!isLive && this.#liveWaits && this.#credit.tokens < weight.items) return Math.max(1, this.#credit.waitMs(weight.items, limits.items * this.#options.backfillShare, Number.POSITIVE_INFINITY));
+    const scarce = scarcest(limits, weight);
+    if (!isLive && this.#liveWaits && this.#credit.tokens < scarce.weight) return Math.max(1, this.#credit.waitMs(scarce.weight, scarce.perSecond * this.#options.backfillShare, Number.POSITIVE_INFINITY));
     this.#items.spend(weight.items, limits.items);
     this.#requests.spend(1, limits.requests);
     this.#bytes.spend(weight.bytes, limits.bytes);
     if (isLive) this.#liveWaits = false;
-    else this.#credit.tokens = Math.max(0, this.#credit.tokens - weight.items);
+    else this.#credit.tokens = Math.max(0, this.#credit.tokens - scarce.weight);
     return 0;
   }
 
@@ -135,9 +138,14 @@ export class Pacer {
 
   /** Most items of one request. */
   itemsMax(): number {
-    const { burstItems } = this.#settings;
-    const configured = burstItems === undefined ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(burstItems * BURST_SHARE));
-    return Math.min(configured, this.#learner.itemsMax(this.#clock.monotonicMs()));
+    const { burstItems = Number.POSITIVE_INFINITY, itemsPerSecond = Number.POSITIVE_INFINITY } = this.#settings;
+    const configured = Math.min(burstItems * BURST_SHARE, itemsPerSecond * REQUEST_SECONDS_MAX);
+    return Math.min(Math.max(1, Math.floor(configured)), this.#learner.itemsMax(this.#clock.monotonicMs()));
+  }
+
+  /** Most compressed bytes of one request. */
+  bytesMax(): number {
+    return this.#limits().bytes * REQUEST_SECONDS_MAX;
   }
 
   state(): DestinationState['pace'] {
@@ -178,10 +186,17 @@ export class Pacer {
     this.#items.refill(nowMs, limits.items, capacities.items);
     this.#requests.refill(nowMs, limits.requests, capacities.requests);
     this.#bytes.refill(nowMs, limits.bytes, capacities.bytes);
-    const share = limits.items * this.#options.backfillShare;
-    this.#credit.refill(nowMs, share, Math.max(weight.items, share * CREDIT_SECONDS));
+    const scarce = scarcest(limits, weight);
+    const share = scarce.perSecond * this.#options.backfillShare;
+    this.#credit.refill(nowMs, share, Math.max(scarce.weight, share * CREDIT_SECONDS));
     return capacities;
   }
+}
+
+/** What the share of the backlog is measured in: the first of items, bytes and requests that is limited. */
+function scarcest({ items, bytes, requests }: Limits, weight: RequestWeight): { perSecond: number; weight: number } {
+  if (Number.isFinite(items)) return { perSecond: items, weight: weight.items };
+  return Number.isFinite(bytes) ? { perSecond: bytes, weight: weight.bytes } : { perSecond: requests, weight: 1 };
 }
 
 /** The period of the schedule that holds this moment of the day, UTC; the first that fits. */

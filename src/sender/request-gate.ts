@@ -28,6 +28,8 @@ import { Waits } from './waits.ts';
 
 /** Bytes of a body before compression, at most: a quarter of what VictoriaMetrics and Prometheus accept. */
 const RAW_BYTES_MAX = 8 * 1024 ** 2;
+/** Below it headers and labels weigh more than samples, whatever the bandwidth cap. Bytes. */
+const RAW_BYTES_MIN = 64 * 1024;
 /** A pause for the pace is cut into pieces of this length, so that a changed limit or schedule acts soon. Milliseconds. */
 const PACE_STEP_MS = 1000;
 /** A probe has so few compressed bytes at most. */
@@ -58,7 +60,7 @@ export class RequestGate implements Gate {
   readonly #breaker: Breaker;
   readonly #pacer: Pacer;
   readonly #concurrency: Concurrency;
-  readonly #linkRate = new LinkRate();
+  #linkRate = new LinkRate();
   readonly #inFlight: { [K in Lane]: number } = { live: 0, backfill: 0 };
   /** Live requests that wait, for whatever reason. */
   #liveWaiting = 0;
@@ -189,7 +191,8 @@ export class RequestGate implements Gate {
   }
 
   rawBytesMax(lane: Lane): number {
-    return this.#linkRate.rawBytesMax(lane, this.#ratio, RAW_BYTES_MAX);
+    const paced = Math.max(RAW_BYTES_MIN, this.#pacer.bytesMax() * this.#ratio);
+    return this.#linkRate.rawBytesMax(lane, this.#ratio, Math.min(RAW_BYTES_MAX, paced));
   }
 
   timeoutMs(bytes: number): number {
@@ -208,8 +211,10 @@ export class RequestGate implements Gate {
     this.wake();
   }
 
-  /** Another receiver has another limit and another clock. */
+  /** Another receiver has another limit, another clock and another way to it. */
   #forget(): void {
+    this.#linkRate = new LinkRate();
+    this.#limitedInRow = 0;
     this.#pacer.forget();
     this.guard.forget();
   }

@@ -185,7 +185,7 @@ export class Sender {
       tenant: tenantOf(url, http.headers),
       laneOrder: this.#order(0),
       live: this.#laneState('live', stream),
-      backfill: this.#plan.hasBackfill || this.#lanes.isBusy('backfill') ? this.#laneState('backfill', stream) : undefined,
+      backfill: this.#hasBackfill ? this.#laneState('backfill', stream) : undefined,
       zstdLevel: this.#zstdLevel(),
       maxDelayMs: this.#maxDelayMs(),
       heldSamples: this.#plan.held.samples,
@@ -273,9 +273,14 @@ export class Sender {
     this.#seen = { appended: counters.appended, writtenBytes };
   }
 
+  /** The last batch of the backlog is backlog, too. */
+  get #hasBackfill(): boolean {
+    return this.#plan.hasBackfill || this.#lanes.isBusy('backfill');
+  }
+
   #laneState(lane: Lane, stream: StreamState): LaneState {
     const nowMs = this.#options.clock.nowMs();
-    const oldestMs = lane === 'backfill' || !this.#plan.hasBackfill ? stream.oldestPendingMs : this.#lanes.oldestMs('live');
+    const oldestMs = lane === 'backfill' || !this.#hasBackfill ? stream.oldestPendingMs : this.#lanes.oldestMs('live');
     return {
       lagSeconds: oldestMs === undefined ? 0 : Math.max(0, (nowMs - oldestMs) / 1000),
       samplesPerSecond: this.#rates[lane].perSecond(),
@@ -293,7 +298,7 @@ export class Sender {
     const outPerSecond = this.#rates.live.perSecond() + this.#rates.backfill.perSecond();
     const ageMs = stream.oldestPendingMs === undefined ? 0 : this.#options.clock.nowMs() - stream.oldestPendingMs;
     return {
-      ...forecastDrain({ pendingSamples: stream.counters.pending - this.#plan.held.samples, inPerSecond, outPerSecond, ageSeconds: ageMs / 1000 }),
+      ...forecastDrain({ pendingSamples: Math.max(0, stream.counters.pending - this.#plan.held.samples), inPerSecond, outPerSecond, ageSeconds: ageMs / 1000 }),
       outageHours: outageHours(this.#options.maxBytes() - stream.diskBytes, this.#rates.bytes.perSecond()),
     };
   }

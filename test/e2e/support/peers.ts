@@ -9,7 +9,12 @@ import { run, temporaryFolder, until, type Running } from './process.ts';
 export interface Peer extends Running {
   /** `127.0.0.1:<port>`. */
   readonly address: string;
+  /** Where its data lies. */
+  readonly folder: string;
 }
+
+/** Of a peer that ended: started with it, another one goes on in its place. */
+export type PeerPlace = Pick<Peer, 'address' | 'folder'>;
 
 /** A port that was free a moment ago: these programs do not tell which one they took for port 0. */
 async function freePort(): Promise<number> {
@@ -20,27 +25,29 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function startPeer(name: PeerName, argumentsFor: (address: string) => readonly string[], readyPath: string): Promise<Peer> {
+async function startPeer(name: PeerName, argumentsFor: (place: PeerPlace) => readonly string[], readyPath: string, before?: PeerPlace): Promise<Peer> {
   const binary = peerBinary(name);
   if (binary === undefined) throw new Error(`${name} is missing`);
-  const address = `127.0.0.1:${await freePort()}`;
-  const running = run(binary, argumentsFor(address));
+  const place = { address: before?.address ?? `127.0.0.1:${await freePort()}`, folder: before?.folder ?? temporaryFolder() };
+  const { address } = place;
+  const running = run(binary, argumentsFor(place));
   await until(async () => (await fetch(`http://${address}${readyPath}`)).ok, { what: () => `${name} on ${address}: ${running.output().slice(-2000)}` });
-  return { ...running, address };
+  return { ...running, ...place };
 }
 
-export function startVictoriaMetrics(): Promise<Peer> {
-  return startPeer('victoria-metrics', (address) => [`-httpListenAddr=${address}`, `-storageDataPath=${temporaryFolder()}`, '-retentionPeriod=1y'], '/health');
+export function startVictoriaMetrics(before?: PeerPlace): Promise<Peer> {
+  return startPeer('victoria-metrics', ({ address, folder }) => [`-httpListenAddr=${address}`, `-storageDataPath=${folder}`, '-retentionPeriod=1y'], '/health', before);
 }
 
 export function startNodeExporter(): Promise<Peer> {
-  return startPeer('prometheus-node-exporter', (address) => [`--web.listen-address=${address}`], '/metrics');
+  return startPeer('prometheus-node-exporter', ({ address }) => [`--web.listen-address=${address}`], '/metrics');
 }
 
-export function startPrometheus(yaml: string, mode: 'agent' | 'server'): Promise<Peer> {
-  const folder = temporaryFolder();
-  const file = join(folder, 'prometheus.yml');
-  writeFileSync(file, yaml);
-  const ofMode = mode === 'agent' ? ['--enable-feature=agent', `--storage.agent.path=${join(folder, 'data')}`] : [`--storage.tsdb.path=${join(folder, 'data')}`, '--web.enable-remote-write-receiver'];
-  return startPeer('prometheus', (address) => [`--config.file=${file}`, `--web.listen-address=${address}`, ...ofMode], '/-/ready');
+export function startPrometheus(yaml: string, mode: 'agent' | 'server', before?: PeerPlace): Promise<Peer> {
+  return startPeer('prometheus', ({ address, folder }) => {
+    const file = join(folder, 'prometheus.yml');
+    writeFileSync(file, yaml);
+    const ofMode = mode === 'agent' ? ['--enable-feature=agent', `--storage.agent.path=${join(folder, 'data')}`] : [`--storage.tsdb.path=${join(folder, 'data')}`, '--web.enable-remote-write-receiver'];
+    return [`--config.file=${file}`, `--web.listen-address=${address}`, ...ofMode];
+  }, '/-/ready', before);
 }

@@ -35,6 +35,10 @@ export interface DestinationStatus {
   readonly queueMode: string;
   readonly lastError: string;
   readonly identityHolds: boolean;
+  readonly scrapeIdentityHolds: boolean;
+  readonly quarantinedEntries: number;
+  readonly outageHours?: number;
+  readonly alarms: readonly { readonly kind: string; readonly text: string }[];
   readonly counters: { readonly appended: number; readonly acknowledged: number; readonly pending: number; readonly lost: Readonly<Record<string, number>> };
 }
 

@@ -78,7 +78,7 @@ function choosePlan(int: Int): Plan {
       freeSpaceFloor: { bytes: 0 }, maxBytes: 1024 ** 3,
     },
     recentBytesMax: pick([0, 20_000, 32 * 1024 ** 2]),
-    mayLose: [...(hasSmallQuota ? ['evicted'] : []), ...(hasDiskFaults ? ['disk_full', 'corrupt'] : []), ...(powerLoss > 0 ? ['corrupt'] : [])],
+    mayLose: [...(hasSmallQuota ? ['evicted'] : []), ...(hasDiskFaults ? ['disk_full', 'corrupt', 'evicted'] : []), ...(powerLoss > 0 ? ['corrupt'] : [])],
     crashes: { share: pick([0, 0.3, 1]), powerLoss: powerLoss / 100, ledger },
     weather: pick(['fair', 'bad', 'outages', 'outages']),
   };

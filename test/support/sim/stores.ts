@@ -61,7 +61,7 @@ export class SimulatedStores {
     for (const content of this.#contents.values()) {
       content.values = current(content);
       content.young = [];
-      const [key, value] = [...content.values].sort()[0] ?? [];
+      const [key, value] = [...content.values][0] ?? [];
       if (key !== undefined) content.values.set(key, `${value!.slice(0, -1)}#`);
     }
   }

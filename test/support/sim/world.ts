@@ -37,6 +37,8 @@ export interface WorldOptions {
   readonly dieAtStep?: () => number;
 }
 
+/** A program that cannot start so often never will. */
+const FAILED_STARTS_MAX = 500;
 /** Counters that nothing else tells are in ledger or checkpoint after this time, when the disk takes them. Milliseconds. */
 const SAVED_WITHIN_MS = 12_000;
 
@@ -66,6 +68,8 @@ export class World {
   life: Life;
   lives = 0;
   crashes = 0;
+  /** Starts that the disk refused. */
+  failedStarts = 0;
   /** Starts that came through, before the last one, which only looks at the counters. */
   starts = 0;
   program: Program | undefined;
@@ -122,6 +126,7 @@ export class World {
     try {
       this.program = (await this.timeline.runFor(opening, this.isDead))?.value;
     } catch (error) {
+      if (++this.failedStarts > FAILED_STARTS_MAX) throw error;
       this.note(`cannot start: ${error instanceof Error ? error.message : String(error)}`);
       this.life.die('starting');
     }

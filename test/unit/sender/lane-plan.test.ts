@@ -94,8 +94,23 @@ describe('HeldRecords', () => {
     const held = new HeldRecords();
     for (const record of [...records(1, 1, 1000), ...records(2, 2, 5000), ...records(3, 3, 60_000)]) held.add(record);
     expect(held.earliestMs).toBe(5000);
-    expect(held.release((newestMs) => newestMs <= 5000)).toEqual([{ first: 1, last: 2, samples: 20, newestMs: 5000 }]);
+    expect(held.release((newestMs) => newestMs <= 5000)).toMatchObject([{ first: 1, last: 2, samples: 20, newestMs: 5000 }]);
     expect(held.earliestMs).toBe(60_000);
+  });
+
+  it('of a clock that stays ahead the first record is due while later ones come in', () => {
+    const held = new HeldRecords();
+    for (let i = 1; i <= 100; i++) held.add(records(i, i, i * 3000)[0]!);
+    const [first] = held.release((newestMs) => newestMs <= 20_000);
+    expect(first).toMatchObject({ first: 1, last: 4 });
+  });
+
+  it('of every other record, without neighbours, a bounded number of ranges is kept', () => {
+    const held = new HeldRecords();
+    for (let i = 1; i <= 10_000; i++) held.add(records(2 * i, 2 * i, i * 60_000)[0]!);
+    expect(held.samples).toBe(100_000);
+    const ranges = held.release(() => true);
+    expect([ranges.length, ranges.at(-1)!.last, held.samples]).toEqual([4096, 20_000, 0]);
   });
 
   it('holds a record once', () => {

@@ -85,6 +85,21 @@ describe('a limit of 10,000 items a second that nobody configured', () => {
   });
 });
 
+describe('configured ceilings', () => {
+  const make = (settings: object) => new Pacer(new ManualClock(), { schedule: [], ...settings }, { initialItemsPerSecond: undefined, backfillShare: 0.05 });
+
+  it('a request holds at most a second of the pace, and a quarter of the burst', () => {
+    expect(make({ itemsPerSecond: 6000 }).itemsMax()).toBe(6000);
+    expect(make({ itemsPerSecond: 6000, burstItems: 8000 }).itemsMax()).toBe(2000);
+    expect(make({}).itemsMax()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('a request has at most a second of the bandwidth', () => {
+    expect(make({ bytesPerSecond: 32_000 }).bytesMax()).toBe(32_000);
+    expect(make({}).bytesMax()).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
 describe('the daily schedule', () => {
   const at = (text: string) => Date.parse(`2026-01-01T${text}:00Z`);
   const night = { fromMinute: 22 * 60, toMinute: 6 * 60, bytesPerSecond: 1000 };

@@ -71,6 +71,16 @@ describe('Breaker', () => {
     }
   });
 
+  it('failures of the link before do not lengthen the first pause where a person has to act', () => {
+    const { clock, breaker } = make();
+    for (let i = 0; i < 30; i++) {
+      breaker.failed('fast', undefined);
+      clock.ms += breaker.waitMs();
+    }
+    breaker.failed('park', undefined);
+    expect(breaker.waitMs()).toBeLessThanOrEqual(20_000);
+  });
+
   it('a request that took long to fail has waited already', () => {
     const { clock, breaker } = make();
     for (let i = 0; i < 20; i++) {

@@ -84,6 +84,8 @@ export class FakeStream implements Stream {
   /** Limits every read to this many records, as a segment's end would. */
   recordsPerRead = Number.POSITIVE_INFINITY;
   failReads = 0;
+  /** Every read waits for it, with its records in hand. */
+  whileReading = (): Promise<void> => Promise.resolve();
   #onSettle = (): void => undefined;
   #waiting: { sequence: number; callback: () => void }[] = [];
 
@@ -118,8 +120,16 @@ export class FakeStream implements Stream {
   async read(after: number, limits: ReadLimits): Promise<QueuedRecord[]> {
     if (this.failReads-- > 0) throw new Error('input/output error');
     let samples = 0;
-    const unsettled = this.records.slice(after, limits.until).filter(({ sequence }) => !this.settled.some(({ first, last }) => sequence >= first && sequence <= last));
-    return unsettled.slice(0, this.recordsPerRead).filter((record) => (samples += record.samples) <= limits.samples);
+    const unsettled = this.records.slice(after, limits.until).filter((record) => !this.#isSettled(record));
+    const newestMs = (unsettled[0]?.oldestMs ?? 0) + (limits.spanMs ?? Number.POSITIVE_INFINITY);
+    const end = unsettled.findIndex((record, i) => i > 0 && record.newestMs > newestMs);
+    const found = unsettled.slice(0, Math.min(this.recordsPerRead, end < 0 ? unsettled.length : end)).filter((record) => (samples += record.samples) <= limits.samples);
+    await this.whileReading();
+    return found;
+  }
+
+  #isSettled({ sequence }: QueuedRecord): boolean {
+    return this.settled.some(({ first, last }) => sequence >= first && sequence <= last);
   }
 
   settle(first: number, last: number, { rejected = 0, expired = 0 }: { readonly rejected?: number; readonly expired?: number } = {}): void {
@@ -144,8 +154,7 @@ export class FakeStream implements Stream {
   }
 
   state(): StreamState {
-    const settledTo = this.settled.at(-1)?.last ?? 0;
-    const rest = this.records.slice(settledTo);
+    const rest = this.records.filter((record) => !this.#isSettled(record));
     const pending = rest.reduce((sum, record) => sum + record.samples, 0);
     const appended = this.records.reduce((sum, record) => sum + record.samples, 0);
     const lost = noLosses();

@@ -27,6 +27,8 @@ export interface BodyAssembler {
 
 export interface BatchContext {
   readonly lane: Lane;
+  /** The records may be stored already: an earlier process sent them and ended before the answer. */
+  readonly isRepetition: boolean;
   readonly stream: Stream;
   readonly delivery: Delivery;
   readonly assembler: BodyAssembler;
@@ -80,7 +82,7 @@ async function sendBodies(context: BatchContext, bodies: Generator<Body, undefin
   let sum = NOTHING;
   let failure: { readonly error: unknown } | undefined;
   const send = (body: Body): Promise<void> =>
-    context.delivery.deliver(body, { lane: context.lane }).then(
+    context.delivery.deliver(body, { lane: context.lane, isRepetition: context.isRepetition }).then(
       (result) => void (sum = add(sum, result)),
       (error: unknown) => void (failure ??= { error }),
     );

@@ -15,6 +15,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { sendBatch, settleStretches, addSettled, type BatchContext } from './batch.ts';
 import type { Lane } from './gate.ts';
 import { stretches, type Interval, type LanePlan } from './lane-plan.ts';
+import { Repetitions } from './repetitions.ts';
 import type { Waits } from './waits.ts';
 
 /** What a live batch takes: a bound for memory, and for what is sent twice after a crash. */
@@ -48,6 +49,8 @@ export interface LaneOptions {
   readonly isStopping: () => boolean;
   /** The order in force; asked before each batch, with the age of the oldest record of the backlog. */
   readonly order: (backlogAgeMs: number) => 'live_first' | 'oldest_first';
+  /** Whether the receiver refuses samples that it has already, and what is older. */
+  readonly refusesRepeats: () => boolean;
   /** Longest span of the samples of a batch, milliseconds; undefined for any. */
   readonly spanMs: () => number | undefined;
   /** Bytes of records in one backlog batch. */
@@ -57,7 +60,7 @@ export interface LaneOptions {
   readonly isHeld: (newestMs: number) => boolean;
   readonly isDue: (newestMs: number) => boolean;
   readonly untilDueMs: (newestMs: number) => number;
-  readonly batch: (lane: Lane) => BatchContext;
+  readonly batch: (lane: Lane, isRepetition: boolean) => BatchContext;
   /** Samples given up for their age before they were sent. */
   readonly expired: (samples: number) => void;
   /** A batch was settled. */
@@ -69,10 +72,13 @@ interface Batch {
   readonly all: readonly QueuedRecord[];
   /** Those of them that go out. */
   readonly records: readonly QueuedRecord[];
+  /** An earlier process may have sent it. */
+  readonly isRepetition: boolean;
 }
 
 export class Lanes {
   readonly #options: LaneOptions;
+  readonly #repetitions: Repetitions;
   /** Monotonic time at which a record after the live lane's position was seen first. */
   #arrivedMs: number | undefined;
   /** The live lane reads more than it can send fresh. */
@@ -90,6 +96,7 @@ export class Lanes {
 
   constructor(options: LaneOptions) {
     this.#options = options;
+    this.#repetitions = new Repetitions({ ...LIVE_LIMITS, lastSequence: options.stream.state().lastSequence });
   }
 
   /** Runs both lanes until the sender stops. */
@@ -116,17 +123,18 @@ export class Lanes {
       await this.#takeBackfillOver();
       const interval = plan.next('live');
       const before = stream.state().lastSequence;
-      const all = await this.#read(interval, { ...LIVE_LIMITS, ...this.#span() });
-      const last = all?.at(-1);
-      if (all === undefined || last === undefined) {
+      const found = await this.#read(interval, { ...LIVE_LIMITS, ...this.#span() });
+      if (found === undefined || found.length === 0) {
         if (this.#options.isStopping()) break;
-        await this.#passEmpty(interval, all === undefined);
+        await this.#passEmpty(interval, found === undefined);
         continue;
       }
-      if (interval.released === undefined && this.#leaveBehind(all)) continue;
+      if (interval.released === undefined && this.#leaveBehind(found)) continue;
+      const { records: all, isRepetition } = this.#options.refusesRepeats() ? this.#repetitions.cut(found) : { records: found, isRepetition: false };
+      const last = all.at(-1)!;
       plan.advance('live', interval, last.sequence);
       if (interval.released === undefined) this.#note(all, before);
-      if (!(await this.#send('live', { interval, all, records: this.#admit(all, interval) }))) break;
+      if (!(await this.#send('live', { interval, all, isRepetition, records: this.#admit(all, interval) }))) break;
     }
     // The backfill lane may be waiting for work that nobody will leave it any more.
     waits.wakeAll();
@@ -177,7 +185,7 @@ export class Lanes {
     else if (last === undefined) plan.backfillIsDone(interval);
     if (all === undefined || last === undefined) return true;
     plan.advance('backfill', interval, last.sequence);
-    return this.#send('backfill', { interval, all, records: this.#admit(all, interval) });
+    return this.#send('backfill', { interval, all, isRepetition: false, records: this.#admit(all, interval) });
   }
 
   #span(): { spanMs?: number } {
@@ -324,14 +332,15 @@ export class Lanes {
   /** Delivers and settles a batch. False when it has to be left for a later start. */
   async #send(lane: Lane, batch: Batch): Promise<boolean> {
     const { stream, clock, batch: contextOf } = this.#options;
-    const { all, records } = batch;
+    const { all, records, isRepetition } = batch;
     if (records.length === 0) return true;
     const startMs = clock.monotonicMs();
     this.#sending[lane] = records[0]!.timestampMs;
     const { fresh, expired } = this.#withoutExpired(records);
-    const { isComplete, settled } = await sendBatch(contextOf(lane), fresh);
+    const { isComplete, settled } = await sendBatch(contextOf(lane, isRepetition), fresh);
     this.#sending[lane] = undefined;
     if (!isComplete) return false;
+    this.#repetitions.passed(records, Object.values(settled).every((samples) => samples === 0));
     const outcome: Settled = expired === 0 ? settled : addSettled(settled, { expired });
     settleStretches(stream, stretches(all, records), outcome);
     this.#options.settled(lane, countSamples(records), clock.monotonicMs() - startMs);

@@ -177,7 +177,8 @@ export class RequestGate implements Gate {
     this.#breaker.failed(verdict.pace, answer.retryAfterMs, ms);
     this.#concurrency.ended({ latencyMs: ms, bytes: weight.bytes, outcome: isLink ? 'failed' : 'overload' });
     // 408 and 499 are a body that took too long, too: the next ones are smaller.
-    if (isLink || verdict.reason === 'timeout') this.#linkRate.failed(verdict.reason === 'timeout');
+    // Where not even a connection came about, the receiver is not slow but out of reach.
+    if (isLink || verdict.reason === 'timeout') this.#linkRate.failed(verdict.reason === 'timeout' && answer.sentBody);
   }
 
   abandoned(weight: RequestWeight): void {

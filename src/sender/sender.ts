@@ -216,16 +216,17 @@ export class Sender {
       isHeld: (newestMs) => this.#gate.guard.isHeld(newestMs),
       isDue: (newestMs) => this.#gate.guard.isDue(newestMs),
       untilDueMs: (newestMs) => this.#gate.guard.releaseAtMs(newestMs) - clock.nowMs(),
-      batch: (lane) => this.#batch(lane),
+      refusesRepeats: () => !this.#delivery.profile().anyOrder && this.#settings.outOfOrderWindowMs === 0,
+      batch: (lane, isRepetition) => this.#batch(lane, isRepetition),
       expired: (samples) => this.#metrics.rejected('expired', { samples, exemplars: 0, metadata: 0 }),
       settled: (lane, samples, busyMs) => this.#noteSettled(lane, samples, busyMs),
     });
   }
 
-  #batch(lane: Lane): BatchContext {
+  #batch(lane: Lane, isRepetition: boolean): BatchContext {
     const { logger } = this.#options;
     return {
-      lane, logger, stream: this.#stream, delivery: this.#delivery, assembler: this.#assemblers[lane], waits: this.#waits,
+      lane, isRepetition, logger, stream: this.#stream, delivery: this.#delivery, assembler: this.#assemblers[lane], waits: this.#waits,
       isStopping: () => this.#isStopping,
       parallel: () => (this.#delivery.profile().anyOrder && lane === 'backfill' ? this.#gate.concurrency : 1),
       zstdLevel: () => this.#zstdLevel(),

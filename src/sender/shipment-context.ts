@@ -25,6 +25,8 @@ export interface ShipmentContext {
 
 export interface DeliverOptions {
   readonly lane: Lane;
+  /** Samples of one scrape that may be stored already, next to newer ones. */
+  readonly isRepetition?: boolean;
   /** Monotonic; no try begins after it. */
   readonly giveUpAtMs?: number;
 }

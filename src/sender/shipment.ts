@@ -10,11 +10,11 @@ import { encodePiece, expandBody, transcodeBody, type Body } from './body.ts';
 import type { Admission, RequestWeight } from './gate.ts';
 import { statusOf } from './journal.ts';
 import type { Answer } from './link.ts';
-import type { Receiver } from './receiver.ts';
+import { newPiece, type Piece, type Tried } from './piece.ts';
 import { countedBy, exactly, itemsOf, minus, NOTHING, oneOf } from './items.ts';
 import type { DeliverOptions, DeliveryResult, ShipmentContext } from './shipment-context.ts';
 import { countRequest, halveRequest, halveSeries, splitFirst, splitLastSeries, splitRequest, type RequestPiece } from './split.ts';
-import { isHopeless, isStuck, putOffAgain, type PutOff, type Suspicion } from './stuck.ts';
+import { isHopeless, isStuck, putOffAgain } from './stuck.ts';
 import type { SentItems } from './telemetry.ts';
 import { findVerdict, mayHaveStored, unwritten, type Outcome, type RejectReason, type RetryReason, type Verdict } from './verdict.ts';
 
@@ -34,29 +34,6 @@ const LINK_TOLERANCE = 2;
 /** Items that tell whether a body is stored already. */
 const VERIFY_ITEMS = 8;
 
-interface Piece {
-  body: Body;
-  /** Earlier tries. */
-  retries: number;
-  /** An earlier try may have stored it. */
-  mayBeStored: boolean;
-  /** The receiver it was made for. */
-  knows: Receiver | undefined;
-  /** What that one refused it in. */
-  refusedIn: readonly { readonly protocol: Protocol; readonly isPlain: boolean }[];
-  /** What that one refused the body in of which it is a part: not tried again, and no proof. */
-  startsAfter: Protocol | undefined;
-  putOff: PutOff | undefined;
-  /** Cut from a body that alone kept being put off; shares no series with the other suspects of that body. */
-  readonly suspect: Suspicion | undefined;
-  /** The parts that its body was cut into; when all are accepted, it was only too large. */
-  readonly cut: { left: number; readonly rawBytes: number } | undefined;
-  /** It is a bit of a body that was refused and may be stored; the others are the rest of the body, which follow it. */
-  check: { readonly others: readonly Piece[]; readonly isLast: boolean } | undefined;
-}
-
-type Tried = { readonly answer: Answer; readonly verdict: Verdict; readonly protocol: Protocol };
-
 export class Shipment {
   readonly #context: ShipmentContext;
   readonly #options: DeliverOptions;
@@ -68,7 +45,7 @@ export class Shipment {
   constructor(context: ShipmentContext, body: Body, options: DeliverOptions) {
     this.#context = context;
     this.#options = options;
-    this.#pending = [newPiece(body)];
+    this.#pending = [{ ...newPiece(body), mayBeStored: options.isRepetition === true }];
   }
 
   /** Resolves when the body is through, or given up for now. Fails with WRITE_REQUEST_DAMAGED or ZSTD_MEMORY when a piece cannot be made. */
@@ -227,7 +204,9 @@ export class Shipment {
 
   #decide(piece: Piece, { answer, verdict, protocol }: Tried): void {
     const isRefused = verdict.action === 'bisect' || verdict.action === 'verify' || verdict.action === 'reject';
-    if (piece.check !== undefined && isRefused) return this.#checkRefused(piece, piece.check);
+    if (piece.check !== undefined && isRefused) {
+      return this.#options.isRepetition === true ? this.#repetitionRefused(piece, piece.check) : this.#checkRefused(piece, piece.check);
+    }
     switch (verdict.action) {
       case 'done':
         return this.#accepted(piece, answer, protocol);
@@ -248,7 +227,7 @@ export class Shipment {
       case 'bisect':
         return this.#cut(piece, answer, verdict.reason, halveSeries);
       case 'verify':
-        return this.#verify(piece, answer, verdict.reason);
+        return this.#options.isRepetition === true ? this.#verifyRepetition(piece) : this.#verify(piece, answer, verdict.reason);
       case 'reject':
         return this.#reject(piece, answer, verdict);
     }
@@ -262,7 +241,7 @@ export class Shipment {
     this.#notWritten(piece, answer, { ...missing, metadata: 0 });
     if (cut !== undefined && --cut.left === 0 && cut.rawBytes >= LARGE_BYTES_MIN) piece.knows!.learnTooLarge(cut.rawBytes);
     // A bit of the body is taken: it was not stored, and what is refused is in the rest.
-    for (const other of check?.others ?? []) other.mayBeStored = false;
+    if (this.#options.isRepetition !== true) for (const other of check?.others ?? []) other.mayBeStored = false;
   }
 
   /** What an earlier try may have stored is not written again. */
@@ -339,6 +318,31 @@ export class Shipment {
     const following = rest.flat();
     const check = following.length === 1 && first!.length === 1 ? { others: following, isLast: false } : undefined;
     this.#pending.unshift(...first!.map((one) => ({ ...one, check })), ...following);
+  }
+
+  /** One sample per series, refused: stored already, in part or wholly. Both ends tell; what is refused alone is stored. */
+  #verifyRepetition(piece: Piece): void {
+    const bytes = expandBody(piece.body);
+    const { series } = countRequest(bytes);
+    if (series <= 1) return this.#deduplicated(piece);
+    if (series <= 2 * VERIFY_ITEMS) return void this.#pending.unshift(...this.#pieces(piece, halveSeries(bytes) ?? []));
+    const [first, ...rest] = splitFirst(bytes, { bytes: Number.POSITIVE_INFINITY, items: VERIFY_ITEMS }) ?? [];
+    const others = this.#pieces(piece, rest.flatMap((part) => splitFirst(part.bytes, { bytes: Number.POSITIVE_INFINITY, items: part.items - VERIFY_ITEMS }) ?? [part]));
+    const [bit] = first === undefined ? [] : this.#pieces(piece, [first]);
+    if (bit === undefined || others.length < 2) return void this.#pending.unshift(...this.#pieces(piece, halveSeries(bytes) ?? []));
+    this.#pending.unshift({ ...bit, check: { others, isLast: false } }, ...others);
+  }
+
+  /** An end of a repetition is refused: so is the other one, or the piece holds both kinds. */
+  #repetitionRefused(piece: Piece, { others, isLast }: NonNullable<Piece['check']>): void {
+    this.#pending = this.#pending.filter((other) => !others.includes(other));
+    const end = others.at(-1);
+    if (isLast || end === undefined) {
+      for (const stored of [piece, ...others]) this.#deduplicated(stored);
+      return;
+    }
+    const between = [{ ...piece, check: undefined }, ...others.slice(0, -1)];
+    this.#pending.unshift({ ...end, check: { others: between, isLast: true } }, ...between);
   }
 
   /** A bit of the body is refused, too. It may just hold the bad series, so the other end is asked; refused there as well, the body is stored. */
@@ -418,10 +422,4 @@ export class Shipment {
     const inherited = { ...piece, refusedIn: [], startsAfter: refusedIn.at(-1)?.protocol ?? piece.startsAfter, cut: undefined, check: undefined };
     return parts.flatMap((part) => encodePiece(part, body, body, body.options)).map((one) => ({ ...inherited, body: one }));
   }
-}
-
-function newPiece(body: Body): Piece {
-  return {
-    body, retries: 0, mayBeStored: false, knows: undefined, refusedIn: [], startsAfter: undefined, putOff: undefined, suspect: undefined, cut: undefined, check: undefined,
-  };
 }

@@ -95,6 +95,8 @@ export class SimulatedNetwork {
     const address = connection.address ?? (weather.state === 'unnamed' ? undefined : this.names.get(host));
     if (address === undefined) return fail(new HttpError('dns', `dial tcp: lookup ${host}: no such host`, { sent: false }), weather.latencyMs);
     exchange.onTimeout = () => (connection.address = undefined);
+    // On a line that is dead from the beginning no connection comes about.
+    exchange.isConnected = connection.address !== undefined || weather.state !== 'swallows';
     if (weather.state === 'swallows') return;
     if (weather.state === 'refuses' || !this.sites.has(address)) {
       return fail(new HttpError('refused', `dial tcp ${address}: connect: connection refused`, { sent: false }), weather.latencyMs);
@@ -153,6 +155,8 @@ class Exchange {
   readonly #timers: { cancel(): void }[] = [];
   #isOver = false;
 
+  isConnected = true;
+
   constructor(timeline: Timeline, life: Life, request: HttpRequest, ends: Ends) {
     this.request = request;
     this.#timeline = timeline;
@@ -160,7 +164,7 @@ class Exchange {
     this.#ends = ends;
     this.after(request.timeoutMs, () => {
       this.onTimeout();
-      this.fail(new HttpError('timeout', DEADLINE_TEXT));
+      this.fail(new HttpError('timeout', DEADLINE_TEXT, { sent: this.isConnected }));
     });
     request.signal?.addEventListener('abort', this.#abort);
   }

@@ -34,6 +34,8 @@ export class Ledger {
   #saving: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
   #lastError = '';
+  /** Whether everything was in the store after the last save. */
+  isSaved = true;
   #isClosed = false;
 
   private constructor(options: LedgerOptions) {
@@ -158,7 +160,9 @@ export class Ledger {
       this.#store ??= await this.#options.openStore(this.#options.path);
       await this.#store.write(keys.map((key) => this.#operation(key)));
       this.#lastError = '';
+      this.isSaved = true;
     } catch (error) {
+      this.isSaved = false;
       for (const key of keys) this.#dirty.add(key);
       await this.#recoverStore(error);
     }

@@ -20,6 +20,8 @@ import { StreamWriter } from './stream-writer.ts';
 
 /** Checkpoints repeat the state in the segment while it changes; this much may be sent again when the ledger is lost. Milliseconds. */
 const CHECKPOINT_MS = 10_000;
+/** Settled segments whose removal the ledger could not note wait this long for the next save. Milliseconds. */
+const REMOVAL_RETRY_MS = 5000;
 /** A segment that cannot be opened is tried again after this time. Milliseconds. */
 const BLOCKED_RETRY_MS = 1000;
 /** What one turn of the event loop may collect before it is written at once. Bytes. */
@@ -56,6 +58,9 @@ export class QueueStream implements OpenStream, Tenant {
   #mustSave = false;
   #evictedMs = -Infinity;
   #removals: Promise<void> = Promise.resolve();
+  /** Files that wait for the ledger, and when they are looked at again. */
+  readonly #unremoved: string[] = [];
+  #removalTimer: Timer | undefined;
   #isClosed = false;
   readonly #saveSource = () => this.#saveState();
 
@@ -239,6 +244,7 @@ export class QueueStream implements OpenStream, Tenant {
     this.#waiters = [];
     this.#checkpointTimer?.cancel();
     this.#retryTimer?.cancel();
+    this.#removalTimer?.cancel();
     await this.#writer.close();
     await this.#compactor.close();
     await this.#removals;
@@ -357,14 +363,25 @@ export class QueueStream implements OpenStream, Tenant {
   }
 
   async #unlink(files: readonly string[], saved: Promise<unknown>): Promise<void> {
-    const { disk, path, logger } = this.#context;
+    const { disk, path, logger, ledger } = this.#context;
     await saved;
+    if (!ledger.isSaved) return this.#unlinkLater(files);
     try {
       for (const file of files) disk.remove(`${path}/${file}`);
     } catch (error) {
       // It is found settled, and removed, when the queue is opened again.
       logger.warn('a settled segment cannot be removed', { destination: this.name, segment: files[0], error: errorText(error) });
     }
+  }
+
+  /** A file that went before the ledger knows why would be a hole after a crash. Should the process end first, it is found and sent again. */
+  #unlinkLater(files: readonly string[]): void {
+    if (this.#isClosed) return;
+    this.#unremoved.push(...files);
+    this.#removalTimer ??= this.#context.clock.after(REMOVAL_RETRY_MS, () => {
+      this.#removalTimer = undefined;
+      this.#removals = this.#unlink(this.#unremoved.splice(0), Promise.all([this.#removals, this.#context.ledger.save()]));
+    });
   }
 
   /** What a process that died left of rewriting and giving up. */

@@ -4,7 +4,6 @@
 import type { LossReason, StreamOptions, StreamState } from '../../../src/queue/queue.ts';
 import type { SimulatedDisk } from './disk.ts';
 
-
 /** A checkpoint is written whatever the quota says: it is what the accounts need. Bytes. */
 const CHECKPOINT_BYTES_MAX = 1024;
 
@@ -53,6 +52,8 @@ export class Account {
   written(files: ReadonlyMap<string, number>): void {
     const grown = [...files].filter(([path, bytes]) => bytes > (this.#filesBefore.get(path) ?? 0));
     this.#notOnMedium.push({ samples: this.#inTurn, files: grown });
+    // No file has grown: the disk refused it, which is only counted in memory so far.
+    if (grown.length === 0) this.#refused += this.#inTurn;
     this.#appended += this.#inTurn;
     this.#inTurn = 0;
   }

@@ -15,7 +15,10 @@ export interface BodyNote {
   kept: number;
   /** Of those, how many came again in a later body. */
   repeated: number;
-  isAcknowledged: boolean;
+  /** When the living process got to know; infinite while it does not. */
+  acknowledgedMs: number;
+  /** When the process began the request. */
+  readonly begunMs: number;
 }
 
 export interface Arrival {
@@ -57,9 +60,9 @@ export class Book {
   }
 
   /** Notes what a body brought. `keptSamples`: as the oracle says. */
-  received(request: Request, options: { readonly life: number; readonly atMs: number; readonly keptSamples: number }): BodyNote {
+  received(request: Request, options: { readonly life: number; readonly atMs: number; readonly begunMs: number; readonly keptSamples: number }): BodyNote {
     decodeFlat(request.expanded, request.message, this.#ids, this.#flat);
-    const body: BodyNote = { id: this.bodies.length + 1, life: options.life, atMs: options.atMs, kept: 0, repeated: 0, isAcknowledged: false };
+    const body: BodyNote = { id: this.bodies.length + 1, life: options.life, atMs: options.atMs, begunMs: options.begunMs, kept: 0, repeated: 0, acknowledgedMs: Number.POSITIVE_INFINITY };
     this.bodies.push(body);
     const { samples } = this.#flat;
     if (options.keptSamples === 0) return body;
@@ -132,7 +135,8 @@ export class Book {
 
   #repeated(earlier: BodyNote, body: BodyNote): void {
     earlier.repeated++;
-    if (earlier.isAcknowledged && earlier.life === body.life) this.#violated(`body ${earlier.id} was acknowledged and came again in body ${body.id} of the same process`);
+    // A request that was given up may still arrive, long after another one has brought the same.
+    if (earlier.life === body.life && body.begunMs > earlier.acknowledgedMs) this.#violated(`body ${earlier.id} was acknowledged and came again in body ${body.id} of the same process`);
   }
 
   #seriesAt(id: number): SourceSeries | undefined {

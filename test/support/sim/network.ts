@@ -38,6 +38,8 @@ export interface ReceivedRequest {
   readonly body: Uint8Array;
   readonly life: number;
   readonly atMs: number;
+  /** When the process began it. */
+  readonly begunMs: number;
 }
 
 /** How long a name holds for a connection: it is resolved again when the connection failed. */
@@ -127,7 +129,7 @@ export class SimulatedNetwork {
     const { request } = exchange;
     const { weather } = this;
     const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]));
-    const received = { url: request.url, headers, body: request.body ?? new Uint8Array(), life, atMs: this.#timeline.nowMs };
+    const received = { url: request.url, headers, body: request.body ?? new Uint8Array(), life, atMs: this.#timeline.nowMs, begunMs: exchange.begunMs };
     const answer = site.oracle.receive({ headers, body: received.body, nowMs: START_MS + received.atMs });
     const answered = site.received(received, answer);
     if (answer.action !== 'answer' || this.#random.next() < weather.breaksAfter) return broken();
@@ -156,9 +158,11 @@ class Exchange {
   #isOver = false;
 
   isConnected = true;
+  readonly begunMs: number;
 
   constructor(timeline: Timeline, life: Life, request: HttpRequest, ends: Ends) {
     this.request = request;
+    this.begunMs = timeline.nowMs;
     this.#timeline = timeline;
     this.#life = life;
     this.#ends = ends;

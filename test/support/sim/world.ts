@@ -238,14 +238,16 @@ export class World {
 
   #received(book: Book, oracle: Oracle, request: ReceivedRequest, answer: OracleAnswer): () => void {
     const { keptSamples, samples } = oracle.log.at(-1)!;
-    const { headers, body, life, atMs } = request;
+    const { headers, body, life, atMs, begunMs } = request;
     const retry = headers['retry-attempt'] === undefined ? '' : ` (repetition ${headers['retry-attempt']})`;
     if (answer.status >= 400 || retry !== '') this.note(`${request.url} answers ${answer.status}${retry}, ${keptSamples} of ${samples} samples kept: ${answer.body.slice(0, 200)}`);
     if (keptSamples === 0) return () => undefined;
     const isZstd = headers['content-encoding'] === 'zstd';
     const expanded = isZstd ? zstdDecompress(body, zstdContentBytes(body)) : snappyDecompress(body);
     const message = headers['content-type']?.includes('write.v2') === true ? '2.0' : '1.0';
-    const noted = book.received({ headers, expanded, message }, { life, atMs, keptSamples });
-    return () => (noted.isAcknowledged = answer.status >= 200 && answer.status <= 299);
+    const noted = book.received({ headers, expanded, message }, { life, atMs, begunMs, keptSamples });
+    return () => {
+      if (answer.status >= 200 && answer.status <= 299) noted.acknowledgedMs = this.timeline.nowMs;
+    };
   }
 }

@@ -27,7 +27,7 @@ function tallied(n: number, positions = 3): RecordInput {
   const input = column(n, image(positions));
   const dropped = { failed: n, relabelled: 200 * (n % 2), limited: n % 3, unrouted: n % 5 };
   const scraped = input.samples + dropped.failed + dropped.relabelled + dropped.limited + dropped.unrouted;
-  return { ...input, tally: { scraped, ...dropped } } as RecordInput;
+  return { ...input, tally: { scraped, ...dropped } };
 }
 
 const inputs = [tallied(1), raw(2), tallied(3, 5), column(4, image(2)), tallied(5), tallied(6), raw(7), tallied(8)];

@@ -61,7 +61,7 @@ export class Account {
   /** `isSaved`: the disk took what the stop had to save, and synced it. */
   stopped(isSaved: boolean): void {
     if (isSaved) this.#notOnMedium = [];
-    else this.#crash = { unwritten: 0, unsynced: 0, refused: this.#refused - this.#refusedSaved + this.#doubtful };
+    else this.#crash = { unwritten: 0, unsynced: 0, refused: this.#unsaved() };
   }
 
   /** Nothing has gone wrong with the disk for longer than counters wait to be saved. */
@@ -70,13 +70,18 @@ export class Account {
     this.#doubtful = 0;
   }
 
+  /** Counted, and gone with the memory of the process. What was saved may have been forgotten with an earlier crash. */
+  #unsaved(): number {
+    return Math.max(0, this.#refused - this.#refusedSaved) + this.#doubtful;
+  }
+
   crashed(mode: 'kill' | 'power loss', disk: SimulatedDisk): void {
     const earlier = this.#crash ?? { unwritten: 0, unsynced: 0, refused: 0 };
     const isOnMedium = ({ files }: Written) => files.every(([path, bytes]) => !disk.files.has(path) || disk.durableBytes(path) >= bytes);
     this.#notOnMedium = this.#notOnMedium.filter((one) => !isOnMedium(one));
     const unsynced = mode === 'kill' ? 0 : this.#notOnMedium.reduce((sum, { samples }) => sum + samples, 0);
     if (mode === 'power loss') this.#notOnMedium = [];
-    this.#crash = { unwritten: earlier.unwritten + this.#inTurn, unsynced: earlier.unsynced + unsynced, refused: this.#refused - this.#refusedSaved + this.#doubtful };
+    this.#crash = { unwritten: earlier.unwritten + this.#inTurn, unsynced: earlier.unsynced + unsynced, refused: this.#unsaved() };
     this.#inTurn = 0;
   }
 

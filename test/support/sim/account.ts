@@ -89,6 +89,8 @@ export class Account {
   opened({ counters }: StreamState, violated: Violated): void {
     const { unwritten, unsynced, refused } = this.#crash ?? { unwritten: 0, unsynced: 0, refused: 0 };
     this.#crash = undefined;
+    this.#refused = counters.lost.disk_full + counters.lost.quota;
+    this.#refusedSaved = Math.min(this.#refusedSaved, this.#refused);
     const { appended } = counters;
     const least = this.#appended - unsynced - refused;
     const most = this.#appended + unwritten;

@@ -4,6 +4,7 @@
 import { createDiscoveryMetrics } from '../../discovery/metrics.ts';
 import { createQueueMetrics } from '../../src/queue/queue-metrics.ts';
 import { declareScrapeMetrics } from '../../src/scrape/metrics.ts';
+import { createSenderGauges } from '../../src/sender/sender-gauges.ts';
 import { createSenderMetrics } from '../../src/sender/telemetry.ts';
 import { createSeriesMetrics } from '../../src/series/series-metrics.ts';
 import type { Counter, Family, Gauge, Histogram, Metrics } from '../../src/telemetry/metrics.ts';
@@ -21,7 +22,7 @@ export interface FamilyRow {
 export function recordFamilies(): FamilyRow[] {
   const rows: FamilyRow[] = [];
   const metrics = recorder(rows);
-  for (const declare of [createDiscoveryMetrics, createQueueMetrics, createSenderMetrics, createSeriesMetrics, declareScrapeMetrics, declareWebMetrics]) declare(metrics);
+  for (const declare of [createDiscoveryMetrics, createQueueMetrics, createSenderGauges, createSenderMetrics, createSeriesMetrics, declareScrapeMetrics, declareWebMetrics]) declare(metrics);
   createProcessMetrics(metrics, { version: '', revision: '', branch: '', buildDate: '' });
   return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -112,7 +112,11 @@ export class SegmentReader {
 
   close(): void {
     this.#forgetImages();
-    this.#file.close();
+    try {
+      this.#file.close();
+    } catch {
+      // What was only read loses nothing; an error here would end a write that went well.
+    }
   }
 
   #record(header: RecordHeader, at: Step): RecentRecord | undefined {

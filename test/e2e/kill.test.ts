@@ -123,7 +123,7 @@ test(`kill -9 at ${kills} random moments loses no page and repeats only whole bo
 function configuration(scrapes: boolean): string {
   const scrape = `scrape_configs: [{job_name: kill, static_configs: [{targets: ['127.0.0.1:${exporterPort}']}]}]`;
   return `
-global: {scrape_interval: 250ms, scrape_timeout: 250ms}
+global: {scrape_interval: 500ms, scrape_timeout: 500ms}
 ${scrapes ? scrape : ''}
 remote_write: [{name: a, url: '${receivers[0]!.url}', queue_config: {min_backoff: 50ms, max_backoff: 500ms}}]
 tributary: {queue: {segment_bytes: 64KiB, fsync_interval: 50ms}, destinations: {a: {max_delay: 100ms}}}

@@ -4,6 +4,7 @@
 import type { Node } from '../src/config/node.ts';
 import { isNull } from '../src/config/node.ts';
 import { parseYaml } from '../src/config/yaml.ts';
+import { targetGroup } from './discovery.ts';
 import type { TargetGroup } from './discovery.ts';
 
 export interface GroupOrigin {
@@ -43,7 +44,7 @@ export function changedGroups(before: Map<string, string>, groups: readonly Targ
   });
   for (const source of gone) {
     before.delete(source);
-    changed.push({ source, targets: [], labels: new Map() });
+    changed.push(targetGroup(source, []));
   }
   return changed;
 }
@@ -76,11 +77,8 @@ function toGroup(item: unknown, index: number, origin: GroupOrigin): TargetGroup
   const unknown = Object.keys(item).find((name) => name !== 'targets' && name !== 'labels');
   if (unknown !== undefined) throw new Error(`target group ${index}: unknown field ${JSON.stringify(unknown)}, expected targets or labels`);
   const { targets, labels } = item as { targets?: unknown; labels?: unknown };
-  return {
-    source: `${origin.prefix}:${index}`,
-    targets: toTargets(targets ?? [], index),
-    labels: new Map([...toLabels(labels ?? {}, index), ...origin.labels]),
-  };
+  const all = new Map([...toLabels(labels ?? {}, index), ...origin.labels]);
+  return targetGroup(`${origin.prefix}:${index}`, toTargets(targets ?? [], index), all);
 }
 
 function toTargets(targets: unknown, index: number): ReadonlyMap<string, string>[] {

@@ -150,7 +150,7 @@ class Manager implements DiscoveryManager {
     if (this.#providers.get(entry.key) !== entry) return;
     this.#metrics.receivedUpdates.inc();
     for (const group of groups) {
-      if (group.targets.length === 0) entry.groups.delete(group.source);
+      if (group.targetCount === 0) entry.groups.delete(group.source);
       else entry.groups.set(group.source, group);
     }
     const first = !entry.ready;
@@ -215,7 +215,7 @@ class Manager implements DiscoveryManager {
 }
 
 function countTargets(groups: readonly TargetGroup[]): number {
-  return groups.reduce((sum, group) => sum + group.targets.length, 0);
+  return groups.reduce((sum, group) => sum + group.targetCount, 0);
 }
 
 /** Equal for equal settings. Secrets count with their value, which stays inside the process. */

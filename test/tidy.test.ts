@@ -27,11 +27,13 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   // Quota and overflow are words of the queue.
   destinations: ['queue'],
   // The rules of targets and relabelling are checked at load.
-  config: ['io', 'relabel', 'targets', 'telemetry'],
+  config: ['discovery', 'io', 'relabel', 'targets', 'telemetry'],
   // A sub-command opens the queue itself when no collector runs.
   cli: ['config', 'io', 'queue', 'telemetry', 'wire'],
   // The line.
-  discovery: ['config', 'io', 'telemetry'],
+  // Objects of the API server are watched once, for discovery and for whoever else asks.
+  kubernetes: ['io', 'telemetry'],
+  discovery: ['config', 'io', 'kubernetes', 'telemetry'],
   targets: ['config', 'discovery', 'relabel', 'telemetry'],
   scrape: ['discovery', 'exposition', 'io', 'relabel', 'targets', 'telemetry'],
   series: ['exposition', 'io', 'queue', 'relabel', 'scrape', 'telemetry', 'wire'],

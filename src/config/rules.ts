@@ -1,5 +1,6 @@
 // Checks that need the stages' own helpers: whether relabel rules are valid, and whether static targets make targets.
 
+import { targetGroup } from '../../discovery/discovery.ts';
 import type { RelabelBlock } from '../relabel/config.ts';
 import { buildRelabel } from '../relabel/config.ts';
 import { compileRules } from '../relabel/relabel.ts';
@@ -44,7 +45,7 @@ function checkJobTargets(job: ScrapeBlock, settings: ScrapeSettings, impossible:
   for (const [groupIndex, group] of job.values.static_configs.entries()) {
     const targets = group.values.targets.map((address) => new Map([['__address__', address]]));
     for (const index of targets.keys()) {
-      const built = buildTarget({ source: String(groupIndex), targets, labels: group.values.labels }, index, settings, rules);
+      const built = buildTarget(targetGroup(String(groupIndex), targets, group.values.labels), index, settings, rules);
       if (built.kind !== 'error') continue;
       const text = `instance ${index} in group ${groupIndex}: ${built.text}, expected an address host:port`;
       if (impossible === 'refuse') fail(group, 'targets', text);

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import type { DiscoverySettings } from '../../../discovery/config.ts';
+import { targetGroup } from '../../../discovery/discovery.ts';
 import type { GroupSink, TargetGroup } from '../../../discovery/discovery.ts';
 import { createDiscoveryManager } from '../../../discovery/manager.ts';
 import { defaultHttpClientSettings } from '../../../src/io/http/config.ts';
@@ -18,7 +19,7 @@ const fixed = (...targets: string[]): DiscoverySettings => ({ kind: 'static', gr
 const remote = (url: string, secret?: string): DiscoverySettings => ({
   kind: 'http', url, refreshIntervalMs: 1000, http: { ...defaultHttpClientSettings, ...(secret === undefined ? {} : { authorization: { type: 'Bearer', credentials: new Secret(secret) } }) },
 });
-const group = (source: string, ...addresses: string[]): TargetGroup => ({ source, targets: addresses.map((a) => new Map([['__address__', a]])), labels: new Map() });
+const group = (source: string, ...addresses: string[]): TargetGroup => targetGroup(source, addresses.map((a) => new Map([['__address__', a]])));
 
 /** A manager whose http providers are driven by hand; static ones are real enough. */
 function setUp() {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { targetGroup } from '../../../discovery/discovery.ts';
 import { compileRules } from '../../../src/relabel/relabel.ts';
 import type { RelabelSettings } from '../../../src/relabel/config.ts';
 import type { ScrapeSettings } from '../../../src/scrape/config.ts';
@@ -8,7 +9,7 @@ import { job, rule } from '../scrape/support/job.ts';
 type Record_ = Record<string, string>;
 
 function build(own: Record_, options: { group?: Record_; job?: Partial<ScrapeSettings>; rules?: RelabelSettings[] } = {}) {
-  const group = { source: 's', targets: [new Map(Object.entries(own))], labels: new Map(Object.entries(options.group ?? {})) };
+  const group = targetGroup('s', [new Map(Object.entries(own))], new Map(Object.entries(options.group ?? {})));
   return buildTarget(group, 0, job(options.job), compileRules(options.rules ?? [], 'utf8'));
 }
 
@@ -28,7 +29,7 @@ const address = { __address__: 'host:80' };
 
 describe('discoveredLabels', () => {
   const discovered = (own: Record_, group: Record_, changes: Partial<ScrapeSettings> = {}) =>
-    Object.fromEntries(discoveredLabels({ source: 's', targets: [new Map(Object.entries(own))], labels: new Map(Object.entries(group)) }, 0, job(changes)));
+    Object.fromEntries(discoveredLabels(targetGroup('s', [new Map(Object.entries(own))], new Map(Object.entries(group))), 0, job(changes)));
 
   test('the job seeds what discovery leaves open', () => {
     expect(discovered(address, {}, { params: new Map([['a', ['1', '2']]]), scrapeIntervalMs: 90_000 })).toEqual({

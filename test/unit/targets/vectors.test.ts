@@ -2,6 +2,7 @@
 
 import * as fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { targetGroup } from '../../../discovery/discovery.ts';
 import { labelsKey, sortLabels } from '../../../src/model/labels.ts';
 import type { RelabelAction, RelabelSettings } from '../../../src/relabel/config.ts';
 import { compileRules } from '../../../src/relabel/relabel.ts';
@@ -47,7 +48,7 @@ function build(one: Case) {
   const rules = [first, ...(one.job?.relabel_configs ?? [])].map(settings);
   const params = new Map(Object.entries(one.job?.params ?? {}));
   const own = job({ jobName: one.name, metricsPath: one.metrics_path, scrapeIntervalMs: 1000, scrapeTimeoutMs: 1000, params, relabel: rules });
-  const group = { source: '0', targets: [new Map([['__address__', '127.0.0.1:18777']])], labels: new Map(Object.entries(one.target_labels ?? {})) };
+  const group = targetGroup('0', [new Map([['__address__', '127.0.0.1:18777']])], new Map(Object.entries(one.target_labels ?? {})));
   return buildTarget(group, 0, own, compileRules(rules, 'utf8'));
 }
 

@@ -1,5 +1,6 @@
 // A job with Prometheus' defaults, and pieces of configuration for the tests of targets and scraping.
 
+import { targetGroup } from '../../../../discovery/discovery.ts';
 import type { TargetGroup } from '../../../../discovery/discovery.ts';
 import { defaultHttpClientSettings } from '../../../../src/io/http/config.ts';
 import type { RelabelSettings } from '../../../../src/relabel/config.ts';
@@ -44,5 +45,5 @@ export function rule(changes: Partial<RelabelSettings>): RelabelSettings {
 }
 
 export function group(addresses: readonly string[], labels: Record<string, string> = {}, source = 'static/0'): TargetGroup {
-  return { source, targets: addresses.map((address) => new Map([['__address__', address]])), labels: new Map(Object.entries(labels)) };
+  return targetGroup(source, addresses.map((address) => new Map([['__address__', address]])), new Map(Object.entries(labels)));
 }

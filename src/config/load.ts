@@ -29,7 +29,7 @@ export type LoadResult =
 export interface LoadOptions {
   /** Reads a file or throws; the file system when absent. */
   readonly readFile?: (path: string) => Uint8Array;
-  /** For the external labels; the process' environment when absent. */
+  /** For the external labels, and `$(NAME)` of gzipped files; the process' environment when absent. */
   readonly env?: NodeJS.ProcessEnv;
   /**
    * What becomes of a static target that cannot be one: refused by the check (the default), as by promtool; a warning for a running collector, as
@@ -45,7 +45,7 @@ export interface LoadOptions {
  * `files` of a failed load are those that were read, so that they can be watched for the repair.
  */
 export function loadConfig(file: string, options: LoadOptions = {}): LoadResult {
-  const sources = createSources(options.readFile);
+  const sources = createSources(options.readFile, options.env);
   const complete = readConfig(path.resolve(file), sources, options);
   const settings = complete === undefined || sources.problems.length > 0 ? undefined : buildSettings(complete);
   if (settings !== undefined && complete !== undefined) checkStaticTargets(complete.jobs, settings.scrape, options.impossibleTargets ?? 'refuse');

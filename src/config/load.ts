@@ -10,6 +10,7 @@ import { buildScrape } from '../scrape/config.ts';
 import type { ScrapeBlock, ScrapeSettings } from '../scrape/config.ts';
 import { printEffective } from './effective.ts';
 import type { CompleteConfig } from './effective.ts';
+import { remarkDifferencesFrom2 } from './from-2.ts';
 import { globFiles } from './glob.ts';
 import { completeGlobal, completeJob } from './inherit.ts';
 import type { Problem } from './problem.ts';
@@ -38,6 +39,8 @@ export interface LoadOptions {
   readonly impossibleTargets?: 'refuse' | 'warn';
   /** `extra_scrape_metrics` where the file does not say; false when absent. The feature flag of that name sets it. */
   readonly extraScrapeMetrics?: boolean;
+  /** The major version of the Prometheus that the file comes from: what means something else here becomes a remark. */
+  readonly from?: 2;
 }
 
 /**
@@ -49,6 +52,7 @@ export function loadConfig(file: string, options: LoadOptions = {}): LoadResult 
   const complete = readConfig(path.resolve(file), sources, options);
   const settings = complete === undefined || sources.problems.length > 0 ? undefined : buildSettings(complete);
   if (settings !== undefined && complete !== undefined) checkStaticTargets(complete.jobs, settings.scrape, options.impossibleTargets ?? 'refuse');
+  if (settings !== undefined && complete !== undefined && options.from === 2) remarkDifferencesFrom2({ ...complete, scrape: settings.scrape });
   const files = [...sources.contents.keys()];
   if (settings === undefined || complete === undefined || sources.problems.length > 0) {
     return { ok: false, problems: sortByPlace(sources.problems), files: files.length === 0 ? [path.resolve(file)] : files };

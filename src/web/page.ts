@@ -7,7 +7,9 @@ import type { Answer } from './answer.ts';
 import { sortedPools } from './api-targets.ts';
 import type { WebContext, WebRequest } from './context.ts';
 import { html, type Html } from './html.ts';
-import { alarmSection, destinationSection, retiredSection } from './page-destinations.ts';
+import { alarmSection } from './page-alarms.ts';
+import { destinationSection, retiredSection } from './page-destinations.ts';
+import { discoverySection, kubernetesSection } from './page-discovery.ts';
 import { formatAge, style } from './page-text.ts';
 import type { ActiveTargetView, PoolView, ReloadView } from './view.ts';
 
@@ -27,10 +29,12 @@ export function overviewPage(_request: WebRequest, context: WebContext): Answer 
   const nowMs = Date.now();
   return page(context, 'Overview', html`
     ${stateLine(context)}
-    ${alarmSection(view)}
+    ${alarmSection(view, nowMs)}
     ${reloadSection(view.reload())}
     ${destinationSection(view, nowMs)}
     ${retiredSection(view, nowMs)}
+    ${kubernetesSection(view, nowMs)}
+    ${discoverySection(view, nowMs)}
     ${targetSection(pools)}
     ${droppedSection(pools)}
     ${remarkSection(view.remarks())}`);
@@ -55,7 +59,7 @@ function page(context: WebContext, heading: string, content: Html): Answer {
 <title>${flags.pageTitle}: ${heading}</title><link rel="stylesheet" href="./page.css"></head>
 <body>
 <header><strong>${flags.pageTitle}</strong>
-<nav>${link('', 'Overview')}${link('config', 'Configuration')}${link('flags', 'Flags')}${link('metrics', 'Metrics')}${link('api/v1/targets', 'Targets as JSON')}${link('api/v1/status/destinations', 'Destinations as JSON')}</nav></header>
+<nav>${link('', 'Overview')}${link('config', 'Configuration')}${link('flags', 'Flags')}${link('metrics', 'Metrics')}${link('api/v1/targets', 'Targets as JSON')}${link('api/v1/status/destinations', 'Destinations as JSON')}${link('api/v1/status/kubernetes', 'Kubernetes as JSON')}</nav></header>
 <main>${content}</main>
 <footer>Tributary ${build.version} ${build.revision.slice(0, 12)}</footer>
 </body></html>

@@ -7,7 +7,7 @@ import { compareUtf8 } from '../model/labels.ts';
 import { success, type Answer } from './answer.ts';
 import type { WebContext, WebRequest } from './context.ts';
 import { formatAge } from './page-text.ts';
-import { missingPermission } from './permission.ts';
+import { missingPermission, type MissingPermission } from './permission.ts';
 import { formatTime } from './time-text.ts';
 import type { AgentView } from './view.ts';
 
@@ -40,9 +40,13 @@ export function sortedProviders(view: AgentView): ProviderState[] {
 /** What somebody should look at now. The sentence of the server is in it, because it says what nobody else knows. */
 export function reflectorAlarms(state: ReflectorState, nowMs: number): ReflectorAlarm[] {
   const permission = missingPermission(state);
-  if (permission !== undefined) return [{ kind: 'denied', text: `${permission.verb === '' ? 'reading' : permission.verb} is denied. ${permission.advice}. The server says: ${state.error}` }];
+  if (permission !== undefined) return [{ kind: 'denied', text: deniedText(permission, state.error) }];
   if (state.state === 'stale') return [{ kind: 'stale', text: `not current for ${ageText(state, nowMs)}, the last state is served: ${state.error}` }];
   return state.state === 'syncing' && state.error !== '' ? [{ kind: 'not_synced', text: `not read yet: ${state.error}` }] : [];
+}
+
+function deniedText({ verb, advice, rule }: MissingPermission, error: string): string {
+  return [`we may not ${verb === '' ? 'read' : verb} it.`, advice, rule, `(the server says: ${error})`].filter((part) => part !== '').join(' ');
 }
 
 /** Since the state was last proved current. */

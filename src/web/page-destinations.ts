@@ -39,7 +39,7 @@ function block(view: DestinationView, nowMs: number): Html {
   const lost = lostSamples(view);
   const isExact = identityHolds(view) && scrapeIdentityHolds(view);
   const isAlarming = alarmsOf(view).length > 0;
-  return html`<tbody class="destination"><tr><td><b>${view.name}</b></td>
+  return html`<tbody class="block wide"><tr><td><b>${view.name}</b></td>
     <td class="${view.state}">${view.state}${view.queueMode === 'ok' ? '' : `, queue ${view.queueMode}`}${isAlarming ? ' (alarm)' : ''}</td>
     <td>${lagText(view.live)}</td>
     <td>${view.counters.pending === 0 ? 'none' : html`${formatCount(view.counters.pending)} samples<br><small>oldest ${formatAge(view.oldestUnsentAgeSeconds)}</small>`}</td>

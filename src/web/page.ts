@@ -93,7 +93,7 @@ function targetSection(pools: readonly PoolView[]): Html {
 
 function targetRow(pool: PoolView, { target, health, lastScrapeMs, lastScrapeDurationSeconds, lastError, errorClass }: ActiveTargetView): Html {
   const age = lastScrapeMs === undefined ? 'never' : `${formatAge((Date.now() - lastScrapeMs) / 1000)} ago`;
-  return html`<tr><td>${pool.name}</td><td>${target.url}</td><td class="${health}">${health}</td><td>${formatLabels(target.labels)}</td>
+  return html`<tr><td>${pool.name}</td><td class="names">${target.url}</td><td class="${health}">${health}</td><td class="names">${formatLabels(target.labels)}</td>
     <td>${age}</td><td>${(lastScrapeDurationSeconds * 1000).toFixed(1)} ms</td><td>${errorClass === undefined ? '' : `[${errorClass}] `}${lastError}</td></tr>`;
 }
 
@@ -101,7 +101,7 @@ function droppedSection(pools: readonly PoolView[]): Html {
   const total = pools.reduce((sum, pool) => sum + pool.droppedCount, 0);
   if (total === 0) return html``;
   const rows = pools.flatMap((pool) => pool.dropped.map((dropped) => ({ pool, dropped })));
-  const lines = rows.slice(0, rowsMax).map(({ pool, dropped }) => html`<tr><td>${pool.name}</td><td>${dropped.reason}</td><td>${formatLabels(sorted(dropped.discoveredLabels))}</td></tr>`);
+  const lines = rows.slice(0, rowsMax).map(({ pool, dropped }) => html`<tr><td>${pool.name}</td><td class="names">${dropped.reason}</td><td class="names">${formatLabels(sorted(dropped.discoveredLabels))}</td></tr>`);
   return html`<h2>Dropped targets (${total})</h2><table><tr><th>Job</th><th>Why</th><th>Discovered labels</th></tr>${lines}</table>${more(rows.length)}`;
 }
 

@@ -17,8 +17,10 @@ export interface MissingPermission {
   readonly namespace: string;
   /** As the server knows us; '' where it did not say, or does not know us (401). */
   readonly user: string;
-  /** One sentence: what to change, and the rule as YAML. */
+  /** What to do, for people; ends with a colon where a rule follows. */
   readonly advice: string;
+  /** The rule to add, as YAML; '' where no rule would help (401). */
+  readonly rule: string;
 }
 
 type Resource = readonly [apiGroup: string, resource: string];
@@ -46,17 +48,13 @@ export function missingPermission({ isDenied, error, kind, namespace }: Reflecto
   const [group, name] = resources[kind];
   const [, user = '', verb = '', resource = name, apiGroup = group] = refusal.exec(error) ?? [];
   const missing = { verb, resource, apiGroup, namespace, user };
-  return { ...missing, advice: /\b401\b|Unauthorized/.test(error) ? unknownUser : ruleAdvice(missing) };
+  if (/\b401\b|Unauthorized/.test(error)) return { ...missing, advice: unknownUser, rule: '' };
+  const role = namespace === '' ? 'the ClusterRole' : `the Role in namespace ${namespace}`;
+  // Both verbs: without the right to watch, the next refusal would follow the first repair.
+  return { ...missing, advice: `Add to the rules of ${role} that is bound to ${subject(user)}:`, rule: `{apiGroups: ["${apiGroup}"], resources: ["${resource}"], verbs: ["list", "watch"]}` };
 }
 
 const unknownUser = 'The server does not know us (401): check the token of the service account, or the credentials of api_server.';
-
-function ruleAdvice({ resource, apiGroup, namespace, user }: Omit<MissingPermission, 'advice'>): string {
-  // Without the right to watch, the next refusal would follow the first repair.
-  const rule = `{apiGroups: ["${apiGroup}"], resources: ["${resource}"], verbs: ["list", "watch"]}`;
-  const role = namespace === '' ? 'the ClusterRole' : `the Role in namespace ${namespace}`;
-  return `Add to the rules of ${role} that is bound to ${subject(user)}: ${rule}`;
-}
 
 /** `system:serviceaccount:monitoring:tributary` is written as people look for it. */
 function subject(user: string): string {

@@ -35,11 +35,13 @@ describe('a missing permission', () => {
 
   test('is read from the sentence of the server, for the whole cluster', () => expect(lacks({})).toEqual({
     verb: 'list', resource: 'pods', apiGroup: '', namespace: '', user: 'system:serviceaccount:monitoring:tributary',
-    advice: 'Add to the rules of the ClusterRole that is bound to the ServiceAccount monitoring/tributary: {apiGroups: [""], resources: ["pods"], verbs: ["list", "watch"]}',
+    advice: 'Add to the rules of the ClusterRole that is bound to the ServiceAccount monitoring/tributary:',
+    rule: '{apiGroups: [""], resources: ["pods"], verbs: ["list", "watch"]}',
   }));
   test('for one namespace and a group it names both', () => expect(lacks({ kind: 'endpointslices', namespace: 'web', error: sliceRefusal })).toMatchObject({
     verb: 'watch', resource: 'endpointslices', apiGroup: 'discovery.k8s.io', namespace: 'web',
-    advice: 'Add to the rules of the Role in namespace web that is bound to the ServiceAccount monitoring/tributary: {apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["list", "watch"]}',
+    advice: 'Add to the rules of the Role in namespace web that is bound to the ServiceAccount monitoring/tributary:',
+    rule: '{apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["list", "watch"]}',
   }));
   test('of a user from a kubeconfig names the user', () => expect(lacks({ error: clusterRefusal.replace('system:serviceaccount:monitoring:tributary', 'edge') })?.advice).toContain('bound to the user edge:'));
   test.each([
@@ -49,9 +51,14 @@ describe('a missing permission', () => {
     ['jobs', 'batch', 'jobs'],
     ['nodes', '', 'nodes'],
   ] as const)('of %s is known without that sentence', (kind, apiGroup, resource) => expect(lacks({ kind, error: '403 Forbidden' })).toMatchObject({
-    verb: '', user: '', apiGroup, resource, advice: `Add to the rules of the ClusterRole that is bound to the account of this collector: {apiGroups: ["${apiGroup}"], resources: ["${resource}"], verbs: ["list", "watch"]}`,
+    verb: '', user: '', apiGroup, resource, advice: 'Add to the rules of the ClusterRole that is bound to the account of this collector:',
+    rule: `{apiGroups: ["${apiGroup}"], resources: ["${resource}"], verbs: ["list", "watch"]}`,
   }));
-  test('a server that does not know us needs a token, not a rule', () => expect(lacks({ error: 'list pods: 401 Unauthorized' })?.advice).toMatch(/^The server does not know us \(401\): check the token/));
+  test('a server that does not know us needs a token, not a rule', () => {
+    const missing = lacks({ error: 'list pods: 401 Unauthorized' });
+    expect(missing?.advice).toMatch(/^The server does not know us \(401\): check the token/);
+    expect(missing?.rule).toBe('');
+  });
   test('nothing is missing while nothing is denied', () => expect(missingPermission({ ...live, state: 'stale', error: clusterRefusal })).toBeUndefined());
 });
 
@@ -80,18 +87,20 @@ describe('/api/v1/status/kubernetes', () => {
 describe('the page', () => {
   test('a denied reflector is an alarm before everything else, with the rule to add', async () => {
     const text = await pageText(denied, { ...live, kind: 'services' });
-    expect(text).toMatch(/Alarms \(1\) pods denied: list is denied\. Add to the rules of the ClusterRole .* verbs: \["list", "watch"\]\}\. The server says: pods is forbidden: User .* at the cluster scope/);
+    expect(text).toMatch(/Alarms \(1\) pods denied: we may not list it\. Add to the rules of the ClusterRole .* verbs: \["list", "watch"\]\} \(the server says: pods is forbidden: User .* at the cluster scope\)/);
     expect(text.indexOf('Alarms (1)')).toBeLessThan(text.indexOf('Kubernetes (1 of 2 live)'));
     expect(text.indexOf('Kubernetes (1 of 2 live)')).toBeLessThan(text.indexOf('Targets ('));
   });
   test('rows tell state, objects and age', async () => {
     const text = await pageText({ ...live, currentAtMs: Date.now() - 200_000 }, denied);
-    expect(text).toMatch(/https:\/\/10\.0\.0\.1:443 pods all live 5,000 3 min 2\d s ago/);
-    expect(text).toMatch(/pods all denied 0 never pods is forbidden: /);
+    expect(text).toContain('API server https://10.0.0.1:443 Resource');
+    expect(text).toMatch(/pods all live 5,000 3 min 2\d s ago/);
+    expect(text).toMatch(/pods all denied 0 never Add to the rules of .* pods is forbidden: /);
   });
   test('a stale reflector is an alarm that names its namespace', async () => {
     expect(await pageText({ ...live, namespace: 'web', state: 'stale', error: 'gone' })).toContain('pods in namespace web stale: not current for');
   });
+  test('each server has its table', async () => expect(await pageText(live, { ...live, server: 'https://b' })).toMatch(/Kubernetes \(2 of 2 live\) API server https:\/\/10\.0\.0\.1:443 .* API server https:\/\/b /));
   test('with several servers the alarm names the one', async () => expect(await pageText(denied, { ...live, server: 'https://b' })).toContain('pods at https://10.0.0.1:443 denied:'));
   test('many alarms do not push the rest away', async () => {
     const text = await pageText(...Array.from({ length: 60 }, (_, i) => ({ ...denied, namespace: `n${i}` })));
@@ -117,6 +126,6 @@ describe('discovery', () => {
   });
   test('a provider of many jobs names the first ones', async () => {
     const jobs = Array.from({ length: 12 }, (_, i) => `job-${i}`);
-    expect((await get('/', { discovery: () => [{ kind: 'static', jobs, ready: true, groups: 1, targets: 1 }] })).replace(/\s+/g, ' ')).toContain('job-8, job-9 and 2 more');
+    expect((await get('/', { discovery: () => [{ kind: 'static', jobs, ready: true, groups: 1, targets: 1 }] })).replace(/\s+/g, ' ')).toContain('job-3, job-4 and 7 more');
   });
 });

@@ -166,7 +166,8 @@ function utf8Names({ top, jobs }: Written): void {
 /** 3.x expands variables in external labels, 2.x only with a feature flag. */
 function dollarInExternalLabels({ top }: Written): void {
   const { global } = top.values;
-  const names = [...global.values.external_labels].filter(([, value]) => value.includes('$')).map(([name]) => name);
+  // `$$` is what is said to write: a file that has been changed so is done.
+  const names = [...global.values.external_labels].filter(([, value]) => value.replaceAll('$$', '').includes('$')).map(([name]) => name);
   if (names.length === 0) return;
   tell(global, 'external_labels', `in ${names.join(', ')} a $ is a plain character in 2.x (without the feature expand-external-labels), here it begins an environment variable; write $$ for a dollar`);
 }

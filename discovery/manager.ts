@@ -7,6 +7,7 @@
 
 import type { Clock, Timer } from '../src/io/clock.ts';
 import type { Random } from '../src/io/random.ts';
+import type { Kubernetes } from '../src/kubernetes/kubernetes.ts';
 import { Secret } from '../src/model/secret.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Metrics } from '../src/telemetry/metrics.ts';
@@ -50,6 +51,8 @@ export interface DiscoveryManagerOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly random: Random;
+  /** For Kubernetes discovery; not closed here. */
+  readonly kubernetes: Kubernetes;
   /** Called with all groups of the job, at first and after each change; within `apply` for what is known at once. */
   readonly onUpdate: (job: string, groups: readonly TargetGroup[]) => void;
   /** `User-Agent` of HTTP discovery. */
@@ -138,8 +141,8 @@ class Manager implements DiscoveryManager {
   }
 
   #startProvider(key: string, settings: DiscoverySettings, job: string): RunningProvider {
-    const { clock, random, logger, userAgent, createProvider: create } = this.#options;
-    const deps = { clock, random, job, metrics: this.#metrics, logger: logger.child({ discovery: settings.kind, config: job }), userAgent: userAgent ?? 'Tributary' };
+    const { clock, random, kubernetes, logger, userAgent, createProvider: create } = this.#options;
+    const deps = { clock, random, kubernetes, job, metrics: this.#metrics, logger: logger.child({ discovery: settings.kind, config: job }), userAgent: userAgent ?? 'Tributary' };
     const entry: RunningProvider = { key, settings, provider: (create ?? createProvider)(settings, deps), groups: new Map(), ready: false };
     this.#providers.set(key, entry);
     entry.provider.start((groups) => this.#onGroups(entry, groups));

@@ -8,6 +8,7 @@ import { seededRandom } from '../../../src/io/random.ts';
 import { Secret } from '../../../src/model/secret.ts';
 import { silentLogger } from '../../../src/telemetry/logger.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { MemoryCluster } from '../../support/kubernetes/memory-cluster.ts';
 import { manualClock, shown } from './helpers.ts';
 
 const stops: (() => Promise<void>)[] = [];
@@ -29,7 +30,7 @@ function setUp() {
   const driven = new Map<string, GroupSink>();
   const stopped: string[] = [];
   const manager = createDiscoveryManager({
-    clock, metrics, logger: silentLogger, random: seededRandom(1),
+    clock, metrics, logger: silentLogger, random: seededRandom(1), kubernetes: new MemoryCluster(),
     onUpdate: (job, groups) => updates.push(`${job} = ${shown(groups).join('; ')}`),
     createProvider: (settings) => ({
       start(sink) {

@@ -101,6 +101,24 @@ describe('when it speaks', () => {
     expect(seen.waiting).toHaveLength(1);
   });
 
+  test('thousands of groups are made in several turns, and told at once as they are then', async () => {
+    const objects = Array.from({ length: 2500 }, (_, i) => pod(`p${i}`));
+    const { cluster, clock, seen, start } = setUp({ role: 'pod' }, { objects });
+    start();
+    await turn();
+    await turn();
+    expect(seen.waiting).toEqual([]);
+    cluster.remove('pods', 'shop/p7');
+    cluster.put(pod('p8', '10.0.0.8'));
+    cluster.put(pod('p2400', '10.0.0.9'));
+    cluster.put(pod('new', '10.0.0.10'));
+    clock.advance(1000);
+    const told = seen.waiting.flatMap(shown);
+    expect([seen.waiting.length, told.length]).toEqual([1, 2500]);
+    const named = ['p7', 'p8', 'p2400', 'new'].map((name) => told.filter((line) => line.startsWith(`pod/shop/${name}:`)).join());
+    expect(named).toEqual(['', 'pod/shop/p8: 10.0.0.8', 'pod/shop/p2400: 10.0.0.9', 'pod/shop/new: 10.0.0.10']);
+  });
+
   test('a burst of events is told together, each object once and as it is at the end', async () => {
     const { cluster, clock, seen, start } = setUp({ role: 'pod' }, { objects: [pod('a')] });
     start();

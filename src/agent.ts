@@ -351,6 +351,8 @@ class Line implements Agent {
       quotaBytes: (name) => this.#quotas.get(name) ?? 0,
       quarantinedEntries: (name) => this.#queue.refused.count(name),
       retired: () => this.#queue.retired(),
+      discovery: () => this.#discovery.state(),
+      kubernetes: () => [],
       nowMs: () => systemClock.nowMs(),
       config: () => this.#config,
       reload: () => this.#reload,

@@ -3,6 +3,7 @@
 
 import { failure, type Answer } from './answer.ts';
 import { destinations } from './api-destinations.ts';
+import { discovery, kubernetes } from './api-discovery.ts';
 import * as metadata from './api-metadata.ts';
 import * as status from './api-status.ts';
 import * as targets from './api-targets.ts';
@@ -62,6 +63,8 @@ const routes: readonly Route[] = [
   api('status/runtimeinfo', status.runtimeInfo),
   api('status/destinations', destinations),
   api('status/sharding', status.sharding),
+  api('status/discovery', discovery),
+  api('status/kubernetes', kubernetes),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 

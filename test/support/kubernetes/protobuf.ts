@@ -1,7 +1,7 @@
 // From a Kubernetes object as JSON has it to the bytes the API server sends as protobuf, and the envelopes around them. The other side of what the
 // collector reads: written with protobufjs' reflection over full schemas, so that nothing is shared with the decoder under test.
 //
-// As Go's generated code does, a field that is no pointer is always written, empty or not (`optional` in the schemas marks the pointers).
+// As Go's generated code does, a field that is no pointer is always written, empty or not (`required` in the schemas).
 
 import protobuf, { type Field, type Type } from 'protobufjs';
 import { groupsSchema } from './schema-groups.ts';
@@ -10,7 +10,7 @@ import { podSchema } from './schema-pod.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-const { root } = protobuf.parse(`syntax = "proto3";${metaSchema}${podSchema}${groupsSchema}`, { keepCase: true });
+const { root } = protobuf.parse(`syntax = "proto2";${metaSchema}${podSchema}${groupsSchema}`, { keepCase: true });
 root.resolveAll();
 
 /** What a field of a message becomes from its value in JSON; undefined leaves it out. */
@@ -35,6 +35,12 @@ const plans = new Map<Type, MessagePlan>();
 export function encodeMessage(typeName: string, value: Json): Buffer {
   const type = root.lookupType(typeName);
   return Buffer.from(type.encode(toMessage(type, value, typeName) as Record<string, unknown>).finish());
+}
+
+/** A message as an object of its fields; what is not on the wire is absent. 64-bit numbers become numbers. */
+export function decodeMessage(typeName: string, bytes: Uint8Array): Record<string, unknown> {
+  const type = root.lookupType(typeName);
+  return type.toObject(type.decode(bytes), { longs: Number });
 }
 
 /** Fails on a field that the schemas do not know, naming its path. */
@@ -83,7 +89,7 @@ function conversionOf(field: Field): Conversion {
   const one = valueConversion(field);
   if (field.map) return (value, path) => mapValues((value ?? {}) as Json, (entry, key) => one(entry, `${path}.${key}`));
   if (field.repeated) return (value, path) => ((value ?? []) as unknown[]).map((entry, i) => one(entry, `${path}[${i}]`));
-  if (field.options?.['proto3_optional'] !== true) return one;
+  if (field.required) return one;
   return (value, path) => (value === undefined || value === null ? undefined : one(value, path));
 }
 
@@ -124,6 +130,13 @@ const MAGIC = Buffer.from('k8s\0');
 export function envelope({ apiVersion, kind, raw }: { readonly apiVersion: string; readonly kind: string; readonly raw: Uint8Array }): Buffer {
   const unknown = root.lookupType('Unknown');
   return Buffer.concat([MAGIC, unknown.encode({ typeMeta: { apiVersion, kind }, raw, contentEncoding: '', contentType: '' }).finish()]);
+}
+
+/** The other way round. Fails when the bytes do not begin with the magic. */
+export function readEnvelope(bytes: Uint8Array): { apiVersion: string; kind: string; raw: Uint8Array } {
+  if (!MAGIC.equals(bytes.subarray(0, MAGIC.length))) throw new Error('a protobuf body begins with k8s and a zero byte');
+  const { typeMeta, raw } = decodeMessage('Unknown', bytes.subarray(MAGIC.length)) as { typeMeta: { apiVersion: string; kind: string }; raw: Uint8Array };
+  return { ...typeMeta, raw };
 }
 
 /** One event of a watch: four bytes of length, then the event, whose object has magic and envelope again. */

@@ -56,8 +56,8 @@ const FIRST_VERSION = 1000;
 
 export class Store {
   version = FIRST_VERSION;
-  compactedAt = 0;
-  watchFloor = 0;
+  compactedAt = FIRST_VERSION;
+  watchFloor = FIRST_VERSION;
   readonly #objects = new Map<ResourceType, Map<string, Stored>>();
   readonly #logs = new Map<ResourceType, Change[]>();
   readonly #sorted = new Map<ResourceType, readonly Stored[]>();

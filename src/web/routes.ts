@@ -61,6 +61,7 @@ const routes: readonly Route[] = [
   api('status/buildinfo', status.buildInfo),
   api('status/runtimeinfo', status.runtimeInfo),
   api('status/destinations', destinations),
+  api('status/sharding', status.sharding),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 

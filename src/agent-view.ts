@@ -39,6 +39,7 @@ export function createAgentView(sources: ViewSources): AgentView {
   const { scraper, senders } = sources;
   return {
     pools: () => scraper.pools(),
+    sharding: () => sources.config().settings.sharding,
     relabelSteps: (pool, labels) => scraper.relabelSteps(pool, labels),
     metadata: (target) => scraper.metadata(target),
     configYaml: () => sources.config().yaml,

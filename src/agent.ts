@@ -152,7 +152,7 @@ class Line implements Agent {
       isBlocked: () => queue.isBlocked(),
       createHttpClient,
       userAgent,
-      seedText: `${hostname()} ${JSON.stringify([...config.settings.externalLabels])}`,
+      seedText: scrapeSeed(config.settings),
     });
     this.#discovery = createDiscoveryManager({
       clock: systemClock,
@@ -160,7 +160,8 @@ class Line implements Agent {
       metrics,
       random: systemRandom,
       userAgent,
-      onUpdate: (job, groups) => this.#scraper.setGroups(job, groups),
+      onFeeds: (job, feeds) => this.#scraper.setFeeds(job, feeds),
+      onChange: (feed, changed) => this.#scraper.change(feed, changed),
     });
     metrics.beforeExposition(() => this.#observe());
   }
@@ -327,7 +328,7 @@ class Line implements Agent {
   }
 
   #applyScraping(settings: Settings): void {
-    this.#scraper.apply(settings.scrape);
+    this.#scraper.apply(settings.scrape, settings.sharding);
     this.#discovery.apply(settings.scrape.map(({ jobName, discovery }) => ({ job: jobName, discovery })));
   }
 
@@ -383,6 +384,12 @@ class Line implements Agent {
 
 function load(flags: Flags): LoadResult {
   return loadConfig(flags.configFile, { impossibleTargets: 'warn', ...(flags.features.has('extra-scrape-metrics') && { extraScrapeMetrics: true }) });
+}
+
+/** Replicas of a target differ in it, so that they scrape at different moments. */
+function scrapeSeed({ externalLabels, sharding }: Settings): string {
+  const seed = `${hostname()} ${JSON.stringify([...externalLabels])}`;
+  return sharding.members === 1 ? seed : `${seed} ${sharding.member}`;
 }
 
 function needsRestart(running: Settings['queue'], wanted: Settings['queue']): boolean {

@@ -10,7 +10,7 @@ import type { RelabelBlock } from '../relabel/config.ts';
 import { compileRegex } from '../relabel/regex.ts';
 import { compileRules } from '../relabel/relabel.ts';
 import type { ScrapeBlock, ScrapeSettings } from '../scrape/config.ts';
-import { buildTarget } from '../targets/build.ts';
+import { buildTarget, readGroup } from '../targets/build.ts';
 import { remark } from './schema.ts';
 import type { AnyBlock } from './schema.ts';
 import type { TopBlock } from './top.ts';
@@ -47,7 +47,7 @@ function defaultPort({ jobs, scrape }: Written): void {
 
 function tellPorts(at: AnyBlock, { targets, labels }: { readonly targets: readonly string[]; readonly labels: ReadonlyMap<string, string> }, settings: ScrapeSettings): void {
   const rules = compileRules(settings.relabel, settings.nameScheme);
-  const group = targetGroup('', targets.map((address) => new Map([['__address__', address]])), labels);
+  const group = readGroup(targetGroup('', targets.map((address) => new Map([['__address__', address]])), labels));
   for (const index of targets.keys()) {
     const built = buildTarget(group, index, settings, rules);
     if (built.kind !== 'target') continue;

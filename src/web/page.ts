@@ -4,7 +4,7 @@
 import type { Remark } from '../config/settings.ts';
 import { formatLabels, type LabelPair } from '../model/labels.ts';
 import type { Answer } from './answer.ts';
-import { sortedPools } from './api-targets.ts';
+import { firstDropped, sortedPools } from './api-targets.ts';
 import type { WebContext, WebRequest } from './context.ts';
 import { html, type Html } from './html.ts';
 import { alarmSection } from './page-alarms.ts';
@@ -29,6 +29,7 @@ export function overviewPage(_request: WebRequest, context: WebContext): Answer 
   const nowMs = Date.now();
   return page(context, 'Overview', html`
     ${stateLine(context)}
+    ${shardingLine(context, pools)}
     ${alarmSection(view, nowMs)}
     ${reloadSection(view.reload())}
     ${destinationSection(view, nowMs)}
@@ -73,6 +74,15 @@ function stateLine({ view, startedMs }: WebContext): Html {
   return html`<p>State: <b class="${state}">${state}</b>, running for ${formatAge((Date.now() - startedMs) / 1000)}.</p>`;
 }
 
+function shardingLine({ view }: WebContext, pools: readonly PoolView[]): Html {
+  const { members, member, replicationFactor } = view.sharding();
+  if (members === 1) return html``;
+  const kept = pools.reduce((sum, pool) => sum + pool.active.length, 0);
+  const left = pools.reduce((sum, pool) => sum + pool.leftCount, 0);
+  const copies = replicationFactor === 1 ? 'one member' : `${replicationFactor} members`;
+  return html`<p>Member ${member} of ${members} (numbered from 0), each target on ${copies}: ${kept} targets scraped here, ${left} left to others.</p>`;
+}
+
 function reloadSection(reload: ReloadView): Html {
   if (reload.successful) return html``;
   const problems = reload.problems.map((problem) => html`<li>${placed(problem)}</li>`);
@@ -100,9 +110,9 @@ function targetRow(pool: PoolView, { target, health, lastScrapeMs, lastScrapeDur
 function droppedSection(pools: readonly PoolView[]): Html {
   const total = pools.reduce((sum, pool) => sum + pool.droppedCount, 0);
   if (total === 0) return html``;
-  const rows = pools.flatMap((pool) => pool.dropped.map((dropped) => ({ pool, dropped })));
-  const lines = rows.slice(0, rowsMax).map(({ pool, dropped }) => html`<tr><td>${pool.name}</td><td class="names">${dropped.reason}</td><td class="names">${formatLabels(sorted(dropped.discoveredLabels))}</td></tr>`);
-  return html`<h2>Dropped targets (${total})</h2><table><tr><th>Job</th><th>Why</th><th>Discovered labels</th></tr>${lines}</table>${more(rows.length)}`;
+  const lines = [...firstDropped(pools, rowsMax)]
+    .map(({ pool, dropped }) => html`<tr><td>${pool.name}</td><td class="names">${dropped.reason}</td><td class="names">${formatLabels(sorted(dropped.discoveredLabels))}</td></tr>`);
+  return html`<h2>Dropped targets (${total})</h2><table><tr><th>Job</th><th>Why</th><th>Discovered labels</th></tr>${lines}</table>${more(total)}`;
 }
 
 function remarkSection(remarks: readonly Remark[]): Html {

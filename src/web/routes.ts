@@ -62,6 +62,7 @@ const routes: readonly Route[] = [
   api('status/buildinfo', status.buildInfo),
   api('status/runtimeinfo', status.runtimeInfo),
   api('status/destinations', destinations),
+  api('status/sharding', status.sharding),
   api('status/discovery', discovery),
   api('status/kubernetes', kubernetes),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),

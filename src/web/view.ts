@@ -33,10 +33,19 @@ export interface DroppedTargetView {
 export interface PoolView {
   readonly name: string;
   readonly active: readonly ActiveTargetView[];
-  /** At most `keep_dropped_targets` of them. */
-  readonly dropped: readonly DroppedTargetView[];
+  /** At most `keep_dropped_targets` of them, worked out while they are read. */
+  readonly dropped: Iterable<DroppedTargetView>;
   /** All of them, kept or not. */
   readonly droppedCount: number;
+  /** Those of the dropped ones that other members scrape. */
+  readonly leftCount: number;
+}
+
+/** This collector among those that share the targets; one member is no sharding. */
+export interface ShardingView {
+  readonly members: number;
+  readonly member: number;
+  readonly replicationFactor: number;
 }
 
 /** What a relabel rule left; `output` is empty once a rule has dropped the target. */
@@ -71,6 +80,7 @@ export type ReloadResult = { readonly ok: true } | { readonly ok: false; readonl
 export interface AgentView {
   /** All jobs, in any order. */
   pools(): readonly PoolView[];
+  sharding(): ShardingView;
   /** The job's relabel rules applied one by one; undefined for a job that does not exist. */
   relabelSteps(pool: string, labels: LabelMap): readonly RelabelStepView[] | undefined;
   /** What the target's last pages told about metric families. */

@@ -91,10 +91,11 @@ export const quietDestination: DestinationView = {
 
 export const fakeView: AgentView = {
   pools: () => [
-    { name: 'node', active: [activeTarget('node', '127.0.0.1:9100'), activeTarget('node', 'b:1', { health: 'down', lastError: 'refused <b>', errorClass: 'refused' })], dropped: [], droppedCount: 0 },
+    { name: 'node', active: [activeTarget('node', '127.0.0.1:9100'), activeTarget('node', 'b:1', { health: 'down', lastError: 'refused <b>', errorClass: 'refused' })], dropped: [], droppedCount: 0, leftCount: 0 },
     { name: 'api', active: [activeTarget('api', 'c:1', { health: 'unknown', lastScrapeMs: undefined, lastScrapeDurationSeconds: 0 })],
-      dropped: [{ discoveredLabels: new Map([['__address__', 'd:1']]), reason: 'drop __address__ =~ d:.*' }], droppedCount: 4 },
+      dropped: [{ discoveredLabels: new Map([['__address__', 'd:1']]), reason: 'drop __address__ =~ d:.*' }], droppedCount: 4, leftCount: 3 },
   ],
+  sharding: () => ({ members: 4, member: 1, replicationFactor: 2 }),
   relabelSteps: (pool, labels) =>
     pool !== 'node' ? undefined : [
       { rule: { action: 'replace', sourceLabels: ['a'], separator: ';', regex: '(.*)', modulus: 0n, targetLabel: 'b', replacement: '$1', if: [] }, output: labels, keep: true },

@@ -32,6 +32,7 @@ import { startControl } from './queue/control.ts';
 import type { Control } from './queue/control.ts';
 import { openQueue } from './queue/queue.ts';
 import type { Stream } from './queue/queue.ts';
+import { scrapeSeed } from './scrape/schedule.ts';
 import { createScraper } from './scrape/scraper.ts';
 import type { Scraper } from './scrape/scraper.ts';
 import { Assembler } from './sender/assembly.ts';
@@ -156,7 +157,7 @@ class Line implements Agent {
       isBlocked: () => queue.isBlocked(),
       createHttpClient,
       userAgent,
-      seedText: scrapeSeed(config.settings),
+      seedText: scrapeSeed(hostname(), config.settings),
     });
     this.#kubernetes = createKubernetes({ clock: systemClock, random: systemRandom, logger: logger.child({ stage: 'kubernetes' }), metrics, userAgent });
     this.#discovery = createDiscoveryManager({
@@ -397,12 +398,6 @@ class Line implements Agent {
 
 function load(flags: Flags): LoadResult {
   return loadConfig(flags.configFile, { impossibleTargets: 'warn', ...(flags.features.has('extra-scrape-metrics') && { extraScrapeMetrics: true }) });
-}
-
-/** Replicas of a target differ in it, so that they scrape at different moments. */
-function scrapeSeed({ externalLabels, sharding }: Settings): string {
-  const seed = `${hostname()} ${JSON.stringify([...externalLabels])}`;
-  return sharding.members === 1 ? seed : `${seed} ${sharding.member}`;
 }
 
 function needsRestart(running: Settings['queue'], wanted: Settings['queue']): boolean {

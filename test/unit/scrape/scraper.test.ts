@@ -228,6 +228,18 @@ describe('discovery', () => {
     await clock.advance(1000);
     expect(scraper.pools()[0]!.active.map((one) => one.target.url)).toEqual(['http://t50:1/metrics']);
   });
+  test('many targets are started in several turns', async () => {
+    const { clock, scraper, discover } = rig();
+    scraper.apply([job({ targetLimit: 1000 })]);
+    const addresses = Array.from({ length: 1100 }, (_, i) => `t${i}:1`);
+    discover([group(addresses)]);
+    expect(scraper.pools()[0]!.active.length).toBe(500);
+    await clock.advance(0);
+    expect(scraper.pools()[0]!.active.length).toBe(1100);
+    discover([group(addresses.slice(0, 900))]);
+    await clock.advance(1000);
+    expect(scraper.pools()[0]!.active.length).toBe(900);
+  });
   test('a target that is gone gets its markers two ticks and a tenth later, at the time of the first', async () => {
     const { clock, series, scraper, discover } = rig('a 1\n');
     scraper.apply([job()]);

@@ -29,6 +29,7 @@ export interface ViewSources {
   readonly config: () => LoadedConfig;
   readonly reload: () => ReloadView;
   readonly metricsText: AgentView['metricsText'];
+  readonly isStarted: () => boolean;
   readonly isReady: () => boolean;
   readonly isStopping: () => boolean;
   readonly requestReload: AgentView['requestReload'];
@@ -50,6 +51,7 @@ export function createAgentView(sources: ViewSources): AgentView {
     discovery: sources.discovery,
     kubernetes: sources.kubernetes,
     metricsText: sources.metricsText,
+    isStarted: sources.isStarted,
     isReady: sources.isReady,
     isStopping: sources.isStopping,
     requestReload: sources.requestReload,

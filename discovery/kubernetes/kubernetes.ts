@@ -31,12 +31,6 @@ const COLLECT_MS = 100;
 /** Objects whose groups are made in one turn at the start: some milliseconds. Fifty thousand at once would hold up every scrape. */
 const SLICE_OBJECTS = 1_000;
 
-/** Label `role` of the counter of events: Prometheus' words. */
-const eventRoles: Partial<Record<Kind, string>> = {
-  pods: 'pod', services: 'service', endpointslices: 'endpointslice', nodes: 'node', ingresses: 'ingress', namespaces: 'namespace',
-  replicasets: 'replicaset', jobs: 'job',
-};
-
 const roles: Readonly<Record<RoleName, Role<Kind>>> = {
   pod: podRole,
   service: serviceRole,
@@ -116,7 +110,6 @@ class KubernetesProvider implements Provider, Cluster {
   #onSynced(kind: Kind): void {
     if (this.#isStopped) return;
     const { objects } = this.#watches.get(kind)!;
-    this.#deps.metrics.kubernetesEvents.with(eventRoles[kind] ?? kind, 'add').inc(objects.size);
     // Objects of the role enter their index with their first groups.
     if (kind !== this.#role.kind) for (const [key, object] of objects) this.#index(kind, key, undefined, object);
     if (--this.#unsynced === 0) this.#makeFirst(this.#watches.get(this.#role.kind)!.objects.entries());
@@ -144,7 +137,6 @@ class KubernetesProvider implements Provider, Cluster {
 
   #onChanged(kind: Kind, key: string, before: KindMap[Kind] | undefined, after: KindMap[Kind] | undefined): void {
     if (this.#isStopped) return;
-    this.#deps.metrics.kubernetesEvents.with(eventRoles[kind] ?? kind, before === undefined ? 'add' : after === undefined ? 'delete' : 'update').inc();
     this.#index(kind, key, before, after);
     if (this.#unsynced > 0 || !this.#matters(kind, before, after)) return;
     this.#touch(kind, key);
@@ -158,9 +150,8 @@ class KubernetesProvider implements Provider, Cluster {
 
   /** Most events of a node are its heartbeat: of an object that others refer to, only what they show counts. */
   #matters(kind: Kind, before: KindMap[Kind] | undefined, after: KindMap[Kind] | undefined): boolean {
-    if (before === undefined || after === undefined) return true;
-    const shown = kind === this.#role.kind ? (object: KindMap[Kind]) => object : (shownOf[kind] ?? ((object: KindMap[Kind]) => object));
-    return !isDeepStrictEqual(shown(before), shown(after));
+    const shown = kind === this.#role.kind ? undefined : shownOf[kind];
+    return shown === undefined || before === undefined || after === undefined || !isDeepStrictEqual(shown(before), shown(after));
   }
 
   #touch(kind: Kind, key: string): void {

@@ -73,7 +73,7 @@ caption { text-align: left; padding: 0.1rem 0.6rem; }
 .facts td { padding: 0 0.8rem 0 0; }
 .up, .ready, .sending { color: #16803c; }
 .down, .parked { color: #c0232c; font-weight: 600; }
-.unknown, .retrying, .starting, .stopping { color: #a65f00; }
+.unknown, .retrying, .starting, .waiting, .stopping { color: #a65f00; }
 .alarm { border-left: 4px solid #c0232c; padding: 0.1rem 1rem; margin-bottom: 0.8rem; }
 .alarm h2 { margin-top: 0.4rem; }
 footer { opacity: 0.7; }

@@ -70,8 +70,8 @@ function page(context: WebContext, heading: string, content: Html): Answer {
 }
 
 function stateLine({ view, startedMs }: WebContext): Html {
-  const state = view.isStopping() ? 'stopping' : view.isReady() ? 'ready' : 'starting';
-  return html`<p>State: <b class="${state}">${state}</b>, running for ${formatAge((Date.now() - startedMs) / 1000)}.</p>`;
+  const state = view.isStopping() ? 'stopping' : view.isReady() ? 'ready' : view.isStarted() ? 'waiting' : 'starting';
+  return html`<p>State: <b class="${state}">${state}</b>${state === 'waiting' ? ' for API servers to answer' : ''}, running for ${formatAge((Date.now() - startedMs) / 1000)}.</p>`;
 }
 
 function shardingLine({ view }: WebContext, pools: readonly PoolView[]): Html {

@@ -15,8 +15,8 @@ export interface Route {
   readonly path: string;
   readonly methods: readonly string[];
   readonly handler: Handler;
-  /** Answers 503 until the agent is ready. */
-  readonly needsReady: boolean;
+  /** Answers 503 until the agent has started. Not until it is ready: what it waits for can be asked meanwhile. */
+  readonly needsStarted: boolean;
 }
 
 const get = ['GET'];
@@ -44,11 +44,11 @@ const metrics: Handler = async (_request, { view }) => ({
 });
 
 function api(path: string, handler: Handler): Route {
-  return { path: `/api/v1/${path}`, methods: get, handler, needsReady: true };
+  return { path: `/api/v1/${path}`, methods: get, handler, needsStarted: true };
 }
 
 function open(path: string, handler: Handler, methods: readonly string[] = get): Route {
-  return { path, methods, handler, needsReady: false };
+  return { path, methods, handler, needsStarted: false };
 }
 
 const routes: readonly Route[] = [

@@ -97,7 +97,9 @@ export interface AgentView {
   kubernetes(): readonly ReflectorState[];
   /** Own metrics, text exposition 0.0.4. */
   metricsText(): Promise<string>;
-  /** Ready to scrape and deliver: configuration applied, queue open. */
+  /** Configuration applied, queue open. */
+  isStarted(): boolean;
+  /** Started, and every API server that discovery asks has told its first state or refused to; stays so. */
   isReady(): boolean;
   isStopping(): boolean;
   requestReload(): Promise<ReloadResult>;

@@ -2,6 +2,7 @@
 // contract; what stands before it is tested against the fake API server.
 
 import { setImmediate as turn } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { projectJson } from '../../../src/kubernetes/from-json.ts';
 import type { ApiServer, Kubernetes, ServerSettings, Watch, WatchListener, WatchRequest } from '../../../src/kubernetes/kubernetes.ts';
 import { parseLabelSelector } from '../../../src/kubernetes/label-selector.ts';
@@ -133,7 +134,7 @@ export class MemoryCluster implements Kubernetes {
   #tellOne(watch: OpenWatch, key: string, object: AnyObject | undefined): void {
     const before = watch.objects.get(key);
     const after = object !== undefined && this.#sees(watch, object) ? object : undefined;
-    if (before === after) return;
+    if (isDeepStrictEqual(before, after)) return;
     if (after === undefined) watch.objects.delete(key);
     else watch.objects.set(key, after);
     watch.listener.changed(key, before, after);

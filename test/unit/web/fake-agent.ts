@@ -116,6 +116,7 @@ export const fakeView: AgentView = {
   ],
   kubernetes: () => [],
   metricsText: () => Promise.resolve('# HELP x X.\nx 1\n'),
+  isStarted: () => true,
   isReady: () => true,
   isStopping: () => false,
   requestReload: () => Promise.resolve({ ok: true }),

@@ -48,6 +48,17 @@ describe('default port', () => {
   ])('%s touches nothing', (_name, ...lines) => expect(differences(job(...lines.filter((line) => line !== '')))).toEqual([]));
 });
 
+describe('default port of pods', () => {
+  const pods = 'kubernetes_sd_configs: [{role: pod}]';
+  test('a job of pods that says nothing of ports is told', () => expect(differences(job(pods))[0]).toMatch(/^5:3: scrape_configs\[0\]\.kubernetes_sd_configs: 2\.x adds the default port .* write a rule that sets __address__$/));
+  test.each([
+    ['another role', 'kubernetes_sd_configs: [{role: endpoints}]'],
+    ['an address from a rule', pods, "relabel_configs: [{source_labels: [__meta_kubernetes_pod_ip], target_label: __address__, replacement: '$1:8080'}]"],
+    ['instance from a rule', pods, 'relabel_configs: [{source_labels: [__meta_kubernetes_pod_name], target_label: instance}]'],
+    ['ports by their name', pods, 'relabel_configs: [{source_labels: [__meta_kubernetes_pod_container_port_name], regex: metrics, action: keep}]'],
+  ])('%s touches nothing', (_name, ...lines) => expect(differences(job(...lines))).toEqual([]));
+});
+
 describe('pages without a type', () => {
   test('a job without a fallback is told where it begins', () => expect(differences(`${settled}scrape_configs:\n- job_name: a\n- job_name: b\n  fallback_scrape_protocol: OpenMetricsText1.0.0`)).toEqual([
     '3:3: scrape_configs[0]: 2.x reads a page without a valid Content-Type as text, here that scrape fails (up = 0); where a target of this job may send none write fallback_scrape_protocol: PrometheusText0.0.4',

@@ -41,7 +41,6 @@ export class MemoryCluster implements Kubernetes {
   readonly #held = new Set<Kind>();
   readonly connected: ServerSettings[] = [];
   released = 0;
-  #isReachable = true;
 
   constructor(objects: readonly RawObject[] = [], options: MemoryClusterOptions = {}) {
     this.#options = options;
@@ -75,20 +74,6 @@ export class MemoryCluster implements Kubernetes {
   letGo(kind: Kind): void {
     this.#held.delete(kind);
     for (const watch of this.#watches) if (watch.request.kind === kind) this.#sync(watch);
-  }
-
-  /** Nothing is told any more; watches keep what they have. */
-  disconnect(): void {
-    this.#isReachable = false;
-  }
-
-  /** What happened meanwhile is told. */
-  reconnect(): void {
-    this.#isReachable = true;
-    for (const watch of this.#watches) {
-      const all = this.#all(watch.request.kind);
-      for (const key of new Set([...watch.objects.keys(), ...all.keys()])) this.#tellOne(watch, key, all.get(key));
-    }
   }
 
   connect(settings: ServerSettings): ApiServer {
@@ -128,7 +113,7 @@ export class MemoryCluster implements Kubernetes {
   }
 
   #tell(kind: Kind, key: string, object: AnyObject | undefined): void {
-    for (const watch of this.#watches) if (watch.request.kind === kind && watch.isSynced && this.#isReachable) this.#tellOne(watch, key, object);
+    for (const watch of this.#watches) if (watch.request.kind === kind && watch.isSynced) this.#tellOne(watch, key, object);
   }
 
   #tellOne(watch: OpenWatch, key: string, object: AnyObject | undefined): void {

@@ -16,9 +16,9 @@ import type { FakeApiServer, FakeApiServerOptions } from './fake-api-server.ts';
 export interface FakeCluster {
   readonly server: FakeApiServer;
   /** The client of a pod in it. */
-  client(clock?: Clock): Kubernetes;
+  readonly client: (clock?: Clock) => Kubernetes;
   /** After everybody gave their API servers back. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export async function startFakeCluster(ownNamespace: string, options: Omit<FakeApiServerOptions, 'tls'> = {}): Promise<FakeCluster> {
@@ -33,7 +33,7 @@ export async function startFakeCluster(ownNamespace: string, options: Omit<FakeA
   return {
     server,
     client: (clock = systemClock) => createKubernetes({ ...common, clock, metrics: createMetrics() }),
-    async close() {
+    close: async () => {
       await server.close();
       rmSync(folder, { recursive: true });
     },

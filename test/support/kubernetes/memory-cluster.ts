@@ -98,7 +98,7 @@ export class MemoryCluster implements Kubernetes {
 
   #watch<K extends Kind>(request: WatchRequest<K>, listener: WatchListener<KindMap[K]>): Watch<KindMap[K]> {
     const objects = new Map<string, KindMap[K]>();
-    const watch: OpenWatch = { request, listener: listener as WatchListener<AnyObject>, objects, isSynced: false };
+    const watch: OpenWatch = { request, listener, objects, isSynced: false };
     this.#watches.add(watch);
     void turn().then(() => this.#sync(watch));
     return { objects, get isSynced() { return watch.isSynced; }, close: () => void this.#watches.delete(watch) };

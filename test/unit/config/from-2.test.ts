@@ -1,6 +1,8 @@
 // Every difference between Prometheus 2.x and 3.x that a file can touch: a configuration that touches it, with the place and what to write, and
 // configurations that do not.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
@@ -133,6 +135,13 @@ describe('dollars in external labels', () => {
     '1:49: global.external_labels: in price a $ is a plain character in 2.x (without the feature expand-external-labels), here it begins an environment variable; write $$ for a dollar',
   ]));
   test.each(['5 EUR', '5$$'])('%s touches nothing', (value) => expect(differences(labels(value))).toEqual([]));
+});
+
+test('of a file as the operator writes it, what 2.x understood otherwise is told, and nothing else', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../fixtures/config/operator.yml'));
+  const result = loadConfig(file, { readFile: () => gzipSync(text), env: { POD_NAME: 'prometheus-k8s-0', SHARD: '0' }, from: 2 });
+  const places = result.ok ? result.config.remarks.filter(({ kind }) => kind === 'from_2').map(({ line, path }) => `${line} ${path}`) : result.problems;
+  expect(places).toEqual(['1 global', '10 scrape_configs[0]', '64 scrape_configs[0].metric_relabel_configs[1].regex', '66 scrape_configs[1]']);
 });
 
 test('the key that Prometheus 3 renamed is refused with its new name', () => {

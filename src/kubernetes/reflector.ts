@@ -139,9 +139,9 @@ export class Reflector<K extends Kind> {
   /** One list or one watch. True when the next one may follow at once. */
   async #pass(signal: AbortSignal): Promise<boolean> {
     try {
-      if (this.#version !== undefined) await this.#watch(this.#version, signal);
-      else if (!this.#options.traits.hasWatchList) return await this.#list(signal);
-      else return await this.#watchList(signal);
+      if (this.#version !== undefined) return await this.#watch(this.#version, signal);
+      this.#options.metrics.lists.with(this.#options.kind).inc();
+      return this.#options.traits.hasWatchList ? await this.#watchList(signal) : await this.#list(signal);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.isExpired || error.isLoss) this.#version = undefined;
@@ -151,7 +151,7 @@ export class Reflector<K extends Kind> {
   }
 
   async #list(signal: AbortSignal): Promise<boolean> {
-    this.#beginList();
+    this.#store.beginList();
     try {
       const outcome = await listPages(this.#context(signal));
       if (outcome === undefined) return false;
@@ -167,7 +167,7 @@ export class Reflector<K extends Kind> {
 
   /** A list as the beginning of a watch: the server sends from its cache, and neither side ever holds it as a whole. */
   async #watchList(signal: AbortSignal): Promise<boolean> {
-    this.#beginList();
+    this.#store.beginList();
     const { traits } = this.#options;
     try {
       await watchChanges(this.#context(signal), undefined, () => this.#onLive());
@@ -177,25 +177,21 @@ export class Reflector<K extends Kind> {
     } catch (error) {
       if (!(error instanceof ApiError) || !error.isInvalid || this.#liveSinceMs !== undefined) throw error;
       traits.hasWatchList = false;
-      return true;
     } finally {
       this.#store.abandonList();
     }
+    return this.#list(signal);
   }
 
-  async #watch(version: string, signal: AbortSignal): Promise<void> {
+  async #watch(version: string, signal: AbortSignal): Promise<false> {
     if (this.#hasWatched) this.#options.metrics.watchRestarts.with(this.#options.kind).inc();
     try {
       await watchChanges(this.#context(signal), version, () => this.#onLive());
+      return false;
     } finally {
       // Between the first and the last page objects may have vanished unseen.
       if (!this.#isConsistent) this.#version = undefined;
     }
-  }
-
-  #beginList(): void {
-    this.#options.metrics.lists.with(this.#options.kind).inc();
-    this.#store.beginList();
   }
 
   #context(signal: AbortSignal): PassContext<K> {

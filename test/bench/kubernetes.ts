@@ -1,14 +1,16 @@
-// `npm run bench -- kubernetes [--pods=5000,50000] [--settle=30]`: what Kubernetes discovery costs. A job with annotated pods that keeps 5 % of them, on clusters
+// `npm run bench -- kubernetes [--pods=5000,50000] [--settle=30] [--no-jobs]`: what Kubernetes discovery costs. A job with annotated pods that keeps 5 % of them, on clusters
 // of realistic pods (13.8 KB each as JSON): growth of memory over the same process without discovery, longest stall of the event loop during the
 // list, and the time from the change of a pod to its target at 100 changes a second; the client library's informer beside it, and the cost of a
 // thousand jobs over the same pods. Server and subject are processes of their own.
 
-import { measureJobs } from './kubernetes-jobs.ts';
-import { serveCluster, type ClusterReport } from './support/kube-server.ts';
-import { serveSubject, type SubjectOptions, type SubjectReport } from './support/kube-subject.ts';
+import type { ClusterOptions } from '../support/kubernetes/cluster.ts';
+import type { ClusterReport } from './support/kube-server.ts';
+import type { SubjectOptions, SubjectReport } from './support/kube-subject.ts';
 import { Helper, sleepMs } from './support/process.ts';
 
-export { serveCluster, serveSubject };
+// Each process loads only what is its own.
+export const serveCluster = async (options: ClusterOptions) => (await import('./support/kube-server.ts')).serveCluster(options);
+export const serveSubject = async (options: SubjectOptions) => (await import('./support/kube-subject.ts')).serveSubject(options);
 
 const SMALL = 5000;
 const LARGE = 50_000;
@@ -45,7 +47,7 @@ export async function run(args: readonly string[] = []): Promise<{ table: string
   const baseline = await measureBaseline(settleMs);
   const rows: Row[] = [];
   for (const pods of sizes) rows.push(...(await measureCluster(pods, baseline, settleMs)));
-  const jobs = args.includes("--nojobs") ? { table: [], figures: {}, bars: [] } : await measureJobs();
+  const jobs = args.includes('--no-jobs') ? { table: [], figures: {}, bars: [] } : await (await import('./kubernetes-jobs.ts')).measureJobs();
   return {
     table: [`without discovery: ${baseline.toFixed(0)} MB`, ...tableOf(rows), '', ...jobs.table],
     figures: { baseline_rss_mb: round(baseline), ...Object.fromEntries(rows.flatMap(figuresOf)), ...jobs.figures },

@@ -1,7 +1,8 @@
 // Joins the providers of all jobs: starts and stops them as the configuration changes, and passes on which feeds make up a job, and what changed
 // in a feed. What a change costs here depends on the groups that changed, not on how many groups or jobs there are.
 //   - Equal settings are one provider, whatever jobs they stand in; a provider that stays over a reload keeps running with its groups.
-//   - First results are passed on at once, later changes of a provider are collected for a moment.
+//   - First results are passed on at once, later changes of a provider are collected for a moment; what is too much for one turn of the event loop
+//     goes on in the next, so that scrapes stay on time while a cluster is listed.
 //   - When a job's settings change, its old feeds stay until the new providers know their groups, or for a grace time: a slow endpoint must not
 //     make all targets of a job vanish at a reload.
 
@@ -22,6 +23,8 @@ import type { ProviderDependencies } from './provider.ts';
 
 /** Changes of one provider within this time are passed on together. */
 const COLLECT_MS = 100;
+/** Groups passed on in one turn: some 10 ms of work where each is a pod with sixty labels. */
+const SLICE_GROUPS = 500;
 /** How long old feeds of a job stay while new providers are silent. */
 const GRACE_MS = 5_000;
 
@@ -73,7 +76,9 @@ interface RunningProvider {
   /** Changed groups that were not passed on yet, by source. */
   readonly waiting: Map<string, TargetGroup>;
   timer: Timer | undefined;
+  /** The first groups have arrived, and all of them were passed on. */
   ready: boolean;
+  isPassedOn: boolean;
   /** Wall time of the last change, and of when it was passed on. */
   updatedAtMs?: number;
   passedOnAtMs: number;
@@ -172,7 +177,7 @@ class Manager implements DiscoveryManager {
     const { clock, random, kubernetes, logger, userAgent, createProvider: create } = this.#options;
     const deps = { clock, random, kubernetes, job, metrics: this.#metrics, logger: logger.child({ discovery: settings.kind, config: job }), userAgent: userAgent ?? 'Tributary' };
     const provider = (create ?? createProvider)(settings, deps);
-    const entry: RunningProvider = { key, settings, provider, feed: new Feed(), waiting: new Map(), timer: undefined, ready: false, passedOnAtMs: 0 };
+    const entry: RunningProvider = { key, settings, provider, feed: new Feed(), waiting: new Map(), timer: undefined, ready: false, isPassedOn: false, passedOnAtMs: 0 };
     this.#providers.set(key, entry);
     provider.start((groups) => this.#onGroups(entry, groups));
     return entry;
@@ -190,31 +195,32 @@ class Manager implements DiscoveryManager {
 
   /**
    * A job without groups gets the feed while that is empty, so that labels which are worked out on each access are read once for all jobs. A job that
-   * waits with older groups gets it afterwards, complete. Within `apply` jobs are settled at its end.
+   * waits with older groups gets it complete. Within `apply` jobs are settled at its end.
    */
   #passFirst(entry: RunningProvider): void {
     entry.ready = true;
-    const jobs = this.#applying ? [] : [...this.#jobs.values()].filter(({ providers }) => providers.includes(entry));
-    const waiting = jobs.filter(({ known }) => known);
-    for (const job of jobs) if (!job.known) this.#settle(job);
+    if (!this.#applying) for (const job of this.#jobsOf(entry)) if (!job.known) this.#settle(job);
     this.#passOn(entry);
-    for (const job of waiting) this.#settle(job);
   }
 
   #passOn(entry: RunningProvider): void {
-    entry.timer = undefined;
-    const changed = entry.feed.apply(entry.waiting.values());
-    entry.waiting.clear();
-    entry.passedOnAtMs = this.#options.clock.nowMs();
+    const { clock, onChange } = this.#options;
+    const changed = entry.feed.apply(takeFirst(entry.waiting, SLICE_GROUPS));
+    entry.passedOnAtMs = clock.nowMs();
     this.#metrics.updates.inc();
-    if (changed.length > 0) this.#options.onChange(entry.feed, changed);
+    if (changed.length > 0) onChange(entry.feed, changed);
+    entry.timer = entry.waiting.size === 0 ? undefined : clock.after(0, () => this.#passOn(entry));
+    if (entry.timer !== undefined || entry.isPassedOn) return;
+    entry.isPassedOn = true;
+    if (!this.#applying) for (const job of this.#jobsOf(entry)) if (job.known) this.#settle(job);
   }
 
   /** Gives the job its feeds now, or keeps the old ones while some of its providers are still silent. */
   #settle(job: Job): void {
-    if (job.providers.every(({ ready }) => ready)) return this.#complete(job);
+    const isThere = ({ ready, isPassedOn }: RunningProvider) => (job.known ? isPassedOn : ready);
+    if (job.providers.every(isThere)) return this.#complete(job);
     if (job.known) job.timer ??= this.#options.clock.after(GRACE_MS, () => this.#complete(job));
-    else if (job.providers.some(({ ready }) => ready)) this.#attach(job);
+    else if (job.providers.some(isThere)) this.#attach(job);
   }
 
   #complete(job: Job): void {
@@ -249,6 +255,10 @@ class Manager implements DiscoveryManager {
     this.#metrics.lastUpdate.remove('scrape', job.name);
   }
 
+  #jobsOf(entry: RunningProvider): Job[] {
+    return [...this.#jobs.values()].filter(({ providers }) => providers.includes(entry));
+  }
+
   #stopUnused(): void {
     const used = new Set([...this.#jobs.values()].flatMap(({ providers }) => providers));
     for (const entry of this.#providers.values()) {
@@ -262,6 +272,17 @@ class Manager implements DiscoveryManager {
       void stopped.finally(() => this.#stopping.delete(stopped));
     }
   }
+}
+
+/** Takes at most `most` of the values out. */
+function takeFirst<T>(values: Map<string, T>, most: number): T[] {
+  const taken: T[] = [];
+  for (const [key, value] of values) {
+    if (taken.length === most) break;
+    values.delete(key);
+    taken.push(value);
+  }
+  return taken;
 }
 
 /** Equal for equal settings. Secrets count with their value, which stays inside the process. */

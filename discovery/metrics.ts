@@ -12,7 +12,6 @@ export interface DiscoveryMetrics {
   readonly fileReadErrors: Counter;
   readonly fileWatcherErrors: Counter;
   readonly httpFailures: Counter;
-  readonly kubernetesEvents: Family<Counter>;
 }
 
 /** `name` is always `scrape`: there is no alerting here whose discovery would be told apart. */
@@ -29,6 +28,5 @@ export function createDiscoveryMetrics(metrics: Metrics): DiscoveryMetrics {
     fileReadErrors: metrics.counter('prometheus_sd_file_read_errors_total', 'Files that could not be read or are broken.'),
     fileWatcherErrors: metrics.counter('prometheus_sd_file_watcher_errors_total', 'Folders that could not be watched.'),
     httpFailures: metrics.counter('prometheus_sd_http_failures_total', 'Failed requests for target groups.'),
-    kubernetesEvents: metrics.counters('prometheus_sd_kubernetes_events_total', 'Objects of the API server that were told to a discovery, by kind; `event` is `add`, `update` or `delete`.', ['role', 'event']),
   };
 }

@@ -28,11 +28,8 @@ import { planWatches, watchedNamespaces } from './watch-plan.ts';
 /** Events within this time are evaluated together. A tenth of the second that an event may take to the set of targets. */
 const COLLECT_MS = 100;
 
-/** Label `role` of the counter of events: Prometheus' words. */
-const eventRoles: Partial<Record<Kind, string>> = {
-  pods: 'pod', services: 'service', endpointslices: 'endpointslice', nodes: 'node', ingresses: 'ingress', namespaces: 'namespace',
-  replicasets: 'replicaset', jobs: 'job',
-};
+/** Objects whose groups are made in one turn at the start: some milliseconds. Fifty thousand at once would hold up every scrape. */
+const SLICE_OBJECTS = 1_000;
 
 const roles: Readonly<Record<RoleName, Role<Kind>>> = {
   pod: podRole,
@@ -64,6 +61,7 @@ class KubernetesProvider implements Provider, Cluster {
   #server: ApiServer | undefined;
   #sink: GroupSink = () => undefined;
   #unsynced = 0;
+  #isFirstTold = false;
   #timer: Timer | undefined;
   #isStopped = false;
 
@@ -112,27 +110,37 @@ class KubernetesProvider implements Provider, Cluster {
   #onSynced(kind: Kind): void {
     if (this.#isStopped) return;
     const { objects } = this.#watches.get(kind)!;
-    this.#deps.metrics.kubernetesEvents.with(eventRoles[kind] ?? kind, 'add').inc(objects.size);
-    for (const [key, object] of objects) this.#index(kind, key, undefined, object);
-    if (--this.#unsynced === 0) this.#tellAll();
+    // Objects of the role enter their index with their first groups.
+    if (kind !== this.#role.kind) for (const [key, object] of objects) this.#index(kind, key, undefined, object);
+    if (--this.#unsynced === 0) this.#makeFirst(this.#watches.get(this.#role.kind)!.objects.entries());
   }
 
-  #tellAll(): void {
-    const groups: TargetGroup[] = [];
-    for (const key of this.#watches.get(this.#role.kind)!.objects.keys()) {
-      const group = this.#evaluate(key);
-      if (group !== undefined) groups.push(group);
+  /** What changes meanwhile is met by the iteration or touched again. */
+  #makeFirst(objects: Iterator<[string, KindMap[Kind]]>): void {
+    for (let made = 0; made < SLICE_OBJECTS; made++) {
+      const next = objects.next();
+      if (next.done === true) return this.#tellFirst();
+      const [key, object] = next.value;
+      this.#index(this.#role.kind, key, undefined, object);
+      this.#evaluate(key);
     }
-    this.#sink(groups);
+    this.#timer = this.#deps.clock.after(0, () => this.#makeFirst(objects));
+  }
+
+  #tellFirst(): void {
+    this.#timer = undefined;
+    this.#isFirstTold = true;
+    for (const key of this.#touched) this.#evaluate(key);
+    this.#touched.clear();
+    this.#sink([...this.#groups.values()]);
   }
 
   #onChanged(kind: Kind, key: string, before: KindMap[Kind] | undefined, after: KindMap[Kind] | undefined): void {
     if (this.#isStopped) return;
-    this.#deps.metrics.kubernetesEvents.with(eventRoles[kind] ?? kind, before === undefined ? 'add' : after === undefined ? 'delete' : 'update').inc();
     this.#index(kind, key, before, after);
     if (this.#unsynced > 0 || !this.#matters(kind, before, after)) return;
     this.#touch(kind, key);
-    if (this.#touched.size > 0) this.#timer ??= this.#deps.clock.after(COLLECT_MS, () => this.#tellTouched());
+    if (this.#isFirstTold && this.#touched.size > 0) this.#timer ??= this.#deps.clock.after(COLLECT_MS, () => this.#tellTouched());
   }
 
   #index(kind: Kind, key: string, before: KindMap[Kind] | undefined, after: KindMap[Kind] | undefined): void {
@@ -142,9 +150,8 @@ class KubernetesProvider implements Provider, Cluster {
 
   /** Most events of a node are its heartbeat: of an object that others refer to, only what they show counts. */
   #matters(kind: Kind, before: KindMap[Kind] | undefined, after: KindMap[Kind] | undefined): boolean {
-    if (before === undefined || after === undefined) return true;
-    const shown = kind === this.#role.kind ? (object: KindMap[Kind]) => object : (shownOf[kind] ?? ((object: KindMap[Kind]) => object));
-    return !isDeepStrictEqual(shown(before), shown(after));
+    const shown = kind === this.#role.kind ? undefined : shownOf[kind];
+    return shown === undefined || before === undefined || after === undefined || !isDeepStrictEqual(shown(before), shown(after));
   }
 
   #touch(kind: Kind, key: string): void {

@@ -12,6 +12,7 @@ import type { ScrapeBlock, ScrapeSettings } from '../scrape/config.ts';
 import { buildSharding } from '../targets/config.ts';
 import { printEffective } from './effective.ts';
 import type { CompleteConfig } from './effective.ts';
+import { remarkDifferencesFrom2 } from './from-2.ts';
 import { globFiles } from './glob.ts';
 import { completeGlobal, completeJob } from './inherit.ts';
 import type { Problem } from './problem.ts';
@@ -31,7 +32,7 @@ export type LoadResult =
 export interface LoadOptions {
   /** Reads a file or throws; the file system when absent. */
   readonly readFile?: (path: string) => Uint8Array;
-  /** For the external labels and for the member of `tributary.sharding`; the process' environment when absent. */
+  /** For the external labels, `$(NAME)` of gzipped files and the member of `tributary.sharding`; the process' environment when absent. */
   readonly env?: NodeJS.ProcessEnv;
   /** For the member of `tributary.sharding`; the system's when absent. */
   readonly hostName?: string;
@@ -42,6 +43,8 @@ export interface LoadOptions {
   readonly impossibleTargets?: 'refuse' | 'warn';
   /** `extra_scrape_metrics` where the file does not say; false when absent. The feature flag of that name sets it. */
   readonly extraScrapeMetrics?: boolean;
+  /** The major version of the Prometheus that the file comes from: what means something else here becomes a remark. */
+  readonly from?: 2;
 }
 
 /**
@@ -49,10 +52,11 @@ export interface LoadOptions {
  * `files` of a failed load are those that were read, so that they can be watched for the repair.
  */
 export function loadConfig(file: string, options: LoadOptions = {}): LoadResult {
-  const sources = createSources(options.readFile);
+  const sources = createSources(options.readFile, options.env);
   const complete = readConfig(path.resolve(file), sources, options);
   const settings = complete === undefined || sources.problems.length > 0 ? undefined : buildSettings(complete, options);
   if (settings !== undefined && complete !== undefined) checkStaticTargets(complete.jobs, settings.scrape, options.impossibleTargets ?? 'refuse');
+  if (settings !== undefined && complete !== undefined && options.from === 2) remarkDifferencesFrom2({ ...complete, scrape: settings.scrape });
   const files = [...sources.contents.keys()];
   if (settings === undefined || complete === undefined || sources.problems.length > 0) {
     return { ok: false, problems: sortByPlace(sources.problems), files: files.length === 0 ? [path.resolve(file)] : files };

@@ -40,6 +40,8 @@ export interface PoolEnvironment extends LoopEnvironment {
 
 /** Shortest time between two rounds of starting and retiring loops: a target that flaps within it keeps its loop. */
 const SYNC_PAUSE_MS = 500;
+/** Loops started in one turn of the event loop: some 20 ms of work. */
+const SLICE_TARGETS = 500;
 
 export class ScrapePool implements Taker {
   readonly #env: PoolEnvironment;
@@ -53,6 +55,8 @@ export class ScrapePool implements Taker {
   readonly #replaced = new Set<SeriesEnd>();
   #syncTimer: Timer | undefined;
   #syncedMs = -Infinity;
+  /** Keys of targets that came or changed and were not followed yet. */
+  readonly #waiting = new Set<string>();
   /** Loops were told that the job has too many targets. */
   #isRefused = false;
 
@@ -158,13 +162,28 @@ export class ScrapePool implements Taker {
     this.#syncTimer?.cancel();
     this.#syncTimer = undefined;
     this.#syncedMs = clock.monotonicMs();
-    const touched = [...this.#targets.takeTouched()];
-    for (const key of touched) if (this.#targets.target(key) === undefined) this.#retireKey(key);
-    for (const key of touched) this.#follow(key);
+    // All that is gone goes first: a target that is another one now must find its retired loop.
+    for (const key of this.#targets.takeTouched()) {
+      if (this.#targets.target(key) === undefined) this.#retireKey(key);
+      else this.#waiting.add(key);
+    }
+    this.#followWaiting();
     this.#applyTargetLimit();
     metrics.poolSyncs.with(job).inc();
     metrics.poolTargets.with(job).set(this.#loops.size);
     metrics.syncLength.with(job).observe((clock.monotonicMs() - this.#syncedMs) / 1000);
+  }
+
+  #followWaiting(): void {
+    let room = SLICE_TARGETS;
+    for (const key of this.#waiting) {
+      if (room-- === 0) {
+        this.#syncTimer = this.#env.clock.after(0, () => this.#sync());
+        return;
+      }
+      this.#waiting.delete(key);
+      this.#follow(key);
+    }
   }
 
   #retireKey(key: string): void {
@@ -185,7 +204,7 @@ export class ScrapePool implements Taker {
   /** All targets of a job that has too many fail, so that the excess is seen. Loops need a word only while it has, or had. */
   #applyTargetLimit(): void {
     const limit = this.settings.targetLimit;
-    const count = this.#loops.size;
+    const count = this.#targets.size;
     const isOver = limit > 0 && count > limit;
     if (isOver) this.#env.metrics.exceededTargetLimit.inc();
     else if (!this.#isRefused) return;

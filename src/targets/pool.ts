@@ -175,9 +175,9 @@ class Pool implements TargetPool {
   }
 
   droppedCount(): number {
-    let count = -this.#undropped;
-    for (const feed of this.#parts.keys()) count += feed.targetCount;
-    return count;
+    let discovered = 0;
+    for (const feed of this.#parts.keys()) discovered += feed.targetCount;
+    return discovered - this.#undropped;
   }
 
   relabelSteps(labels: LabelMap): RelabelStep[] {

@@ -1,7 +1,9 @@
 // What the web surface may know about the agent: plain data, asked for per request. `agent.ts` implements it; nothing in this folder
 // reaches into a stage. Everything here is already free of secrets: URLs are redacted, the YAML is masked.
 
+import type { ProviderState } from '../../discovery/manager.ts';
 import type { Problem, Remark } from '../config/settings.ts';
+import type { ReflectorState } from '../kubernetes/kubernetes.ts';
 import type { LabelMap } from '../model/labels.ts';
 import type { ScrapeErrorClass } from '../model/scrape-error.ts';
 import type { Target } from '../model/target.ts';
@@ -89,9 +91,15 @@ export interface AgentView {
   destinations(): readonly DestinationView[];
   /** Destinations that are gone from the configuration and still have a queue on disk. */
   retired(): readonly RetiredView[];
+  /** What each discovery has found, in any order. */
+  discovery(): readonly ProviderState[];
+  /** What is known of the API servers, in any order; empty where nothing asks one. */
+  kubernetes(): readonly ReflectorState[];
   /** Own metrics, text exposition 0.0.4. */
   metricsText(): Promise<string>;
-  /** Ready to scrape and deliver: configuration applied, queue open. */
+  /** Configuration applied, queue open. */
+  isStarted(): boolean;
+  /** Started, and every API server that discovery asks has told its first state or refused to; stays so. */
   isReady(): boolean;
   isStopping(): boolean;
   requestReload(): Promise<ReloadResult>;

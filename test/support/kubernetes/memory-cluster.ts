@@ -2,6 +2,7 @@
 // contract; what stands before it is tested against the fake API server.
 
 import { setImmediate as turn } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { projectJson } from '../../../src/kubernetes/from-json.ts';
 import type { ApiServer, Kubernetes, ServerSettings, Watch, WatchListener, WatchRequest } from '../../../src/kubernetes/kubernetes.ts';
 import { parseLabelSelector } from '../../../src/kubernetes/label-selector.ts';
@@ -40,7 +41,6 @@ export class MemoryCluster implements Kubernetes {
   readonly #held = new Set<Kind>();
   readonly connected: ServerSettings[] = [];
   released = 0;
-  #isReachable = true;
 
   constructor(objects: readonly RawObject[] = [], options: MemoryClusterOptions = {}) {
     this.#options = options;
@@ -66,6 +66,13 @@ export class MemoryCluster implements Kubernetes {
     this.#tell(kind, key, undefined);
   }
 
+  /** Deletes an object of the kind, if there is one; `share` in [0, 1) says which. */
+  removeSome(kind: Kind, share: number): void {
+    const keys = [...this.#all(kind).keys()];
+    const key = keys[Math.floor(share * keys.length)];
+    if (key !== undefined) this.remove(kind, key);
+  }
+
   /** Watches of the kind get no first state until `letGo`. */
   hold(kind: Kind): void {
     this.#held.add(kind);
@@ -74,20 +81,6 @@ export class MemoryCluster implements Kubernetes {
   letGo(kind: Kind): void {
     this.#held.delete(kind);
     for (const watch of this.#watches) if (watch.request.kind === kind) this.#sync(watch);
-  }
-
-  /** Nothing is told any more; watches keep what they have. */
-  disconnect(): void {
-    this.#isReachable = false;
-  }
-
-  /** What happened meanwhile is told. */
-  reconnect(): void {
-    this.#isReachable = true;
-    for (const watch of this.#watches) {
-      const all = this.#all(watch.request.kind);
-      for (const key of new Set([...watch.objects.keys(), ...all.keys()])) this.#tellOne(watch, key, all.get(key));
-    }
   }
 
   connect(settings: ServerSettings): ApiServer {
@@ -112,7 +105,7 @@ export class MemoryCluster implements Kubernetes {
 
   #watch<K extends Kind>(request: WatchRequest<K>, listener: WatchListener<KindMap[K]>): Watch<KindMap[K]> {
     const objects = new Map<string, KindMap[K]>();
-    const watch: OpenWatch = { request, listener: listener as WatchListener<AnyObject>, objects, isSynced: false };
+    const watch: OpenWatch = { request, listener, objects, isSynced: false };
     this.#watches.add(watch);
     void turn().then(() => this.#sync(watch));
     return { objects, get isSynced() { return watch.isSynced; }, close: () => void this.#watches.delete(watch) };
@@ -127,13 +120,13 @@ export class MemoryCluster implements Kubernetes {
   }
 
   #tell(kind: Kind, key: string, object: AnyObject | undefined): void {
-    for (const watch of this.#watches) if (watch.request.kind === kind && watch.isSynced && this.#isReachable) this.#tellOne(watch, key, object);
+    for (const watch of this.#watches) if (watch.request.kind === kind && watch.isSynced) this.#tellOne(watch, key, object);
   }
 
   #tellOne(watch: OpenWatch, key: string, object: AnyObject | undefined): void {
     const before = watch.objects.get(key);
     const after = object !== undefined && this.#sees(watch, object) ? object : undefined;
-    if (before === after) return;
+    if (isDeepStrictEqual(before, after)) return;
     if (after === undefined) watch.objects.delete(key);
     else watch.objects.set(key, after);
     watch.listener.changed(key, before, after);

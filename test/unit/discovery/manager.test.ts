@@ -107,6 +107,28 @@ test('a job without groups gets an empty feed and is told what is in it, so that
   expect(changes).toEqual(['0 u:0']);
 });
 
+test('what is too much for one turn goes on in the next, and what comes meanwhile is not overtaken', () => {
+  const { manager, driven, clock, changes } = setUp();
+  manager.apply([{ job: 'a', discovery: [remote('u')] }]);
+  driven.get('u')!(Array.from({ length: 1250 }, (_, i) => group(`u:${i}`, 'old:1')));
+  expect(changes.map((told) => told.split('; ').length)).toEqual([500]);
+  driven.get('u')!([group('u:1200', 'new:1'), group('u:7')]);
+  clock.advance(0);
+  expect(changes.map((told) => told.split('; ').length)).toEqual([500, 500, 251]);
+  expect(manager.state()).toMatchObject([{ groups: 1249, targets: 1249 }]);
+});
+
+test('a job keeps its old groups until all of a large provider have been passed on', () => {
+  const { manager, driven, clock, take } = setUp();
+  manager.apply([{ job: 'a', discovery: [fixed('x:1')] }]);
+  take();
+  manager.apply([{ job: 'a', discovery: [remote('u')] }]);
+  driven.get('u')!(Array.from({ length: 501 }, (_, i) => group(`u:${i}`, 'y:1')));
+  expect(take()).toEqual([]);
+  clock.advance(0);
+  expect(take()[0]?.split(';').length).toBe(501);
+});
+
 test('while a job waits for a new provider, changes of its old ones still arrive', () => {
   const { manager, driven, clock, take } = setUp();
   manager.apply([{ job: 'a', discovery: [remote('u')] }]);

@@ -228,6 +228,18 @@ describe('discovery', () => {
     await clock.advance(1000);
     expect(scraper.pools()[0]!.active.map((one) => one.target.url)).toEqual(['http://t50:1/metrics']);
   });
+  test('many targets are started in several turns', async () => {
+    const { clock, scraper, discover } = rig();
+    scraper.apply([job({ targetLimit: 1000 })]);
+    const addresses = Array.from({ length: 1100 }, (_, i) => `t${i}:1`);
+    discover([group(addresses)]);
+    expect(scraper.pools()[0]!.active.length).toBe(500);
+    await clock.advance(0);
+    expect(scraper.pools()[0]!.active.length).toBe(1100);
+    discover([group(addresses.slice(0, 900))]);
+    await clock.advance(1000);
+    expect(scraper.pools()[0]!.active.length).toBe(900);
+  });
   test('a target that is gone gets its markers two ticks and a tenth later, at the time of the first', async () => {
     const { clock, series, scraper, discover } = rig('a 1\n');
     scraper.apply([job()]);
@@ -306,6 +318,45 @@ describe('what it tells', () => {
     expect([await value(names[0]!), await value(names[1]!)]).toEqual([1, 1]);
     scraper.apply([]);
     expect([await value(names[0]!), await value(names[1]!)]).toEqual([undefined, undefined]);
+  });
+});
+
+describe('sharding', () => {
+  const addresses = Array.from({ length: 20 }, (_, i) => `t${i}:1`);
+  const urls = (scraper: Scraper) => scraper.pools()[0]!.active.map(({ target }) => target.url).sort();
+
+  test('members share the targets, and what is left to others is counted apart from what rules drop', async () => {
+    const drop = rule({ action: 'drop', sourceLabels: ['__address__'], regex: 't0:1' });
+    const members = [0, 1].map((member) => {
+      const one = rig();
+      one.scraper.apply([job({ relabel: [drop] })], { members: 2, member, replicationFactor: 1 });
+      one.discover([group(addresses)]);
+      return one;
+    });
+    expect(members.flatMap(({ scraper }) => urls(scraper)).sort()).toEqual(addresses.slice(1).map((address) => `http://${address}/metrics`).sort());
+    for (const { scraper, value } of members) {
+      const kept = urls(scraper).length;
+      expect(await value('tributary_targets_left_to_members{scrape_job="test"}')).toBe(19 - kept);
+      expect(await value('tributary_targets_dropped{scrape_job="test"}')).toBe(1);
+      expect(scraper.pools()[0]).toMatchObject({ droppedCount: 20 - kept, leftCount: 19 - kept });
+    }
+    await members[0]!.scraper.stop();
+  });
+  test('a resize takes over at a reload, and loops of targets that stay go on', async () => {
+    const { clock, series, scraper, discover, value } = rig('a 1\n');
+    scraper.apply([job()], { members: 1, member: 0, replicationFactor: 1 });
+    discover([group(addresses)]);
+    await clock.advance(10_000);
+    scraper.apply([job()], { members: 2, member: 0, replicationFactor: 1 });
+    const kept = urls(scraper).length;
+    expect([kept > 0 && kept < 20, series.length]).toEqual([true, 20]);
+    expect(await value('prometheus_target_scrape_pool_reloads_total')).toBe(1);
+    scraper.apply([job()], { members: 2, member: 0, replicationFactor: 1 });
+    expect(await value('prometheus_target_scrape_pool_reloads_total')).toBe(1);
+    await clock.advance(40_000);
+    expect(series.filter(({ ends }) => ends.length > 0).length).toBe(20 - kept);
+    scraper.apply([job()], { members: 1, member: 0, replicationFactor: 1 });
+    expect([urls(scraper).length, await value('tributary_targets_left_to_members{scrape_job="test"}')]).toEqual([20, undefined]);
   });
 });
 

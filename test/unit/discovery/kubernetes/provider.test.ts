@@ -7,7 +7,6 @@ import { createProvider } from '../../../../discovery/provider.ts';
 import type { ProviderDependencies } from '../../../../discovery/provider.ts';
 import type { Logger } from '../../../../src/telemetry/logger.ts';
 import { silentLogger } from '../../../../src/telemetry/logger.ts';
-import { createMetrics } from '../../../../src/telemetry/metrics.ts';
 import { settingsOf } from '../../../support/kubernetes/discovered.ts';
 import { MemoryCluster } from '../../../support/kubernetes/memory-cluster.ts';
 import type { MemoryClusterOptions, RawObject } from '../../../support/kubernetes/memory-cluster.ts';
@@ -26,12 +25,11 @@ interface SetUp extends MemoryClusterOptions {
 function setUp(entry: object, { objects = [], logger = silentLogger, ...options }: SetUp = {}) {
   const cluster = new MemoryCluster(objects, options);
   const clock = manualClock();
-  const metrics = createMetrics();
-  const deps: ProviderDependencies = { ...dependencies(clock, metrics), kubernetes: cluster, logger };
+  const deps: ProviderDependencies = { ...dependencies(clock), kubernetes: cluster, logger };
   const provider = createProvider(settingsOf(entry), deps);
   providers.push(provider);
   const seen = calls();
-  return { cluster, clock, metrics, provider, seen, start: () => provider.start(seen.sink) };
+  return { cluster, clock, provider, seen, start: () => provider.start(seen.sink) };
 }
 
 const pod = (name: string, ip = '10.0.0.1', nodeName = 'n1'): RawObject =>
@@ -101,6 +99,24 @@ describe('when it speaks', () => {
     expect(seen.waiting).toHaveLength(1);
   });
 
+  test('thousands of groups are made in several turns, and told at once as they are then', async () => {
+    const objects = Array.from({ length: 2500 }, (_, i) => pod(`p${i}`));
+    const { cluster, clock, seen, start } = setUp({ role: 'pod' }, { objects });
+    start();
+    await turn();
+    await turn();
+    expect(seen.waiting).toEqual([]);
+    cluster.remove('pods', 'shop/p7');
+    cluster.put(pod('p8', '10.0.0.8'));
+    cluster.put(pod('p2400', '10.0.0.9'));
+    cluster.put(pod('new', '10.0.0.10'));
+    clock.advance(1000);
+    const told = seen.waiting.flatMap(shown);
+    expect([seen.waiting.length, told.length]).toEqual([1, 2500]);
+    const named = ['p7', 'p8', 'p2400', 'new'].map((name) => told.filter((line) => line.startsWith(`pod/shop/${name}:`)).join());
+    expect(named).toEqual(['', 'pod/shop/p8: 10.0.0.8', 'pod/shop/p2400: 10.0.0.9', 'pod/shop/new: 10.0.0.10']);
+  });
+
   test('a burst of events is told together, each object once and as it is at the end', async () => {
     const { cluster, clock, seen, start } = setUp({ role: 'pod' }, { objects: [pod('a')] });
     start();
@@ -139,21 +155,6 @@ describe('when it speaks', () => {
     expect(lines).toEqual([
       'node n1 has no address and is no target',
       'endpoints shop/web has more than 1000 addresses and does not hold all of them, use the role endpointslice',
-    ]);
-  });
-
-  test('events are counted by kind', async () => {
-    const { cluster, metrics, seen, start } = setUp({ role: 'pod' }, { objects: [pod('a'), pod('b')] });
-    start();
-    await seen.next();
-    cluster.put(pod('a', '10.0.0.9'));
-    cluster.put(pod('c'));
-    cluster.remove('pods', 'shop/b');
-    const lines = (await metrics.text()).split('\n').filter((line) => line.startsWith('prometheus_sd_kubernetes_events_total'));
-    expect(lines.sort()).toEqual([
-      'prometheus_sd_kubernetes_events_total{role="pod",event="add"} 3',
-      'prometheus_sd_kubernetes_events_total{role="pod",event="delete"} 1',
-      'prometheus_sd_kubernetes_events_total{role="pod",event="update"} 1',
     ]);
   });
 });

@@ -25,8 +25,8 @@ import type { Cluster, Reference, Role } from './role.ts';
 import { serviceRole } from './service.ts';
 import { planWatches, watchedNamespaces } from './watch-plan.ts';
 
-/** Events within this time are evaluated together. A tenth of the second that an event may take to the set of targets. */
-const COLLECT_MS = 100;
+/** Events within this time are evaluated together. Part of the second that an event may take to the set of targets. */
+const COLLECT_MS = 50;
 
 /** Objects whose groups are made in one turn at the start: some milliseconds. Fifty thousand at once would hold up every scrape. */
 const SLICE_OBJECTS = 1_000;

@@ -136,7 +136,7 @@ describe('when it speaks', () => {
     await seen.next();
     for (let i = 1; i <= 10; i++) {
       cluster.put(pod(`p${i}`));
-      clock.advance(20);
+      clock.advance(10);
     }
     expect(seen.waiting.map((groups) => groups.length)).toEqual([5, 5]);
   });

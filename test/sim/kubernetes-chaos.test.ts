@@ -116,7 +116,7 @@ interface Run {
 async function runSeed(seed: number): Promise<Run> {
   const random = seededRandom(seed);
   const clock = createTestClock();
-  const server = await startFakeApiServer({ clock, watchList: random.next() < 0.5 });
+  const server = await startFakeApiServer({ clock, watchList: random.next() < 0.5, pageItemsMax: 5 });
   allow(server);
   const removed = recordRemovals(server);
   for (let i = 0; i < 60; i++) changeSomething(server, random);

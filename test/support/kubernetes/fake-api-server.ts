@@ -40,6 +40,8 @@ export interface FakeApiServerOptions {
   readonly watchList?: boolean;
   /** Whether it speaks protobuf; else JSON is all it gives. Default true. */
   readonly protobuf?: boolean;
+  /** A page of a list has at most so many items, whatever limit is asked for. Default: the limit. */
+  readonly pageItemsMax?: number;
   /** Serves TLS with test/fixtures/tls/server.pem. */
   readonly tls?: boolean;
 }
@@ -94,14 +96,16 @@ class ApiServer implements FakeApiServer {
   readonly #clock: Clock;
   readonly #server: Server;
   readonly #isTls: boolean;
+  readonly #pageItemsMax: number;
   readonly #hasProtobuf: boolean;
   #isDown = false;
 
-  constructor({ clock = systemClock, watchList = true, protobuf = true, tls = false }: FakeApiServerOptions) {
+  constructor({ clock = systemClock, watchList = true, protobuf = true, tls = false, pageItemsMax = Number.POSITIVE_INFINITY }: FakeApiServerOptions) {
     this.#clock = clock;
     this.watchList = watchList;
     this.#hasProtobuf = protobuf;
     this.#isTls = tls;
+    this.#pageItemsMax = pageItemsMax;
     this.faults = new FaultState(clock);
     const listener: RequestListener = (request, response) => void this.#serve(request, response);
     this.#server = tls ? createHttpsServer(tlsFiles(), listener) : createHttpServer(listener);
@@ -193,7 +197,7 @@ class ApiServer implements FakeApiServer {
 
   #list(ask: Ask, form: Form): Buffer {
     if (isTrue(ask.query['sendInitialEvents'])) throw new Refusal(422, 'Invalid', 'sendInitialEvents is forbidden for list');
-    const { metadata, items } = listPage(this.#store, ask);
+    const { metadata, items } = listPage(this.#store, ask, this.#pageItemsMax);
     return encodeObjectList(ask.type, form, metadata, items);
   }
 

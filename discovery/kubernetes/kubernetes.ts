@@ -75,10 +75,12 @@ class KubernetesProvider implements Provider, Cluster {
   start(sink: GroupSink): void {
     this.#sink = sink;
     this.#server = this.#deps.kubernetes.connect(this.#settings.server);
-    const namespaces = watchedNamespaces(this.#settings, this.#server.ownNamespace);
-    if (namespaces?.length === 0) {
-      return this.#deps.logger.error('own_namespace is asked for outside of a cluster: nothing is discovered', { role: this.#settings.role });
+    const { ownNamespace } = this.#server;
+    if (this.#settings.namespaces.own && ownNamespace === undefined) {
+      this.#deps.logger.error('own_namespace is asked for outside of a cluster: it is left out', { role: this.#settings.role });
     }
+    const namespaces = watchedNamespaces(this.#settings, ownNamespace);
+    if (namespaces?.length === 0) return;
     const requests = planWatches(this.#settings, namespaces);
     const kinds = requests.map(({ kind }) => kind);
     this.#unsynced = requests.length;

@@ -79,7 +79,7 @@ describe('what is watched', () => {
     const { cluster, seen, start } = setUp({ role: 'pod', namespaces: { own_namespace: true } }, { logger });
     start();
     await turn();
-    expect([cluster.watched, seen.waiting, lines]).toEqual([[], [], ['own_namespace is asked for outside of a cluster: nothing is discovered']]);
+    expect([cluster.watched, seen.waiting, lines]).toEqual([[], [], ['own_namespace is asked for outside of a cluster: it is left out']]);
   });
 });
 

@@ -1,15 +1,14 @@
-// `npm run bench -- kubernetes [--pods=5000,50000] [--settle=30] [--no-jobs]`: what Kubernetes discovery costs. A job with annotated pods that keeps 5 % of them, on clusters
-// of realistic pods (13.8 KB each as JSON): growth of memory over the same process without discovery, longest stall of the event loop during the
-// list, and the time from the change of a pod to its target at 100 changes a second; the client library's informer beside it, and the cost of a
-// thousand jobs over the same pods. Server and subject are processes of their own.
+// `npm run bench -- kubernetes [--pods=5000,50000] [--settle=30] [--no-watch-list] [--no-jobs]`: what Kubernetes discovery costs. A job with annotated
+// pods that keeps 5 % of them, on clusters of realistic pods (13.8 KB each as JSON): growth of memory over the same process without discovery, longest
+// stall of the event loop, and the time from the change of a pod to its target at 100 changes a second; the client library's informer beside it, and
+// what a thousand jobs over the same pods cost. Server and subject are processes of their own. Without watch-list the lists come in pages.
 
-import type { ClusterOptions } from '../support/kubernetes/cluster.ts';
-import type { ClusterReport } from './support/kube-server.ts';
+import type { ClusterReport, ClusterServerOptions } from './support/kube-server.ts';
 import type { SubjectOptions, SubjectReport } from './support/kube-subject.ts';
 import { Helper, sleepMs } from './support/process.ts';
 
 // Each process loads only what is its own.
-export const serveCluster = async (options: ClusterOptions) => (await import('./support/kube-server.ts')).serveCluster(options);
+export const serveCluster = async (options: ClusterServerOptions) => (await import('./support/kube-server.ts')).serveCluster(options);
 export const serveSubject = async (options: SubjectOptions) => (await import('./support/kube-subject.ts')).serveSubject(options);
 
 const SMALL = 5000;
@@ -46,7 +45,8 @@ export async function run(args: readonly string[] = []): Promise<{ table: string
   const settleMs = Number(option(args, 'settle') ?? 30) * 1000;
   const baseline = await measureBaseline(settleMs);
   const rows: Row[] = [];
-  for (const pods of sizes) rows.push(...(await measureCluster(pods, baseline, settleMs)));
+  const watchList = !args.includes('--no-watch-list');
+  for (const pods of sizes) rows.push(...(await measureCluster({ seed: 1, pods, watchList }, baseline, settleMs)));
   const jobs = args.includes('--no-jobs') ? { table: [], figures: {}, bars: [] } : await (await import('./kubernetes-jobs.ts')).measureJobs();
   return {
     table: [`without discovery: ${baseline.toFixed(0)} MB`, ...tableOf(rows), '', ...jobs.table],
@@ -69,9 +69,10 @@ async function measureBaseline(settleMs: number): Promise<number> {
   return rssMb;
 }
 
-async function measureCluster(pods: number, baseline: number, settleMs: number): Promise<Row[]> {
+async function measureCluster(options: ClusterServerOptions, baseline: number, settleMs: number): Promise<Row[]> {
+  const { pods } = options;
   console.error(`making ${pods} pods`);
-  const cluster = new Helper<ClusterReport>('serveCluster', { seed: 1, pods });
+  const cluster = new Helper<ClusterReport>('serveCluster', options);
   const url = `http://127.0.0.1:${await cluster.port}`;
   const kinds: SubjectOptions['what'][] = pods <= INFORMER_PODS_MAX ? ['tributary', 'informer'] : ['tributary'];
   const rows: Row[] = [];

@@ -4,6 +4,11 @@ import { clusterDrafts, podDraft, type ClusterOptions } from '../../support/kube
 import { startFakeApiServer, type FakeApiServer } from '../../support/kubernetes/fake-api-server.ts';
 import type { Draft } from '../../support/kubernetes/store.ts';
 
+export interface ClusterServerOptions extends ClusterOptions {
+  /** Whether the server streams lists; else they are read in pages. */
+  readonly watchList: boolean;
+}
+
 export interface ClusterCommand {
   /** Changes annotated pods, evenly over the time. Their `prometheus.io/path` becomes `/at/<wall milliseconds>`. */
   readonly changes?: { readonly perSecond: number; readonly seconds: number };
@@ -15,8 +20,8 @@ export interface ClusterReport {
 }
 
 /** Sends its port once every object can be served without being made first, then answers commands. */
-export async function serveCluster(options: ClusterOptions): Promise<void> {
-  const server = await startFakeApiServer();
+export async function serveCluster(options: ClusterServerOptions): Promise<void> {
+  const server = await startFakeApiServer({ watchList: options.watchList });
   for (const draft of clusterDrafts(options)) keep(server, draft);
   process.on('message', (command: ClusterCommand) => void obey(server, options, command).then((report) => process.send!(report)));
   process.on('disconnect', () => process.exit());

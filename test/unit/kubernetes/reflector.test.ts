@@ -139,6 +139,41 @@ describe('who watches the same shares one stream', () => {
     await until(() => narrow.calls.length === 2 && same.calls.length === 2);
   });
 
+  test('a watcher that comes in the middle of the events of a chunk gets all of what it selects', async () => {
+    const { server, api } = await start();
+    server.put(pod('plain'));
+    const wide: ReturnType<typeof observe>[] = [];
+    const narrow = api.watch({ kind: 'pods', namespaces: undefined, labelSelector: 'app=web', fieldSelector: '' }, {
+      synced: () => undefined,
+      changed: () => void (wide.length === 0 && wide.push(observe(api, 'pods'))),
+    });
+    await until(() => narrow.isSynced && server.openStreams('pods') === 1);
+    server.faults.hold('pods');
+    for (const name of ['a', 'b', 'c']) server.put(pod(name, { app: 'web' }));
+    server.faults.release('pods');
+    await until(() => wide[0]?.watch.isSynced === true);
+    expect(wide[0]!.names()).toEqual(['default/a', 'default/b', 'default/c', 'default/plain']);
+  });
+
+  test('whom a wider one had covered is complete when that one leaves', async () => {
+    const { server, api } = await start();
+    server.put(pod('a', { app: 'web' }));
+    const wide = observe(api, 'pods');
+    const narrow = observe(api, 'pods', { labelSelector: 'app=web' });
+    await until(() => wide.watch.isSynced && narrow.watch.isSynced);
+    wide.watch.close();
+    const another = observe(api, 'pods', { labelSelector: 'app=web' });
+    await until(() => another.watch.isSynced);
+    expect([another.names(), state().state]).toEqual([['default/a'], 'live']);
+    expect(asked('watch').length).toBe(1);
+  });
+
+  test('a selector that does not parse begins nothing', async () => {
+    const { api, kubernetes } = await start();
+    expect(() => observe(api, 'pods', { labelSelector: 'app in web' })).toThrow(expect.objectContaining({ code: 'KUBERNETES_SELECTOR' }) as Error);
+    expect(kubernetes.state()).toEqual([]);
+  });
+
   test('field selectors go to the server', async () => {
     const { server, api } = await start();
     server.put(pod('a'));

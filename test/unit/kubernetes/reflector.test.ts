@@ -12,6 +12,7 @@ afterEach(() => world.close());
 
 const asked = (verb: string, resource = 'pods') => world.server.requests.filter((one) => one.verb === verb && one.resource === resource);
 const state = () => world.kubernetes.state()[0]!;
+const withToken = (url: string) => ({ kind: 'url' as const, url, http: { ...defaultHttpClientSettings, headers: [{ name: 'Authorization', values: ['Bearer t'], secrets: [], files: [] }] } });
 
 describe('the first state', () => {
   test.each([['a watch that begins with everything', true], ['pages, where the server refuses that', false]])('comes by %s', async (_name, watchList) => {
@@ -197,6 +198,37 @@ describe('who watches the same shares one stream', () => {
   });
 });
 
+describe('kinds of which only metadata is asked for', () => {
+  const meta = (kind: string, name: string, namespace?: string) => ({
+    kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }), labels: { l: '1' }, annotations: { a: '2' }, ownerReferences: [{ apiVersion: 'v1', kind: 'Deployment', name: 'd', uid: 'u', controller: true }] },
+  });
+  test.each([true, false])('carry labels, annotations and owners (watch-list: %j)', async (watchList) => {
+    const { server, api } = await start({ watchList });
+    server.put(meta('Namespace', 'shop'));
+    server.put(meta('ReplicaSet', 'rs', 'shop'));
+    server.put(meta('Job', 'j', 'shop'));
+    const namespaces = observe(api, 'namespaces');
+    const sets = observe(api, 'replicasets');
+    const jobs = observe(api, 'jobs');
+    await until(() => [namespaces, sets, jobs].every(({ watch }) => watch.isSynced));
+    const kept = { labels: ['l', '1'], annotations: ['a', '2'], owners: [{ kind: 'Deployment', name: 'd', controller: true }] };
+    expect(namespaces.watch.objects.get('shop')).toMatchObject(kept);
+    expect(sets.watch.objects.get('shop/rs')).toMatchObject(kept);
+    expect(jobs.watch.objects.get('shop/j')).toMatchObject(kept);
+    expect(server.requests.every(({ accept }) => accept.includes('as=PartialObjectMetadata'))).toBe(true);
+  });
+
+  test('pods do so beside pods as they are, and without annotations', async () => {
+    const { server, api } = await start();
+    server.put({ ...pod('a', { app: 'web' }), metadata: { name: 'a', namespace: 'default', labels: { app: 'web' }, annotations: { x: 'y' } } });
+    const whole = observe(api, 'pods');
+    const index = observe(api, 'podmetadata');
+    await until(() => whole.watch.isSynced && index.watch.isSynced);
+    expect(whole.watch.objects.get('default/a')?.annotations).toEqual(['x', 'y']);
+    expect(index.watch.objects.get('default/a')).toMatchObject({ labels: ['app', 'web'], annotations: [] });
+  });
+});
+
 describe('trouble', () => {
   test('a stream that is cut goes on where it was, without a list', async () => {
     const { server, api, clock } = await start();
@@ -306,7 +338,6 @@ describe('permission', () => {
   const user = (resources: string[], namespaces?: string[]) => ({
     name: 'system:serviceaccount:monitoring:tributary', rules: [{ resources, verbs: ['list', 'watch'], ...(namespaces === undefined ? {} : { namespaces }) }],
   });
-  const withToken = (url: string) => ({ kind: 'url' as const, url, http: { tls: { insecureSkipVerify: false }, proxy: { fromEnvironment: false, connectHeaders: [] }, followRedirects: true, enableHttp2: false, headers: [{ name: 'Authorization', values: ['Bearer t'], secrets: [], files: [] }] } });
 
   test('that is missing is told with verb, resource and the words of the server; other kinds go on', async () => {
     const { server, api, kubernetes } = await start({ settings: withToken });
@@ -332,6 +363,20 @@ describe('permission', () => {
     await advanceUntil(clock, () => seen.calls.length === 2);
     expect(seen.calls).toEqual(['synced', '+y/b']);
     expect(seen.names()).toEqual(['x/a', 'y/b']);
+  });
+});
+
+describe('secrets', () => {
+  test('of one fixed name in all namespaces need no more than that', async () => {
+    const { server, api } = await start({ settings: withToken });
+    server.access.setUser('t', { name: 'u', rules: [{ resources: ['secrets'], verbs: ['list', 'watch'], names: ['edge-route'] }] });
+    for (const [name, namespace] of [['edge-route', 'a'], ['edge-route', 'b'], ['other', 'a']] as const) {
+      server.put({ kind: 'Secret', metadata: { name, namespace }, data: { url: Buffer.from('x').toString('base64') } });
+    }
+    const seen = observe(api, 'secrets', { fieldSelector: 'metadata.name=edge-route' });
+    await until(() => seen.watch.isSynced);
+    expect(seen.names()).toEqual(['a/edge-route', 'b/edge-route']);
+    expect(Buffer.from(seen.watch.objects.get('a/edge-route')!.data.get('url')!).toString()).toBe('x');
   });
 });
 

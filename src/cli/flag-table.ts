@@ -16,7 +16,7 @@ export interface FlagDeclaration {
 }
 
 export const flagTable = [
-  { name: 'config.file', kind: 'string', default: 'prometheus.yml', use: 'Configuration file; may be gzipped (.gz).' },
+  { name: 'config.file', kind: 'string', default: 'prometheus.yml', use: 'Configuration file; may be gzipped, as the Prometheus operator writes it.' },
   { name: 'config.auto-reload', kind: 'boolean', default: 'false', use: 'Accepted for the manifests of Prometheus; changed configuration files are always noticed.' },
   { name: 'web.listen-address', kind: 'list', default: '0.0.0.0:9090', use: 'Address of the page, the API and /metrics; may be repeated.' },
   { name: 'web.config.file', kind: 'string', default: '', use: 'TLS and basic auth of the web server. Not available yet: a value stops the start.' },

@@ -8,10 +8,15 @@ import { formatProblem, formatRemark } from './problem.ts';
 import type { Remark } from './problem.ts';
 import type { LoadedConfig, Settings } from './settings.ts';
 
+export interface CheckOptions {
+  /** See LoadOptions. */
+  readonly from?: 2;
+}
+
 /** Writes problems and remarks of one file line by line, then the result and one line of JSON. Returns the exit code: 0, or 1 with problems. */
-export function checkConfig(path: string, write: (line: string) => void): number {
+export function checkConfig(path: string, write: (line: string) => void, options: CheckOptions = {}): number {
   write(`Checking ${path}`);
-  const result = loadConfig(path);
+  const result = loadConfig(path, options);
   if (!result.ok) {
     for (const problem of result.problems) write(`  ${formatProblem(problem)}`);
     write(`  FAILED: ${count(result.problems.length, 'problem')}`);
@@ -21,19 +26,22 @@ export function checkConfig(path: string, write: (line: string) => void): number
   const remarks = [...result.config.remarks, ...fileRemarks(result.config)];
   for (const remark of remarks) write(`  ${formatRemark(remark)}`);
   write(`  SUCCESS: ${path} is a valid configuration`);
-  write(JSON.stringify({ check: 'config', file: path, ok: true, problems: 0, ...figures(result.config.settings, remarks) }));
+  write(JSON.stringify({ check: 'config', file: path, ok: true, problems: 0, ...figures(result.config.settings, remarks), ...(options.from === 2 && { differences: countOf('from_2', remarks) }) }));
   return 0;
 }
 
 function figures(settings: Settings, remarks: readonly Remark[]): Readonly<Record<string, number>> {
-  const kind = (name: Remark['kind']) => remarks.filter((remark) => remark.kind === name).length;
   return {
     jobs: settings.scrape.length,
     destinations: settings.destinations.length,
-    warnings: kind('warning'),
-    noEffect: kind('no_effect'),
-    ignoredSections: kind('ignored_section'),
+    warnings: countOf('warning', remarks),
+    noEffect: countOf('no_effect', remarks),
+    ignoredSections: countOf('ignored_section', remarks),
   };
+}
+
+function countOf(kind: Remark['kind'], remarks: readonly Remark[]): number {
+  return remarks.filter((remark) => remark.kind === kind).length;
 }
 
 function count(n: number, noun: string): string {

@@ -4,12 +4,14 @@ import type { DestinationSettings } from '../destinations/config.ts';
 import type { Remark } from './problem.ts';
 import type { QueueSettings } from '../queue/config.ts';
 import type { ScrapeSettings } from '../scrape/config.ts';
+import type { ShardingSettings } from '../targets/config.ts';
 
 export interface Settings {
   readonly externalLabels: ReadonlyMap<string, string>;
   readonly scrape: readonly ScrapeSettings[];
   readonly destinations: readonly DestinationSettings[];
   readonly queue: QueueSettings;
+  readonly sharding: ShardingSettings;
 }
 
 export type { Problem, Remark } from './problem.ts';

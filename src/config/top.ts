@@ -7,6 +7,7 @@ import { tlsBlock, tlsKeys } from '../io/http/config.ts';
 import { queueBlock, queueKeys } from '../queue/config.ts';
 import { relabelBlock } from '../relabel/config.ts';
 import { checkProtocols, limitKeys, scrapeBlock, scrapeSwitchKeys } from '../scrape/config.ts';
+import { shardingBlock, shardingKeys } from '../targets/config.ts';
 import { block, defaultBlock, fail, key, optional, remark } from './schema.ts';
 import type { Block } from './schema.ts';
 import { anything, bool, choice, duration, filePath, float, int, listOf, mapOf, pathPattern, size, text } from './types.ts';
@@ -34,6 +35,7 @@ const globPath = (what: string) => pathPattern(/^[^*]*(\*[^/]*)?$/, (name) => `i
 const tributaryKeys = {
   queue: key(queueBlock, defaultBlock(queueKeys), 'Where and how records are kept until they are acknowledged.'),
   destinations: key(destinationsMap, new Map<string, DestinationBlock>(), 'What is known about a destination beyond its `remote_write` entry, by its name.'),
+  sharding: key(shardingBlock, defaultBlock(shardingKeys), 'How several collectors share the targets.'),
 };
 export type TributaryBlock = Block<typeof tributaryKeys>;
 

@@ -9,6 +9,9 @@ import type { Provider } from '../../discovery/discovery.ts';
 import { createProvider } from '../../discovery/provider.ts';
 import type { ProviderDependencies } from '../../discovery/provider.ts';
 import { defaultHttpClientSettings } from '../../src/io/http/config.ts';
+import { settingsOf } from '../support/kubernetes/discovered.ts';
+import { MemoryCluster } from '../support/kubernetes/memory-cluster.ts';
+import type { RawObject } from '../support/kubernetes/memory-cluster.ts';
 import { calls, countingClock, dependencies, shown, until } from '../unit/discovery/helpers.ts';
 import { closeAll, onClose, serve } from '../unit/io/http/servers.ts';
 
@@ -78,6 +81,30 @@ const changing: Record<string, (content: Content) => Promise<ChangingBench>> = {
       },
       failures: () => failures,
     };
+  },
+
+  kubernetes: (content) => {
+    const cluster = new MemoryCluster();
+    const ingress = (index: number) => ({ kind: 'Ingress', metadata: { name: `g${index}`, namespace: 'shop' } });
+    const put = ({ groups }: Content) => {
+      for (const [index, hosts] of groups.entries()) cluster.put({ ...ingress(index), spec: { rules: hosts.map((host) => ({ host })) } } as RawObject);
+      for (const index of two.groups.keys()) if (index >= groups.length) cluster.remove('ingresses', `shop/g${index}`);
+    };
+    put(content);
+    let failures = 0;
+    return Promise.resolve({
+      make: (deps) => createProvider(settingsOf({ role: 'ingress' }), { ...deps, kubernetes: cluster }),
+      source: (index) => `ingress/shop/g${index}`,
+      change: (next) => {
+        if (next === 'broken') {
+          failures++;
+          return cluster.disconnect();
+        }
+        put(next);
+        cluster.reconnect();
+      },
+      failures: () => failures,
+    });
   },
 };
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { checkConfig } from '../../../src/config/check.ts';
+import { checkConfig, type CheckOptions } from '../../../src/config/check.ts';
 
 describe('check config', () => {
   let folder = '';
@@ -11,11 +11,11 @@ describe('check config', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  function check(text: string): { readonly code: number; readonly lines: string[]; readonly last: unknown } {
+  function check(text: string, options: CheckOptions = {}): { readonly code: number; readonly lines: string[]; readonly last: unknown } {
     const file = path.join(folder, 'p.yml');
     writeFileSync(file, text);
     const lines: string[] = [];
-    const code = checkConfig(file, (line) => void lines.push(line.replaceAll(folder, '')));
+    const code = checkConfig(file, (line) => void lines.push(line.replaceAll(folder, '')), options);
     return { code, lines, last: JSON.parse(lines.at(-1) ?? 'null') };
   }
 
@@ -33,6 +33,15 @@ describe('check config', () => {
     expect(lines[2]).toMatch(/^ {2}\/p\.yml:2:27: global\.scrape_interval: not a valid duration string: "x"/);
     expect(lines[3]).toBe('  FAILED: 2 problems');
     expect(last).toEqual({ check: 'config', file: '/p.yml', ok: false, problems: 2 });
+  });
+
+  test('asked what differs from 2.x, it tells and counts; the answer stays 0', () => {
+    const text = 'global: {metric_name_validation_scheme: legacy}\nscrape_configs:\n- job_name: j';
+    const { code, lines, last } = check(text, { from: 2 });
+    expect(code).toBe(0);
+    expect(lines[1]).toMatch(/^ {2}\/p\.yml:3:3: scrape_configs\[0\]: differs from Prometheus 2\.x: /);
+    expect(last).toMatchObject({ ok: true, differences: 1, warnings: 0 });
+    expect(check(text).last).not.toHaveProperty('differences');
   });
 
   test('what has no effect, is ignored or deserves a warning is listed', () => {

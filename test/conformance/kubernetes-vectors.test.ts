@@ -1,0 +1,32 @@
+// Target groups that Prometheus 3.14 builds from 150 random clusters, recorded from the running program: ours are equal, label by label.
+
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { groupsOf, settingsOf, sortedGroups } from '../support/kubernetes/discovered.ts';
+import type { PlainGroups } from '../support/kubernetes/discovered.ts';
+import { MemoryCluster } from '../support/kubernetes/memory-cluster.ts';
+import type { RawObject } from '../support/kubernetes/memory-cluster.ts';
+
+interface Vector {
+  readonly name: string;
+  readonly role: string;
+  /** Keys of the configuration beside `role`. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly objects: readonly RawObject[];
+  readonly expect: PlainGroups;
+}
+
+const vectors = readFileSync(new URL('../fixtures/vectors/kubernetes.jsonl', import.meta.url), 'utf8')
+  .split('\n')
+  .filter((line) => line !== '')
+  .map((line) => JSON.parse(line) as Vector);
+
+describe('the target groups of Prometheus', () => {
+  test('there are 150 clusters', () => expect(vectors).toHaveLength(150));
+
+  test.each(vectors)('$name', async ({ role, config, objects, expect: expected }) => {
+    const cluster = new MemoryCluster(objects, { ownNamespace: 'own-ns' });
+    expect(await groupsOf(settingsOf({ role, ...config }), cluster)).toEqual(sortedGroups(expected));
+  });
+});
+

@@ -1,6 +1,7 @@
 // `tributary check config FILE`: everything that a start would say about a file, without starting, for people and (the last line) for programs.
 
 import { accessSync, constants } from 'node:fs';
+import type { DiscoverySettings } from '../../discovery/config.ts';
 import type { HttpClientSettings, TlsSettings } from '../io/http/config.ts';
 import { errorText } from '../model/error.ts';
 import { loadConfig } from './load.ts';
@@ -72,10 +73,18 @@ function usedFiles(settings: Settings): UsedFile[] {
   for (const job of settings.scrape) {
     const at = `job ${JSON.stringify(job.jobName)}`;
     used.push(...clientFiles(job.http, at));
-    for (const discovery of job.discovery) if (discovery.kind === 'http') used.push(...clientFiles(discovery.http, `${at}.http_sd_configs`));
+    for (const discovery of job.discovery) used.push(...discoveryFiles(discovery, at));
   }
   for (const [index, destination] of settings.destinations.entries()) used.push(...clientFiles(destination.http, `remote_write[${index}]`));
   return used;
+}
+
+function discoveryFiles(discovery: DiscoverySettings, at: string): UsedFile[] {
+  if (discovery.kind === 'http') return clientFiles(discovery.http, `${at}.http_sd_configs`);
+  if (discovery.kind !== 'kubernetes') return [];
+  const { server } = discovery;
+  if (server.kind === 'kubeconfig') return [[`${at}.kubernetes_sd_configs.kubeconfig_file`, server.path]];
+  return server.kind === 'url' ? clientFiles(server.http, `${at}.kubernetes_sd_configs`) : [];
 }
 
 function clientFiles(http: HttpClientSettings, at: string): UsedFile[] {

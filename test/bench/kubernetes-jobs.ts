@@ -14,6 +14,7 @@ import type { PageSeries } from '../../src/scrape/page-series.ts';
 import { createScraper } from '../../src/scrape/scraper.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { MemoryCluster } from '../support/kubernetes/memory-cluster.ts';
 import { job, rule } from '../unit/scrape/support/job.ts';
 import { createStepClock } from './support/step-clock.ts';
 
@@ -101,7 +102,7 @@ function buildLine(keeps: readonly string[]) {
     openSeries: () => (opened++, series),
   });
   const manager = createDiscoveryManager({
-    clock, metrics, logger: silentLogger, random: seededRandom(1),
+    clock, metrics, logger: silentLogger, random: seededRandom(1), kubernetes: new MemoryCluster(),
     onFeeds: (name, feeds) => scraper.setFeeds(name, feeds),
     onChange: (feed, changed) => scraper.change(feed, changed),
     createProvider: () => ({ start: (told) => (sink = told, undefined), stop: () => Promise.resolve() }),

@@ -9,9 +9,9 @@ import type { Provider } from '../../discovery/discovery.ts';
 import { createProvider } from '../../discovery/provider.ts';
 import type { ProviderDependencies } from '../../discovery/provider.ts';
 import { defaultHttpClientSettings } from '../../src/io/http/config.ts';
+import type { Kubernetes } from '../../src/kubernetes/kubernetes.ts';
 import { settingsOf } from '../support/kubernetes/discovered.ts';
-import { MemoryCluster } from '../support/kubernetes/memory-cluster.ts';
-import type { RawObject } from '../support/kubernetes/memory-cluster.ts';
+import { startFakeCluster } from '../support/kubernetes/fake-cluster.ts';
 import { calls, countingClock, dependencies, shown, until } from '../unit/discovery/helpers.ts';
 import { closeAll, onClose, serve } from '../unit/io/http/servers.ts';
 
@@ -83,28 +83,27 @@ const changing: Record<string, (content: Content) => Promise<ChangingBench>> = {
     };
   },
 
-  kubernetes: (content) => {
-    const cluster = new MemoryCluster();
-    const ingress = (index: number) => ({ kind: 'Ingress', metadata: { name: `g${index}`, namespace: 'shop' } });
+  kubernetes: async (content) => {
+    const { server, client, close } = await startFakeCluster('own-ns');
+    onClose(close);
     const put = ({ groups }: Content) => {
-      for (const [index, hosts] of groups.entries()) cluster.put({ ...ingress(index), spec: { rules: hosts.map((host) => ({ host })) } } as RawObject);
-      for (const index of two.groups.keys()) if (index >= groups.length) cluster.remove('ingresses', `shop/g${index}`);
+      for (const [index, hosts] of groups.entries()) {
+        server.put({ kind: 'Ingress', metadata: { name: `g${index}`, namespace: 'shop' }, spec: { rules: hosts.map((host) => ({ host })) } });
+      }
+      for (let index = groups.length; server.remove('ingresses', 'shop', `g${index}`); index++);
     };
     put(content);
-    let failures = 0;
-    return Promise.resolve({
-      make: (deps) => createProvider(settingsOf({ role: 'ingress' }), { ...deps, kubernetes: cluster }),
+    let kubernetes: Kubernetes | undefined;
+    return {
+      make: (deps) => createProvider(settingsOf({ role: 'ingress' }), { ...deps, kubernetes: (kubernetes = client(deps.clock)) }),
       source: (index) => `ingress/shop/g${index}`,
-      change: (next) => {
-        if (next === 'broken') {
-          failures++;
-          return cluster.disconnect();
-        }
+      change(next) {
+        if (next === 'broken') return server.down();
+        server.up();
         put(next);
-        cluster.reconnect();
       },
-      failures: () => failures,
-    });
+      failures: () => kubernetes?.state().filter(({ error }) => error !== '').length ?? 0,
+    };
   },
 };
 

@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { groupsOf, settingsOf, sortedGroups } from '../support/kubernetes/discovered.ts';
 import type { PlainGroups } from '../support/kubernetes/discovered.ts';
+import type { KubeObject } from '../support/kubernetes/fake-api-server.ts';
+import { startFakeCluster } from '../support/kubernetes/fake-cluster.ts';
 import { MemoryCluster } from '../support/kubernetes/memory-cluster.ts';
 import type { RawObject } from '../support/kubernetes/memory-cluster.ts';
 
@@ -30,3 +32,11 @@ describe('the target groups of Prometheus', () => {
   });
 });
 
+describe.each([['protobuf', true], ['JSON', false]])('through the client and an API server that answers in %s', (_name, protobuf) => {
+  test.each(vectors)('$name', async ({ role, config, objects, expect: expected }) => {
+    const { server, client, close } = await startFakeCluster('own-ns', { protobuf });
+    for (const object of objects) server.put(object as KubeObject);
+    expect(await groupsOf(settingsOf({ role, ...config }), client())).toEqual(sortedGroups(expected));
+    await close();
+  });
+});

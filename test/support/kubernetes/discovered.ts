@@ -41,7 +41,7 @@ export function plainGroups(groups: readonly TargetGroup[]): PlainGroups {
 
 /** Targets in the order of their text: Prometheus gives them in any order. */
 export function sortedGroups(groups: PlainGroups): PlainGroups {
-  const text = (target: object) => JSON.stringify(Object.entries(target).sort());
+  const text = (target: object) => JSON.stringify(Object.entries(target).sort(([a], [b]) => (a < b ? -1 : 1)));
   const sorted = ({ labels, targets }: PlainGroup) => ({ labels, targets: [...targets].sort((a, b) => (text(a) < text(b) ? -1 : 1)) });
   return Object.fromEntries(Object.entries(groups).map(([source, group]) => [source, sorted(group)]));
 }

@@ -19,7 +19,7 @@ import { AccessControl, authorize, type Access } from './access.ts';
 import { encodeObject, encodeObjectList, encodeStatus } from './encoding.ts';
 import { FaultState, type Faults, type Outlet, type PlannedRefusal } from './faults.ts';
 import { listPage } from './list.ts';
-import { chooseForm, contentType, PROTOBUF_TYPE, type Form } from './negotiation.ts';
+import { chooseForm, contentType, PROTOBUF_TYPE, withoutProtobuf, type Form } from './negotiation.ts';
 import { isTrue, readBody, verbOf, type Ask, type LoggedRequest } from './request.ts';
 import { parsePath, resourceNamed, resourceOfKind } from './resources.ts';
 import { Refusal, tooManyRequests } from './status.ts';
@@ -37,6 +37,8 @@ export interface FakeApiServerOptions {
   readonly clock?: Clock;
   /** Whether it knows `sendInitialEvents`; else it answers 422 to it. Default true. */
   readonly watchList?: boolean;
+  /** Whether it speaks protobuf; else JSON is all it gives. Default true. */
+  readonly protobuf?: boolean;
   /** Serves TLS with test/fixtures/tls/server.pem. */
   readonly tls?: boolean;
 }
@@ -91,11 +93,13 @@ class ApiServer implements FakeApiServer {
   readonly #clock: Clock;
   readonly #server: Server;
   readonly #isTls: boolean;
+  readonly #hasProtobuf: boolean;
   #isDown = false;
 
-  constructor({ clock = systemClock, watchList = true, tls = false }: FakeApiServerOptions) {
+  constructor({ clock = systemClock, watchList = true, protobuf = true, tls = false }: FakeApiServerOptions) {
     this.#clock = clock;
     this.watchList = watchList;
+    this.#hasProtobuf = protobuf;
     this.#isTls = tls;
     this.faults = new FaultState(clock);
     const listener: RequestListener = (request, response) => void this.#serve(request, response);
@@ -179,7 +183,7 @@ class ApiServer implements FakeApiServer {
     const user = this.access.authenticate(headers.authorization);
     if (user !== undefined) authorize(user, verb, ask, query['fieldSelector'] ?? '');
     const partialKind = verb === 'list' ? 'PartialObjectMetadataList' : 'PartialObjectMetadata';
-    const form = chooseForm(headers.accept, { type: ask.type, partialKind });
+    const form = chooseForm(this.#hasProtobuf ? headers.accept : withoutProtobuf(headers.accept), { type: ask.type, partialKind });
     if (verb === 'watch') return this.#watch(ask, form, outlet, entry);
     entry.status = verb === 'create' ? 201 : 200;
     const bytes = verb === 'list' ? this.#list(ask, form) : encodeObject(this.#one(ask, body), form);

@@ -41,7 +41,6 @@ export class MemoryCluster implements Kubernetes {
   readonly #held = new Set<Kind>();
   readonly connected: ServerSettings[] = [];
   released = 0;
-  #isReachable = true;
 
   constructor(objects: readonly RawObject[] = [], options: MemoryClusterOptions = {}) {
     this.#options = options;
@@ -77,20 +76,6 @@ export class MemoryCluster implements Kubernetes {
     for (const watch of this.#watches) if (watch.request.kind === kind) this.#sync(watch);
   }
 
-  /** Nothing is told any more; watches keep what they have. */
-  disconnect(): void {
-    this.#isReachable = false;
-  }
-
-  /** What happened meanwhile is told. */
-  reconnect(): void {
-    this.#isReachable = true;
-    for (const watch of this.#watches) {
-      const all = this.#all(watch.request.kind);
-      for (const key of new Set([...watch.objects.keys(), ...all.keys()])) this.#tellOne(watch, key, all.get(key));
-    }
-  }
-
   connect(settings: ServerSettings): ApiServer {
     this.connected.push(settings);
     return {
@@ -113,7 +98,7 @@ export class MemoryCluster implements Kubernetes {
 
   #watch<K extends Kind>(request: WatchRequest<K>, listener: WatchListener<KindMap[K]>): Watch<KindMap[K]> {
     const objects = new Map<string, KindMap[K]>();
-    const watch: OpenWatch = { request, listener: listener as WatchListener<AnyObject>, objects, isSynced: false };
+    const watch: OpenWatch = { request, listener, objects, isSynced: false };
     this.#watches.add(watch);
     void turn().then(() => this.#sync(watch));
     return { objects, get isSynced() { return watch.isSynced; }, close: () => void this.#watches.delete(watch) };
@@ -128,7 +113,7 @@ export class MemoryCluster implements Kubernetes {
   }
 
   #tell(kind: Kind, key: string, object: AnyObject | undefined): void {
-    for (const watch of this.#watches) if (watch.request.kind === kind && watch.isSynced && this.#isReachable) this.#tellOne(watch, key, object);
+    for (const watch of this.#watches) if (watch.request.kind === kind && watch.isSynced) this.#tellOne(watch, key, object);
   }
 
   #tellOne(watch: OpenWatch, key: string, object: AnyObject | undefined): void {

@@ -28,6 +28,11 @@ export function chooseForm(accept: string | undefined, wanted: Wanted): Form {
   throw notAcceptable(`only the following media types are accepted: ${types}`);
 }
 
+/** What a server without protobuf understands of an `Accept` header. */
+export function withoutProtobuf(accept = JSON_TYPE): string {
+  return accept.split(',').filter((clause) => !clause.includes(PROTOBUF_TYPE)).join(',');
+}
+
 function formOf(clause: string, { type, partialKind }: Wanted): Form | undefined {
   const [media = '', ...rest] = clause.split(';').map((part) => part.trim());
   const parameters = new Map(rest.map((part) => part.split('=', 2) as [string, string]));

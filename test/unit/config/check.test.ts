@@ -54,4 +54,15 @@ describe('check config', () => {
     expect(lines.join('\n')).toContain('remote_write[0].tls_config.ca_file: warning: cannot read /ca.pem: ENOENT');
     expect(last).toMatchObject({ ok: true, warnings: 3, noEffect: 1, ignoredSections: 1 });
   });
+
+  test('files that a discovery needs and that cannot be read are listed', () => {
+    const { lines } = check(`scrape_configs:
+- {job_name: a, http_sd_configs: [{url: 'http://x', bearer_token_file: token}]}
+- {job_name: b, kubernetes_sd_configs: [{role: pod, kubeconfig_file: kube.conf}, {role: pod, api_server: 'https://x', tls_config: {ca_file: ca.pem}}, {role: node}]}`);
+    expect(lines.filter((line) => line.includes('cannot read')).map((line) => line.replace(/^.*?: job/, 'job').replace(/: ENOENT.*/, ''))).toEqual([
+      'job "a".http_sd_configs.authorization.credentials_file: warning: cannot read /token',
+      'job "b".kubernetes_sd_configs.kubeconfig_file: warning: cannot read /kube.conf',
+      'job "b".kubernetes_sd_configs.tls_config.ca_file: warning: cannot read /ca.pem',
+    ]);
+  });
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { checkMounted, container, danglingNames, grants, lostSelectors, workload } from './support/deploy-rules.ts';
 import { schemaProblems } from './support/deploy-schemas.ts';
-import { at, chartFolder, deployTools, only, renderChart, renderOverlay, type Manifest } from './support/deploy-tools.ts';
+import { at, chartFolder, deployTools, only, renderChart, renderOverlay, type Manifest, type Values } from './support/deploy-tools.ts';
 import { endAll } from './support/process.ts';
 
 const overlays = {
@@ -72,7 +72,7 @@ describe.each(deployTools.kubectl)('the overlays by %s', (kubectl) => {
   });
 
   describe.runIf(deployTools.helm !== undefined)('beside the chart', () => {
-    const chart = (values: Parameters<typeof renderChart>[0]) => {
+    const chart = (values: Values) => {
       const [rendering] = renderChart(values);
       if (rendering === undefined || 'refusal' in rendering) throw new Error(rendering?.refusal);
       return rendering.objects;

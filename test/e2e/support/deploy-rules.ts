@@ -27,7 +27,7 @@ export function danglingNames(objects: readonly Manifest[]): string[] {
   const claimTemplates = (at(work, 'spec.volumeClaimTemplates') ?? []) as readonly Manifest[];
   const mounted = new Set([...volumes.map((volume) => at(volume, 'name')), ...claimTemplates.map(({ metadata }) => metadata.name)]);
   const mounts = container(objects, 'volumeMounts') as readonly unknown[];
-  const refer = (kind: string, name: unknown) => (name === undefined || names(kind).includes(name as string) ? [] : [`${kind} ${String(name)}`]);
+  const refer = (kind: string, name: unknown) => (name === undefined || names(kind).includes(name as string) ? [] : [`${kind} ${name as string}`]);
   return [
     ...mounts.map((mount) => at(mount, 'name') as string).filter((name) => !mounted.has(name)).map((name) => `volume ${name}`),
     ...volumes.flatMap((volume) => [...refer('ConfigMap', at(volume, 'configMap.name')), ...refer('PersistentVolumeClaim', at(volume, 'persistentVolumeClaim.claimName'))]),

@@ -4,11 +4,10 @@
 
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { Ajv, type AnySchema, type ValidateFunction } from 'ajv';
+import { Ajv, type AnySchema, type ErrorObject } from 'ajv';
 import { deployTools, type Manifest } from './deploy-tools.ts';
 
 interface Definitions {
-  readonly $schema?: string;
   readonly $defs: Readonly<Record<string, { readonly 'x-kubernetes-group-version-kind'?: readonly { readonly group: string; readonly version: string; readonly kind: string }[] }>>;
 }
 
@@ -43,14 +42,20 @@ const monitoringSpecs: Readonly<Record<string, AnySchema>> = {
 /** Annotations of OpenAPI (formats, x-kubernetes-*) are no rules of JSON Schema: they are passed over. */
 const ajv = new Ajv({ strict: false, validateFormats: false, allErrors: true });
 
+/** Whether an object fits; what does not is in `errors` until the next call. */
+interface Judge {
+  (object: Manifest): boolean;
+  readonly errors?: readonly ErrorObject[] | null;
+}
+
 /** The judges of one kind, by release. */
-const judges = new Map<string, readonly (readonly [release: string, judge: ValidateFunction])[]>();
+const judges = new Map<string, readonly (readonly [release: string, judge: Judge])[]>();
 
 const releases = deployTools.schemas.map((file) => {
-  // Its `$schema` names a draft by an address that this library does not know by heart.
-  const { $schema, ...definitions } = JSON.parse(readFileSync(file, 'utf8')) as Definitions;
+  const definitions = JSON.parse(readFileSync(file, 'utf8')) as Definitions;
   const release = basename(file, '.json');
-  ajv.addSchema({ ...definitions, $id: release }, release);
+  // Without its `$schema`: that names a draft by an address that this library does not know by heart.
+  ajv.addSchema({ $defs: definitions.$defs, $id: release }, release);
   return { release, definitions };
 });
 
@@ -60,21 +65,29 @@ export function schemaProblems(object: Manifest): string[] {
   let found = judges.get(key);
   if (found === undefined) judges.set(key, (found = judgesOf(object)));
   if (found.length === 0) return [`${key} is in no schema`];
-  return found.flatMap(([release, judge]) => (judge(object) ? [] : (judge.errors ?? []).map((error) => `${release}: ${key} ${object.metadata.name}${error.instancePath} ${error.message} ${JSON.stringify(error.params)}`)));
+  return found.flatMap(([release, judge]) => {
+    const fits: boolean = judge(object);
+    const where = `${release}: ${key} ${object.metadata.name}`;
+    return fits ? [] : (judge.errors ?? []).map(({ instancePath, message, params }) => `${where}${instancePath} ${message} ${JSON.stringify(params)}`);
+  });
 }
 
-function judgesOf({ apiVersion, kind }: Manifest): (readonly [string, ValidateFunction])[] {
+function judgesOf({ apiVersion, kind }: Manifest): (readonly [string, Judge])[] {
   if (apiVersion === 'monitoring.coreos.com/v1') return monitoringJudge(kind);
   const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
   return releases.flatMap(({ release, definitions }) => {
     const name = Object.entries(definitions.$defs).find(([, { 'x-kubernetes-group-version-kind': kinds = [] }]) => kinds.some((one) => one.group === group && one.version === version && one.kind === kind))?.[0];
-    return name === undefined ? [] : [[release, ajv.compile({ $ref: `${release}#/$defs/${name}` })] as const];
+    return name === undefined ? [] : [[release, compile({ $ref: `${release}#/$defs/${name}` })] as const];
   });
 }
 
-function monitoringJudge(kind: string): (readonly [string, ValidateFunction])[] {
+function monitoringJudge(kind: string): (readonly [string, Judge])[] {
   const spec = monitoringSpecs[kind];
   if (spec === undefined) return [];
   const metadata = strict({ name: { type: 'string' }, namespace: { type: 'string' }, labels: texts }, ['name', 'labels']);
-  return [['prometheus-operator', ajv.compile(strict({ apiVersion: {}, kind: {}, metadata, spec }, ['apiVersion', 'kind', 'metadata', 'spec']))]];
+  return [['prometheus-operator', compile(strict({ apiVersion: {}, kind: {}, metadata, spec }, ['apiVersion', 'kind', 'metadata', 'spec']))]];
+}
+
+function compile(schema: AnySchema): Judge {
+  return ajv.compile(schema);
 }

@@ -49,6 +49,7 @@ const joiners = new Set(['src/main.ts', 'src/agent.ts', 'src/agent-view.ts']);
 /** Third-party package to the one file that knows it. */
 const packages: Readonly<Record<string, string>> = {
   '@bokuweb/zstd-wasm': 'src/wire/zstd.ts',
+  '@kubernetes/client-node': 'src/kubernetes/kubeconfig.ts',
   level: 'src/queue/ledger-store.ts',
   pino: 'src/telemetry/logger.ts',
   'prom-client': 'src/telemetry/metrics.ts',

@@ -123,7 +123,7 @@ function readContainers(spec: unknown, name: string, statuses: unknown): readonl
   const known: readonly unknown[] = Array.isArray(statuses) ? statuses : [];
   return list(spec, name, (container) => {
     const called = text(container, 'name');
-    const status = known.find((candidate) => field(candidate, 'name') === called);
+    const status = known.find((candidate) => uniqueText(candidate, 'name') === called);
     return { name: called, image: text(container, 'image'), id: uniqueText(status, 'containerID'), ports: sharePorts(list(container, 'ports', readContainerPort)) };
   });
 }

@@ -38,7 +38,7 @@ const good: Readonly<Record<string, Values>> = {
   'several members': several,
   'everything given': everything,
   'everything given, several members': { ...everything, ...several, monitor: { kind: 'PodMonitor' } },
-  'namespaces only': { rbac: { namespaces: ['monitoring', 'shop'] } },
+  'namespaces only': { rbac: { namespaces: ['shop'] } },
   'no claim': { persistence: { enabled: false } },
   'no claim, several members': { ...several, persistence: { enabled: false } },
   'a claim of somebody else': { persistence: { existingClaim: 'disk' } },
@@ -134,7 +134,7 @@ describe.runIf(deployTools.helm !== undefined)('the chart', () => {
       }));
     test('may be allowed every kind that discovery knows', () =>
       expect(grants(objectsOf('every kind discovered'), 'ClusterRole')['list watch']).toEqual(['endpoints', 'endpointslices', 'ingresses', 'jobs', 'namespaces', 'nodes', 'pods', 'replicasets', 'services']));
-    test('with namespaces only has a role in each and none in the cluster', () => {
+    test('with namespaces only has a role in each, its own among them, and none in the cluster', () => {
       const objects = objectsOf('namespaces only');
       expect(objects.filter(({ kind }) => kind.startsWith('ClusterRole'))).toEqual([]);
       expect(objects.filter(({ kind }) => kind === 'Role').map(({ metadata }) => metadata.namespace)).toEqual(['monitoring', 'shop']);

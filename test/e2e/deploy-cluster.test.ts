@@ -10,6 +10,7 @@ import { endAll, until } from './support/process.ts';
 import { startTributary, workplace, type Tributary } from './support/tributary.ts';
 
 interface Config {
+  readonly tributary?: { readonly sharding?: object };
   readonly scrape_configs?: readonly { readonly job_name: string; readonly kubernetes_sd_configs?: readonly object[] }[];
 }
 
@@ -34,13 +35,15 @@ async function startCluster(role: Manifest): Promise<FakeApiServer> {
 }
 
 /** The files of the ConfigMap as one configuration that finds the API server by its address: outside a pod there is no other way. */
-function configFor(objects: readonly Manifest[], server: FakeApiServer): string {
+function configFor(objects: readonly Manifest[], server: FakeApiServer, member?: number): string {
   const data = objects.find(({ metadata }) => metadata.name === 'tributary-config')?.data ?? {};
   const { scrape_config_files: _files, ...main } = parse(data['tributary.yml']!) as Config & { readonly scrape_config_files?: unknown };
   const jobs = main.scrape_configs ?? (parse(data['jobs.yml']!) as Config).scrape_configs ?? [];
   const access = { api_server: server.url, authorization: { credentials: token } };
   const placed = jobs.map((job) => ({ ...job, ...(job.kubernetes_sd_configs && { kubernetes_sd_configs: job.kubernetes_sd_configs.map((entry) => ({ ...entry, ...access })) }) }));
-  return stringify({ ...main, scrape_configs: placed });
+  // As the host name of a pod of the StatefulSet says it.
+  const tributary = member === undefined ? main.tributary : { ...main.tributary, sharding: { ...main.tributary?.sharding, member } };
+  return stringify({ ...main, tributary, scrape_configs: placed });
 }
 
 async function targetsOf(tributary: Tributary, count: number): Promise<readonly Target[]> {
@@ -71,7 +74,7 @@ describe.runIf(deployTools.kubectl.length > 0)('on a cluster', () => {
     const tributary = await startTributary(workplace(configFor(objects, server)));
     const targets = await targetsOf(tributary, 16);
     expect(addresses(targets)).toEqual({
-      tributary: 'http://localhost:9090/metrics',
+      tributary: 'http://10.1.0.8:9090/metrics',
       'node-exporter': 'https://10.0.0.1:9100/metrics',
       'kube-state-metrics': 'https://10.1.0.2:8443/metrics',
       'kube-state-metrics-self': 'https://10.1.0.2:9443/metrics',
@@ -105,12 +108,22 @@ describe.runIf(deployTools.kubectl.length > 0)('on a cluster', () => {
     const server = await startCluster(only(objects, 'ClusterRole'));
     const tributary = await startTributary(workplace(configFor(objects, server)));
     expect(addresses(await targetsOf(tributary, 4))).toEqual({
-      tributary: 'http://localhost:9090/metrics',
+      tributary: 'http://10.1.0.8:9090/metrics',
       kubelet: 'https://10.0.0.1:10250/metrics',
       cadvisor: 'https://10.0.0.1:10250/metrics/cadvisor',
       'kubernetes-pods': 'http://10.1.0.5:8080/stats',
     });
     expect(server.requests.filter(({ status }) => status === 403)).toEqual([]);
     expect(await tributary.stop()).toBe(0);
+  });
+
+  test('several members scrape every target once between them', async () => {
+    const objects = overlay('sharded');
+    const server = await startCluster(only(objects, 'ClusterRole'));
+    const members = await Promise.all([0, 1].map((member) => startTributary(workplace(configFor(objects, server, member)))));
+    const shares = async () => Promise.all(members.map(async (member) => (await member.api<{ activeTargets: readonly Target[] }>('/api/v1/targets?state=active')).activeTargets));
+    await until(async () => (await shares()).flat().length === 4, { what: () => members.map((member) => member.output().slice(-1000)).join('\n') });
+    expect((await shares()).flat().map(({ scrapePool }) => scrapePool).toSorted()).toEqual(['cadvisor', 'kubelet', 'kubernetes-pods', 'tributary']);
+    for (const member of members) expect(await member.stop()).toBe(0);
   });
 });

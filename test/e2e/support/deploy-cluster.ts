@@ -10,13 +10,14 @@ interface PodPlan {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly ip?: string;
   readonly port?: number;
+  readonly portName?: string;
   readonly phase?: string;
 }
 
 const nodeAddress = '10.0.0.1';
 
-function pod({ namespace, name, labels = {}, annotations = {}, ip = nodeAddress, port, phase = 'Running' }: PodPlan): KubeObject {
-  const ports = port === undefined ? [] : [{ name: 'metrics', containerPort: port, protocol: 'TCP' }];
+function pod({ namespace, name, labels = {}, annotations = {}, ip = nodeAddress, port, portName = 'metrics', phase = 'Running' }: PodPlan): KubeObject {
+  const ports = port === undefined ? [] : [{ name: portName, containerPort: port, protocol: 'TCP' }];
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -72,6 +73,7 @@ export const exampleCluster: readonly KubeObject[] = [
   ...service({ namespace: 'gpu-operator', name: 'nvidia-dcgm-exporter', labels: { app: 'nvidia-dcgm-exporter' }, ports: { 'gpu-metrics': 9400 }, ip: '10.1.0.4', pod: 'dcgm-a' }),
   ...['kube-controller-manager', 'kube-scheduler', 'etcd'].map(controlPlane),
   pod({ namespace: 'kube-system', name: 'kube-proxy-a', labels: { 'k8s-app': 'kube-proxy' } }),
+  pod({ namespace: 'tributary', name: 'tributary-0', labels: { 'app.kubernetes.io/part-of': 'tributary', 'app.kubernetes.io/component': 'collector' }, ip: '10.1.0.8', port: 9090, portName: 'http' }),
   pod({ namespace: 'shop', name: 'asked', annotations: asked, ip: '10.1.0.5', port: 80 }),
   pod({ namespace: 'shop', name: 'not-asked', ip: '10.1.0.6', port: 80 }),
   pod({ namespace: 'shop', name: 'completed', annotations: asked, ip: '10.1.0.7', phase: 'Succeeded' }),

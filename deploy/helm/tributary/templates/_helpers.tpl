@@ -62,9 +62,15 @@ labels:
 {{- end -}}
 {{- end }}
 
+{{/* Where the Roles are, as a JSON list: the namespaces of the values and the release's own; empty with a ClusterRole. */}}
+{{- define "tributary.namespaces" -}}
+{{- $names := .Values.rbac.namespaces -}}
+{{- if $names }}{{ append $names .Release.Namespace | uniq | sortAlpha | toJson }}{{ else }}[]{{ end -}}
+{{- end }}
+
 {{/* The configuration as YAML: the jobs of the chart unless the values have some, and several members told of each other. */}}
 {{- define "tributary.config" -}}
-{{- $names := .Values.rbac.namespaces -}}
+{{- $names := include "tributary.namespaces" . | fromJsonArray -}}
 {{- $jobs := .Files.Get (printf "files/jobs/%s/jobs.yml" (empty $names | ternary "cluster" "namespaced")) | fromYaml -}}
 {{- /* fromYaml answers with its error under this key. */ -}}
 {{- if hasKey $jobs "Error" }}{{ fail $jobs.Error }}{{ end -}}

@@ -34,6 +34,7 @@ export function fetchDeployTools() {
     mkdirSync(work, { recursive: true });
     const tools = fetchInto(work);
     writeFileSync(join(work, 'tools.json'), `${JSON.stringify(tools, undefined, 2)}\n`);
+    rmSync(join(work, 'pip'), { recursive: true, force: true });
     rmSync(folder, { recursive: true, force: true });
     // Built beside its place and renamed, so that two runs at once never see half a folder.
     renameSync(work, folder);

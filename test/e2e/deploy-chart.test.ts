@@ -51,29 +51,29 @@ const good: Readonly<Record<string, Values>> = {
   'a configuration given': { config: { scrape_configs: [{ job_name: 'one', sample_limit: 5_000_000, static_configs: [{ targets: ['a:1'] }] }], remote_write: [{ name: 'master-a', url: 'http://a/w' }] } },
 };
 
-/** Values that are refused, with a part of the reason. */
+/** Values that are refused, with a part of the reason. Older versions of Helm write paths with dots. */
 const bad: readonly (readonly [values: Values, reason: string])[] = [
-  [{ replicas: 3 }, "'replicas' not allowed"],
-  [{ sharding: { members: 0 } }, '/sharding/members'],
-  [{ sharding: { members: '2' } }, '/sharding/members'],
-  [{ sharding: { members: 2, replicationFactor: 3 } }, 'cannot be above sharding.members'],
-  [{ ...several, persistence: { existingClaim: 'disk' } }, 'several have a claim each'],
-  [{ persistence: { size: '10 GB' } }, '/persistence/size'],
-  [{ persistence: { accessModes: ['ReadWriteMany'] } }, '/persistence/accessModes'],
-  [{ persistence: { retention: { whenDeleted: 'Keep' } } }, '/persistence/retention/whenDeleted'],
-  [{ heapPercent: 100 }, '/heapPercent'],
-  [{ image: { repository: '' } }, '/image/repository'],
-  [{ image: { digest: 'latest' } }, '/image/digest'],
-  [{ image: { pullPolicy: 'Sometimes' } }, '/image/pullPolicy'],
-  [{ existingConfig: { configMap: 'a', secret: 'b' } }, 'exclude each other'],
-  [{ serviceAccount: { create: false } }, 'serviceAccount.name is needed'],
-  [{ rbac: { namespaces: 'shop' } }, '/rbac/namespaces'],
-  [{ rbac: { discovery: { secrets: true } } }, "'secrets' not allowed"],
-  [{ monitor: { kind: 'Monitor' } }, '/monitor/kind'],
-  [{ networkPolicy: { egressPorts: [70_000] } }, '/networkPolicy/egressPorts'],
-  [{ resources: { limits: { memory: '1 GiB' } } }, '/resources/limits/memory'],
-  [{ extraArgs: ['web.enable-lifecycle'] }, '/extraArgs'],
-  [{ config: 'global: {}' }, '/config'],
+  [{ replicas: 3 }, /replicas'? (is )?not allowed/],
+  [{ sharding: { members: 0 } }, /sharding[/.]members/],
+  [{ sharding: { members: '2' } }, /sharding[/.]members/],
+  [{ sharding: { members: 2, replicationFactor: 3 } }, /cannot be above sharding\.members/],
+  [{ ...several, persistence: { existingClaim: 'disk' } }, /several have a claim each/],
+  [{ persistence: { size: '10 GB' } }, /persistence[/.]size/],
+  [{ persistence: { accessModes: ['ReadWriteMany'] } }, /persistence[/.]accessModes/],
+  [{ persistence: { retention: { whenDeleted: 'Keep' } } }, /persistence[/.]retention[/.]whenDeleted/],
+  [{ heapPercent: 100 }, /heapPercent/],
+  [{ image: { repository: '' } }, /image[/.]repository/],
+  [{ image: { digest: 'latest' } }, /image[/.]digest/],
+  [{ image: { pullPolicy: 'Sometimes' } }, /image[/.]pullPolicy/],
+  [{ existingConfig: { configMap: 'a', secret: 'b' } }, /exclude each other/],
+  [{ serviceAccount: { create: false } }, /serviceAccount\.name is needed/],
+  [{ rbac: { namespaces: 'shop' } }, /rbac[/.]namespaces/],
+  [{ rbac: { discovery: { secrets: true } } }, /secrets'? (is )?not allowed/],
+  [{ monitor: { kind: 'Monitor' } }, /monitor[/.]kind/],
+  [{ networkPolicy: { egressPorts: [70_000] } }, /networkPolicy[/.]egressPorts/],
+  [{ resources: { limits: { memory: '1 GiB' } } }, /resources[/.]limits[/.]memory/],
+  [{ extraArgs: ['web.enable-lifecycle'] }, /extraArgs/],
+  [{ config: 'global: {}' }, /config/],
 ];
 
 let renderings: ReadonlyMap<string, Rendering>;
@@ -106,7 +106,7 @@ describe.runIf(deployTools.helm !== undefined)('the chart', () => {
   });
 
   test.each(Object.keys(good).filter((name) => !/somebody else|secret with|no account|everything/.test(name)))('with %s everything that is named exists', (name) => expect(danglingNames(objectsOf(name))).toEqual([]));
-  test.each(bad.map(([values, reason], i) => [JSON.stringify(values), reason, i] as const))('%s is refused: %s', (_values, reason, i) => expect(refusals[i]).toMatchObject({ refusal: expect.stringContaining(reason) }));
+  test.each(bad.map(([values, reason], i) => [JSON.stringify(values), reason, i] as const))('%s is refused: %s', (_values, reason, i) => expect(refusals[i]).toMatchObject({ refusal: expect.stringMatching(reason) }));
 
   test.runIf(deployTools.schemas.length > 0)('the schemas of every release refuse what they do not know', () => {
     const deployment = workload(objectsOf('nothing given'));

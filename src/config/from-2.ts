@@ -42,7 +42,20 @@ function defaultPort({ jobs, scrape }: Written): void {
   for (const [index, job] of jobs.entries()) {
     const settings = scrape[index];
     if (settings !== undefined) for (const group of job.values.static_configs) tellPorts(group, group.values, settings);
+    tellPods(job);
   }
+}
+
+/** Pods of containers that declare no port become targets with a bare address, unless the rules say which ports count or what the address is. */
+function tellPods(job: ScrapeBlock): void {
+  const hasPods = job.values.kubernetes_sd_configs.some(({ values }) => values.role === 'pod');
+  const saysPort = job.values.relabel_configs.some(({ values }) => ['__address__', 'instance'].includes(values.target_label) || (values.action === 'keep' && values.source_labels.some(isContainerPort)));
+  if (!hasPods || saysPort) return;
+  tell(job, 'kubernetes_sd_configs', '2.x adds the default port to the address and to instance of a pod whose container declares none, here they are its bare IP; declare the port, or write a rule that sets __address__');
+}
+
+function isContainerPort(label: string): boolean {
+  return label.startsWith('__meta_kubernetes_pod_container_port_');
 }
 
 function tellPorts(at: AnyBlock, { targets, labels }: { readonly targets: readonly string[]; readonly labels: ReadonlyMap<string, string> }, settings: ScrapeSettings): void {
@@ -166,7 +179,8 @@ function utf8Names({ top, jobs }: Written): void {
 /** 3.x expands variables in external labels, 2.x only with a feature flag. */
 function dollarInExternalLabels({ top }: Written): void {
   const { global } = top.values;
-  const names = [...global.values.external_labels].filter(([, value]) => value.includes('$')).map(([name]) => name);
+  // `$$` is what is said to write: a file that has been changed so is done.
+  const names = [...global.values.external_labels].filter(([, value]) => value.replaceAll('$$', '').includes('$')).map(([name]) => name);
   if (names.length === 0) return;
   tell(global, 'external_labels', `in ${names.join(', ')} a $ is a plain character in 2.x (without the feature expand-external-labels), here it begins an environment variable; write $$ for a dollar`);
 }

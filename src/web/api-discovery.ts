@@ -46,7 +46,7 @@ export function reflectorAlarms(state: ReflectorState, nowMs: number): Reflector
 }
 
 function deniedText({ verb, advice, rule }: MissingPermission, error: string): string {
-  return [`we may not ${verb === '' ? 'read' : verb} it.`, advice, rule, `(the server says: ${error})`].filter((part) => part !== '').join(' ');
+  return [`we may not ${verb === '' ? 'read' : verb} it.`, advice, rule, `(${error})`].filter((part) => part !== '').join(' ');
 }
 
 /** Since the state was last proved current. */

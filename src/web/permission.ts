@@ -1,11 +1,13 @@
 // What a denied reflector needs: read from the sentence with which an API server refuses, so that a person can add exactly the rule that is missing.
 //
-//     pods is forbidden: User "system:serviceaccount:monitoring:tributary" cannot list resource "pods" in API group "" at the cluster scope
+//     cannot list pods in all namespaces: pods is forbidden: User "system:serviceaccount:monitoring:tributary" cannot list resource "pods" in API
+//     group "" at the cluster scope (403)
 //
-// Source: k8s.io/apiserver responsewriters.Forbidden. Other sentences (a webhook's, a 401) name less; what the reflector itself knows fills the gaps.
+// Up to the first colon it is ours. Source of the rest: k8s.io/apiserver responsewriters.Forbidden. Other sentences (a webhook's, a 401) name less; what the
+// reflector itself knows fills the gaps.
 
 import type { ReflectorState } from '../kubernetes/kubernetes.ts';
-import type { Kind } from '../kubernetes/objects.ts';
+import { resources } from '../kubernetes/resources.ts';
 
 export interface MissingPermission {
   /** `list` or `watch`; '' where the server did not say. */
@@ -23,35 +25,24 @@ export interface MissingPermission {
   readonly rule: string;
 }
 
-type Resource = readonly [apiGroup: string, resource: string];
-
-const resources: Readonly<Record<Kind, Resource>> = {
-  pods: ['', 'pods'],
-  podmetadata: ['', 'pods'],
-  services: ['', 'services'],
-  endpoints: ['', 'endpoints'],
-  nodes: ['', 'nodes'],
-  namespaces: ['', 'namespaces'],
-  secrets: ['', 'secrets'],
-  configmaps: ['', 'configmaps'],
-  endpointslices: ['discovery.k8s.io', 'endpointslices'],
-  ingresses: ['networking.k8s.io', 'ingresses'],
-  replicasets: ['apps', 'replicasets'],
-  jobs: ['batch', 'jobs'],
-};
-
 const refusal = /User "([^"]*)" cannot ([a-z]+) resource "([^"]*)" in API group "([^"]*)"/;
+const errand = /^cannot (list|watch) /;
 
 /** The permission that a reflector lacks; undefined while it is not denied. */
 export function missingPermission({ isDenied, error, kind, namespace }: ReflectorState): MissingPermission | undefined {
   if (!isDenied) return undefined;
-  const [group, name] = resources[kind];
-  const [, user = '', verb = '', resource = name, apiGroup = group] = refusal.exec(error) ?? [];
+  const asked = errand.exec(error)?.[1] ?? '';
+  const [, user = '', verb = asked, resource = resources[kind].plural, apiGroup = groupOf(kind)] = refusal.exec(error) ?? [];
   const missing = { verb, resource, apiGroup, namespace, user };
-  if (/\b401\b|Unauthorized/.test(error)) return { ...missing, advice: unknownUser, rule: '' };
+  if (/(?:\(|the server answered )401\)?$/.test(error)) return { ...missing, advice: unknownUser, rule: '' };
   const role = namespace === '' ? 'the ClusterRole' : `the Role in namespace ${namespace}`;
   // Both verbs: without the right to watch, the next refusal would follow the first repair.
   return { ...missing, advice: `Add to the rules of ${role} that is bound to ${subject(user)}:`, rule: `{apiGroups: ["${apiGroup}"], resources: ["${resource}"], verbs: ["list", "watch"]}` };
+}
+
+/** `/apis/apps/v1` is the group `apps`, `/api/v1` the core group. */
+function groupOf(kind: ReflectorState['kind']): string {
+  return /^\/apis\/([^/]+)\//.exec(resources[kind].group)?.[1] ?? '';
 }
 
 const unknownUser = 'The server does not know us (401): check the token of the service account, or the credentials of api_server.';

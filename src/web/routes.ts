@@ -63,8 +63,9 @@ const routes: readonly Route[] = [
   api('status/runtimeinfo', status.runtimeInfo),
   api('status/destinations', destinations),
   api('status/sharding', status.sharding),
-  api('status/discovery', discovery),
-  api('status/kubernetes', kubernetes),
+  // Asked most of all while an API server that does not answer keeps the collector from being ready.
+  open('/api/v1/status/discovery', discovery),
+  open('/api/v1/status/kubernetes', kubernetes),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 

@@ -1,6 +1,8 @@
 // Every difference between Prometheus 2.x and 3.x that a file can touch: a configuration that touches it, with the place and what to write, and
 // configurations that do not.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
@@ -46,6 +48,17 @@ describe('default port', () => {
     ['an address from a rule, as for a blackbox exporter', 'static_configs: [{targets: [a]}]', 'relabel_configs: [{target_label: __address__, replacement: "prober:9115"}]'],
     ['a target that a rule drops', 'static_configs: [{targets: [a]}]', 'relabel_configs: [{source_labels: [__address__], regex: a, action: drop}]'],
   ])('%s touches nothing', (_name, ...lines) => expect(differences(job(...lines.filter((line) => line !== '')))).toEqual([]));
+});
+
+describe('default port of pods', () => {
+  const pods = 'kubernetes_sd_configs: [{role: pod}]';
+  test('a job of pods that says nothing of ports is told', () => expect(differences(job(pods))[0]).toMatch(/^5:3: scrape_configs\[0\]\.kubernetes_sd_configs: 2\.x adds the default port .* write a rule that sets __address__$/));
+  test.each([
+    ['another role', 'kubernetes_sd_configs: [{role: endpoints}]'],
+    ['an address from a rule', pods, "relabel_configs: [{source_labels: [__meta_kubernetes_pod_ip], target_label: __address__, replacement: '$1:8080'}]"],
+    ['instance from a rule', pods, 'relabel_configs: [{source_labels: [__meta_kubernetes_pod_name], target_label: instance}]'],
+    ['ports by their name', pods, 'relabel_configs: [{source_labels: [__meta_kubernetes_pod_container_port_name], regex: metrics, action: keep}]'],
+  ])('%s touches nothing', (_name, ...lines) => expect(differences(job(...lines))).toEqual([]));
 });
 
 describe('pages without a type', () => {
@@ -121,7 +134,14 @@ describe('dollars in external labels', () => {
   test('are variables', () => expect(differences(labels('5$'))).toEqual([
     '1:49: global.external_labels: in price a $ is a plain character in 2.x (without the feature expand-external-labels), here it begins an environment variable; write $$ for a dollar',
   ]));
-  test('other values touch nothing', () => expect(differences(labels('5 EUR'))).toEqual([]));
+  test.each(['5 EUR', '5$$'])('%s touches nothing', (value) => expect(differences(labels(value))).toEqual([]));
+});
+
+test('of a file as the operator writes it, what 2.x understood otherwise is told, and nothing else', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../fixtures/config/operator.yml'));
+  const result = loadConfig(file, { readFile: () => gzipSync(text), env: { POD_NAME: 'prometheus-k8s-0', SHARD: '0' }, from: 2 });
+  const places = result.ok ? result.config.remarks.filter(({ kind }) => kind === 'from_2').map(({ line, path }) => `${line} ${path}`) : result.problems;
+  expect(places).toEqual(['1 global', '10 scrape_configs[0]', '64 scrape_configs[0].metric_relabel_configs[1].regex', '66 scrape_configs[1]']);
 });
 
 test('the key that Prometheus 3 renamed is refused with its new name', () => {

@@ -26,9 +26,9 @@ async function pageText(...reflectors: ReflectorState[]): Promise<string> {
 }
 
 const live: ReflectorState = { server: 'https://10.0.0.1:443', kind: 'pods', namespace: '', state: 'live', objects: 5000, currentAtMs: Date.UTC(2026, 0, 2), error: '', isDenied: false };
-const clusterRefusal = 'pods is forbidden: User "system:serviceaccount:monitoring:tributary" cannot list resource "pods" in API group "" at the cluster scope';
+const clusterRefusal = 'cannot list pods in all namespaces: pods is forbidden: User "system:serviceaccount:monitoring:tributary" cannot list resource "pods" in API group "" at the cluster scope (403)';
 const denied: ReflectorState = { ...live, state: 'syncing', objects: 0, currentAtMs: undefined, isDenied: true, error: clusterRefusal };
-const sliceRefusal = 'endpointslices.discovery.k8s.io is forbidden: User "system:serviceaccount:monitoring:tributary" cannot watch resource "endpointslices" in API group "discovery.k8s.io" in the namespace "web"';
+const sliceRefusal = 'cannot watch endpointslices in namespace "web": endpointslices.discovery.k8s.io is forbidden: User "system:serviceaccount:monitoring:tributary" cannot watch resource "endpointslices" in API group "discovery.k8s.io" in the namespace "web" (403)';
 
 describe('a missing permission', () => {
   const lacks = (change: Partial<ReflectorState>) => missingPermission({ ...denied, ...change });
@@ -50,15 +50,16 @@ describe('a missing permission', () => {
     ['replicasets', 'apps', 'replicasets'],
     ['jobs', 'batch', 'jobs'],
     ['nodes', '', 'nodes'],
-  ] as const)('of %s is known without that sentence', (kind, apiGroup, resource) => expect(lacks({ kind, error: '403 Forbidden' })).toMatchObject({
-    verb: '', user: '', apiGroup, resource, advice: 'Add to the rules of the ClusterRole that is bound to the account of this collector:',
+  ] as const)('of %s is known without that sentence', (kind, apiGroup, resource) => expect(lacks({ kind, error: 'cannot list them in all namespaces: the server answered 403' })).toMatchObject({
+    verb: 'list', user: '', apiGroup, resource, advice: 'Add to the rules of the ClusterRole that is bound to the account of this collector:',
     rule: `{apiGroups: ["${apiGroup}"], resources: ["${resource}"], verbs: ["list", "watch"]}`,
   }));
-  test('a server that does not know us needs a token, not a rule', () => {
-    const missing = lacks({ error: 'list pods: 401 Unauthorized' });
+  test.each(['Unauthorized (401)', 'the server answered 401'])('a server that does not know us (%s) needs a token, not a rule', (reason) => {
+    const missing = lacks({ error: `cannot list pods in all namespaces: ${reason}` });
     expect(missing?.advice).toMatch(/^The server does not know us \(401\): check the token/);
     expect(missing?.rule).toBe('');
   });
+  test('a number in a name is no status', () => expect(lacks({ namespace: 'team-401', error: 'cannot list pods in namespace "team-401": the server answered 403' })?.rule).not.toBe(''));
   test('nothing is missing while nothing is denied', () => expect(missingPermission({ ...live, state: 'stale', error: clusterRefusal })).toBeUndefined());
 });
 
@@ -78,6 +79,9 @@ describe('/api/v1/status/kubernetes', () => {
     const { reflectors } = await api('kubernetes', { kubernetes: () => [state] });
     expect(reflectors?.[0]?.['alarms']).toEqual([{ kind, text: expect.stringContaining(text) as string }]);
   });
+  test.each(['kubernetes', 'discovery'])('%s answers before the collector is ready: an API server may be what it waits for', async (name) => {
+    expect(await get(`/api/v1/status/${name}`, { isReady: () => false })).toMatch(/^{"status":"success"/);
+  });
   test('reading for the first time is no alarm', async () => {
     const { reflectors } = await api('kubernetes', { kubernetes: () => [{ ...live, state: 'syncing', currentAtMs: undefined }] });
     expect(reflectors?.[0]?.['alarms']).toEqual([]);
@@ -87,7 +91,7 @@ describe('/api/v1/status/kubernetes', () => {
 describe('the page', () => {
   test('a denied reflector is an alarm before everything else, with the rule to add', async () => {
     const text = await pageText(denied, { ...live, kind: 'services' });
-    expect(text).toMatch(/Alarms \(1\) pods denied: we may not list it\. Add to the rules of the ClusterRole .* verbs: \["list", "watch"\]\} \(the server says: pods is forbidden: User .* at the cluster scope\)/);
+    expect(text).toMatch(/Alarms \(1\) pods denied: we may not list it\. Add to the rules of the ClusterRole .* verbs: \["list", "watch"\]\} \(cannot list pods in all namespaces: pods is forbidden: User .* at the cluster scope \(403\)\)/);
     expect(text.indexOf('Alarms (1)')).toBeLessThan(text.indexOf('Kubernetes (1 of 2 live)'));
     expect(text.indexOf('Kubernetes (1 of 2 live)')).toBeLessThan(text.indexOf('Targets ('));
   });
@@ -95,7 +99,7 @@ describe('the page', () => {
     const text = await pageText({ ...live, currentAtMs: Date.now() - 200_000 }, denied);
     expect(text).toContain('API server https://10.0.0.1:443 Resource');
     expect(text).toMatch(/pods all live 5,000 3 min 2\d s ago/);
-    expect(text).toMatch(/pods all denied 0 never Add to the rules of .* pods is forbidden: /);
+    expect(text).toMatch(/pods all denied 0 never Add to the rules of .* cannot list pods in all namespaces: pods is forbidden: /);
   });
   test('a stale reflector is an alarm that names its namespace', async () => {
     expect(await pageText({ ...live, namespace: 'web', state: 'stale', error: 'gone' })).toContain('pods in namespace web stale: not current for');

@@ -52,7 +52,7 @@ const good: Readonly<Record<string, Values>> = {
 };
 
 /** Values that are refused, with a part of the reason. Older versions of Helm write paths with dots. */
-const bad: readonly (readonly [values: Values, reason: string])[] = [
+const bad: readonly (readonly [values: Values, reason: RegExp])[] = [
   [{ replicas: 3 }, /replicas'? (is )?not allowed/],
   [{ sharding: { members: 0 } }, /sharding[/.]members/],
   [{ sharding: { members: '2' } }, /sharding[/.]members/],

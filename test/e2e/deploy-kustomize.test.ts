@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { checkMounted, container, danglingNames, grants, lostSelectors, workload } from './support/deploy-rules.ts';
 import { schemaProblems } from './support/deploy-schemas.ts';
-import { at, chartFolder, deployTools, only, renderChart, renderOverlay, type Manifest, type Values } from './support/deploy-tools.ts';
+import { at, chartFolder, deployTools, only, renderChart, renderOverlay, type Manifest, type Rendering, type Values } from './support/deploy-tools.ts';
 import { endAll } from './support/process.ts';
 
 const overlays = {
@@ -19,6 +19,22 @@ const overlays = {
 } as const;
 type Overlay = keyof typeof overlays;
 const names = Object.keys(overlays) as Overlay[];
+
+/** Values of the chart that come to the same as an overlay. */
+const chartValues: Partial<Record<Overlay, Values>> = {
+  single: {},
+  sharded: { sharding: { members: 2 } },
+  'kube-prometheus': { prometheusRule: { enabled: true }, networkPolicy: { enabled: true }, dashboard: { enabled: true } },
+};
+let chartRenderings: readonly Rendering[] | undefined;
+
+/** The chart as an overlay; rendered once for all. */
+function chart(name: Overlay): readonly Manifest[] {
+  chartRenderings ??= renderChart(...Object.values(chartValues));
+  const rendering = chartRenderings[Object.keys(chartValues).indexOf(name)];
+  if (rendering === undefined || 'refusal' in rendering) throw new Error(rendering?.refusal ?? `no values for ${name}`);
+  return rendering.objects;
+}
 
 /** The old one leaves empty maps in the metadata of what it generates. */
 function inOrder(objects: readonly Manifest[]): Manifest[] {
@@ -72,20 +88,15 @@ describe.each(deployTools.kubectl.length > 0 ? deployTools.kubectl : ['a kubectl
   });
 
   describe.runIf(deployTools.helm !== undefined)('beside the chart', () => {
-    const chart = (values: Values) => {
-      const [rendering] = renderChart(values);
-      if (rendering === undefined || 'refusal' in rendering) throw new Error(rendering?.refusal);
-      return rendering.objects;
-    };
     const podSpec = (objects: readonly Manifest[]) => at(workload(objects), 'spec.template.spec');
 
-    test.each([['single', {}], ['sharded', { sharding: { members: 2 } }]] as const)('%s has the pod and the role of the chart', (name, values) => {
-      const theirs = chart(values);
+    test.each(['single', 'sharded'] as const)('%s has the pod and the role of the chart', (name) => {
+      const theirs = chart(name);
       expect(podSpec(objectsOf(name))).toEqual(podSpec(theirs));
       expect(grants(objectsOf(name), 'ClusterRole')).toEqual(grants(theirs, 'ClusterRole'));
     });
     test('alerts, dashboard and network policy are those of the chart', () => {
-      const theirs = chart({ prometheusRule: { enabled: true }, networkPolicy: { enabled: true }, dashboard: { enabled: true } });
+      const theirs = chart('kube-prometheus');
       for (const kind of ['PrometheusRule', 'NetworkPolicy']) {
         const ours = only(objectsOf('kube-prometheus'), kind);
         expect(at(ours, kind === 'NetworkPolicy' ? 'spec.egress' : 'spec')).toEqual(at(only(theirs, kind), kind === 'NetworkPolicy' ? 'spec.egress' : 'spec'));

@@ -36,8 +36,6 @@ export interface Recovered {
   readonly newestMs: number | undefined;
   /** Segments whose headers had to be walked. */
   readonly scanned: number;
-  /** A file without a record, which the next segment replaces. */
-  readonly emptyTail: string | undefined;
   /** Records that are gone with their whole segment. */
   readonly missingRecords: number;
 }
@@ -52,12 +50,14 @@ export function recoverStream(disk: Disk, path: string, folder: string, ledger: 
   const found = readSegments(disk, path, folder, ledger, walked);
   joinSegments(found.segments, walked.state, found.isTorn);
   const recovered = settle(found.segments, walked, walked.state === ledgerState, found.isGivenUp);
-  return { ...recovered, scanned: found.scanned, emptyTail: takeEmptyTail(found.segments, ledger, folder) };
+  dropEmptyTail(found.segments);
+  for (const segment of found.segments) ledger.put(segmentKey(folder, segment.file), segmentToText(segment));
+  return { ...recovered, scanned: found.scanned };
 }
 
 /** A stream that has nothing on disk yet. */
 export function newStream(): Recovered {
-  return { ...settle([], new Walked(undefined), false, false), scanned: 0, emptyTail: undefined };
+  return { ...settle([], new Walked(undefined), false, false), scanned: 0 };
 }
 
 interface Files {
@@ -133,7 +133,7 @@ function startOf(first: Segment, state: StreamSnapshot | undefined): number {
   return state.lastSequence < first.first ? state.samples : baseSamples;
 }
 
-function settle(segments: Segment[], { state, excess }: Walked, isExact: boolean, isGivenUp: boolean): Omit<Recovered, 'scanned' | 'emptyTail'> {
+function settle(segments: Segment[], { state, excess }: Walked, isExact: boolean, isGivenUp: boolean): Omit<Recovered, 'scanned'> {
   const head = segments[0];
   const tail = segments.at(-1);
   const lastSequence = tail?.last ?? state?.lastSequence ?? 0;
@@ -176,14 +176,8 @@ function settle(segments: Segment[], { state, excess }: Walked, isExact: boolean
   };
 }
 
-/**
- * Takes out a last segment without a record, of which there is only a checkpoint. The file stays until the next segment, which gets the
- * same name, replaces it.
- */
-function takeEmptyTail(segments: Segment[], ledger: Ledger, folder: string): string | undefined {
+/** Takes out a last segment without a record, of which there is only a checkpoint. The file stays until the next segment, which gets the same name, replaces it. */
+function dropEmptyTail(segments: Segment[]): void {
   const tail = segments.at(-1);
-  const isEmpty = tail !== undefined && tail.last < tail.first;
-  if (isEmpty) segments.pop();
-  for (const segment of segments) ledger.put(segmentKey(folder, segment.file), segmentToText(segment));
-  return isEmpty ? tail.file : undefined;
+  if (tail !== undefined && tail.last < tail.first) segments.pop();
 }

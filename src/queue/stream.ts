@@ -85,7 +85,7 @@ export class QueueStream implements OpenStream, Tenant {
       begun: () => this.#removeSettled(1, Infinity),
     };
     this.#writer = new StreamWriter(context, this.#accounts, this.#segments, hooks, {
-      maxBytes: options.maxBytes, policy: options.policy ?? 'drop_oldest', tenant: this, emptyTail: recovered.emptyTail,
+      maxBytes: options.maxBytes, policy: options.policy ?? 'drop_oldest', tenant: this,
     });
     context.pressure.add(this);
     context.ledger.addSource(this.#saveSource);

@@ -76,7 +76,8 @@ export class SegmentSync {
   async flush(): Promise<boolean> {
     await Promise.all([...this.#closing, this.#syncing]);
     this.#syncDirty();
-    await this.#syncing;
+    // A segment that was finished meanwhile took what was written along.
+    await Promise.all([...this.#closing, this.#syncing]);
     return !this.hasSuspects;
   }
 

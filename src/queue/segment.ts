@@ -38,6 +38,7 @@ export function segmentFirst(file: string): number | undefined {
 
 /** The name of a segment that was given up for its room, until the ledger knows. */
 export const goneFile = (file: string): string => `${file}.gone`;
+export const isGone = (file: string): boolean => file.endsWith(goneFile('.seg'));
 
 /** Stream names are any text; folders hold letters, digits, `_` and `-` as they are and every other byte as `%XX`. */
 export function encodeName(name: string): string {

@@ -45,6 +45,8 @@ export interface WriterOptions {
   readonly policy: OverflowPolicy;
   /** The stream, when it asks others for room. */
   readonly tenant: Tenant;
+  /** Whether the state that was recovered stands in ledger or checkpoint as it is. */
+  readonly isRecorded: boolean;
 }
 
 export class StreamWriter {
@@ -79,7 +81,7 @@ export class StreamWriter {
     this.maxBytes = options.maxBytes;
     this.policy = options.policy;
     this.#tenant = options.tenant;
-    this.#checkpointed = accounts.fingerprint();
+    this.#checkpointed = options.isRecorded ? accounts.fingerprint() : '';
     this.#sync = new SegmentSync(context, {
       current: () => this.#writer,
       failed: (error, writer) => this.#syncFailed(error, writer),
@@ -102,13 +104,23 @@ export class StreamWriter {
     this.#commit();
   }
 
-  /** Repeats the state of the stream in the segment when it has changed, for the case that the ledger is lost. */
-  checkpoint(): void {
-    if (this.#accounts.fingerprint() === this.#checkpointed) return;
-    const writer = this.#writer ?? this.#begin();
-    if (writer === undefined) return;
+  /** Repeats the state of the stream in the segment when it has changed, for the case that the ledger is lost. Returns whether the files tell the present state. */
+  checkpoint(): boolean {
+    if (this.#accounts.fingerprint() === this.#checkpointed) return true;
+    const writer = this.#isClosed ? undefined : (this.#writer ?? this.#begin());
+    if (writer === undefined) return false;
     this.#stageCheckpoint(writer);
-    this.#commit();
+    return this.#commit();
+  }
+
+  /** Brings the present state to the medium, as far as the policy asks for that at all; resolves to whether it is there. */
+  async secure(): Promise<boolean> {
+    const { pressure } = this.#context;
+    // Telling what was given up must not give up more.
+    pressure.isFrozen = true;
+    const isWritten = this.checkpoint();
+    pressure.isFrozen = false;
+    return isWritten && (await this.flush());
   }
 
   #stageCheckpoint(writer: SegmentWriter): void {

@@ -3,13 +3,15 @@
 
 import * as path from 'node:path';
 import { buildDestination } from '../destinations/config.ts';
-import type { DestinationSettings, RemoteWriteBlock } from '../destinations/config.ts';
+import type { DestinationBlock, DestinationSettings, RemoteWriteBlock } from '../destinations/config.ts';
 import { Secret } from '../model/secret.ts';
 import { buildQueue } from '../queue/config.ts';
+import { buildRouting } from '../route/config.ts';
 import { buildScrape } from '../scrape/config.ts';
 import type { ScrapeBlock, ScrapeSettings } from '../scrape/config.ts';
 import { printEffective } from './effective.ts';
 import type { CompleteConfig } from './effective.ts';
+import { expandEnv } from './env.ts';
 import { globFiles } from './glob.ts';
 import { completeGlobal, completeJob } from './inherit.ts';
 import type { Problem } from './problem.ts';
@@ -47,7 +49,7 @@ export interface LoadOptions {
 export function loadConfig(file: string, options: LoadOptions = {}): LoadResult {
   const sources = createSources(options.readFile);
   const complete = readConfig(path.resolve(file), sources, options);
-  const settings = complete === undefined || sources.problems.length > 0 ? undefined : buildSettings(complete);
+  const settings = complete === undefined || sources.problems.length > 0 ? undefined : buildSettings(complete, options.env ?? process.env);
   if (settings !== undefined && complete !== undefined) checkStaticTargets(complete.jobs, settings.scrape, options.impossibleTargets ?? 'refuse');
   const files = [...sources.contents.keys()];
   if (settings === undefined || complete === undefined || sources.problems.length > 0) {
@@ -140,14 +142,28 @@ function checkOtlpScheme(top: TopBlock, global: GlobalBlock): void {
   }
 }
 
-function buildSettings({ top, global, jobs }: CompleteConfig): Settings {
+function buildSettings({ top, global, jobs }: CompleteConfig, env: NodeJS.ProcessEnv): Settings {
   const { remote_write: entries, tributary } = top.values;
   const own = tributary.values.destinations;
-  const destinations: DestinationSettings[] = entries.map((entry) => buildDestination(entry, own.get(entry.values.name)));
+  const destinations: DestinationSettings[] = entries.map((entry) => {
+    const block = own.get(entry.values.name);
+    return expandReplica(buildDestination(entry, block), block, env);
+  });
   const scrape: ScrapeSettings[] = jobs.map((job) => buildScrape(job.values));
   remarkDuplicates(entries, destinations);
   const externalLabels = new Map([...global.values.external_labels].filter(([, value]) => value !== ''));
-  return { externalLabels, scrape, destinations, queue: buildQueue(tributary.values.queue.values) };
+  const { queue, routing } = tributary.values;
+  return { externalLabels, scrape, destinations, queue: buildQueue(queue.values), ...(routing !== undefined && { routing: buildRouting(routing) }) };
+}
+
+/** Replicas share one file: what tells them apart comes from the environment. */
+function expandReplica(destination: DestinationSettings, own: DestinationBlock | undefined, env: NodeJS.ProcessEnv): DestinationSettings {
+  const { replicaLabel } = destination;
+  if (replicaLabel === undefined || own === undefined) return destination;
+  const value = expandEnv(replicaLabel.value, env, (variable) => {
+    remark(own, 'replica_label', 'warning', `the environment variable ${variable} is empty: replicas are not told apart by it`);
+  });
+  return { ...destination, replicaLabel: { name: replicaLabel.name, value } };
 }
 
 function sortByPlace<T extends Problem>(found: readonly T[]): T[] {

@@ -3,6 +3,7 @@
 import type { DestinationSettings } from '../destinations/config.ts';
 import type { Remark } from './problem.ts';
 import type { QueueSettings } from '../queue/config.ts';
+import type { RoutingSettings } from '../route/config.ts';
 import type { ScrapeSettings } from '../scrape/config.ts';
 
 export interface Settings {
@@ -10,6 +11,8 @@ export interface Settings {
   readonly scrape: readonly ScrapeSettings[];
   readonly destinations: readonly DestinationSettings[];
   readonly queue: QueueSettings;
+  /** Absent: every destination gets everything. */
+  readonly routing?: RoutingSettings;
 }
 
 export type { Problem, Remark } from './problem.ts';

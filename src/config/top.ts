@@ -6,6 +6,7 @@ import type { DestinationBlock } from '../destinations/config.ts';
 import { tlsBlock, tlsKeys } from '../io/http/config.ts';
 import { queueBlock, queueKeys } from '../queue/config.ts';
 import { relabelBlock } from '../relabel/config.ts';
+import { routingBlock } from '../route/config.ts';
 import { checkProtocols, limitKeys, scrapeBlock, scrapeSwitchKeys } from '../scrape/config.ts';
 import { block, defaultBlock, fail, key, optional, remark } from './schema.ts';
 import type { Block } from './schema.ts';
@@ -34,6 +35,7 @@ const globPath = (what: string) => pathPattern(/^[^*]*(\*[^/]*)?$/, (name) => `i
 const tributaryKeys = {
   queue: key(queueBlock, defaultBlock(queueKeys), 'Where and how records are kept until they are acknowledged.'),
   destinations: key(destinationsMap, new Map<string, DestinationBlock>(), 'What is known about a destination beyond its `remote_write` entry, by its name.'),
+  routing: optional(routingBlock, 'Which series go to which destinations. Without it every destination gets everything that its `write_relabel_configs` keep.'),
 };
 export type TributaryBlock = Block<typeof tributaryKeys>;
 

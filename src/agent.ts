@@ -25,6 +25,8 @@ import { systemDisk } from './io/disk.ts';
 import { createHttpClient } from './io/http/client.ts';
 import { systemRandom } from './io/random.ts';
 import { errorText, TributaryError } from './model/error.ts';
+import { createNamespaceOwners, namespaceRule } from './owners/by-namespace.ts';
+import type { OwnerIndex } from './owners/owners.ts';
 import type { CommandQueue } from './queue/command-queue.ts';
 import { startControl } from './queue/control.ts';
 import type { Control } from './queue/control.ts';
@@ -114,6 +116,7 @@ class Line implements Agent {
   readonly #queueSettings: Settings['queue'];
   readonly #reloadMetrics: { readonly successful: Gauge; readonly successTime: Gauge };
   readonly #ready: Gauge;
+  #owners: { readonly pattern: string | undefined; readonly index: OwnerIndex };
   #config: LoadedConfig;
   #watch: ConfigWatch | undefined;
   #control: Control | undefined;
@@ -131,6 +134,7 @@ class Line implements Agent {
     this.#metrics = metrics;
     this.#queue = queue;
     this.#config = config;
+    this.#owners = { pattern: undefined, index: createNamespaceOwners(namespaceRule(undefined)) };
     this.#queueSettings = config.settings.queue;
     const nowMs = systemClock.nowMs();
     this.#reload = { successful: true, lastSuccessMs: nowMs, lastAttemptMs: nowMs, problems: [], error: '' };
@@ -268,15 +272,20 @@ class Line implements Agent {
       this.#quotas.set(name, maxBytes);
       this.#streams.set(name, this.#queue.stream(name, { maxBytes, policy: overflow, priority }));
     }
-    const destinations = [...wanted].map(([name, destination]) => ({
-      stream: this.#streams.get(name)!,
-      writeRelabel: destination.writeRelabel,
-      sendExemplars: destination.sendExemplars,
-    }));
-    this.#series.configure({ destinations, externalLabels: settings.externalLabels });
+    this.#applyRouting(settings, wanted);
     for (const [name, destination] of wanted) this.#applyDestination(name, destination);
     await Promise.all(removed.map((name) => this.#removeSender(name)));
     for (const name of this.#queue.names()) if (!wanted.has(name)) this.#queue.retire(name);
+  }
+
+  #applyRouting({ externalLabels, routing }: Settings, wanted: ReadonlyMap<string, DestinationSettings>): void {
+    const destinations = [...wanted].map(([name, { writeRelabel, sendExemplars, replicaLabel, owner }]) => ({
+      stream: this.#streams.get(name)!, writeRelabel, sendExemplars, ...(replicaLabel !== undefined && { replicaLabel }), ...(owner !== undefined && { owner }),
+    }));
+    const pattern = routing?.owner.namespace;
+    // The same rule is the same index: what was decided by it stays decided.
+    if (this.#owners.pattern !== pattern) this.#owners = { pattern, index: createNamespaceOwners(namespaceRule(pattern)) };
+    this.#series.configure({ destinations, externalLabels, ...(routing !== undefined && { routing, index: this.#owners.index }) });
   }
 
   #applyDestination(name: string, settings: DestinationSettings): void {

@@ -37,10 +37,10 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   targets: ['config', 'discovery', 'relabel', 'telemetry'],
   scrape: ['discovery', 'exposition', 'io', 'relabel', 'targets', 'telemetry'],
   // Who owns a series: the words that routing asks with.
-  owners: ['io', 'kubernetes', 'telemetry'],
+  owners: ['io', 'kubernetes', 'relabel', 'telemetry'],
   // Rules over labels and provenance, and the owner of a series.
   route: ['owners', 'relabel', 'telemetry'],
-  series: ['exposition', 'io', 'queue', 'relabel', 'route', 'scrape', 'telemetry', 'wire'],
+  series: ['exposition', 'io', 'owners', 'queue', 'relabel', 'route', 'scrape', 'telemetry', 'wire'],
   queue: ['io', 'telemetry', 'wire'],
   sender: ['destinations', 'io', 'queue', 'telemetry', 'wire'],
   // What people see: words of every stage as types, and no stage at work.

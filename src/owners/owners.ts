@@ -3,7 +3,7 @@
 //
 //     pod('hero-user-a', 'train-0') -> 17     owner(17) -> 'a'     ...     changed([17])     owner(17) -> 'b'
 //
-// An entry stands for a pod, a namespace or a node. Its id is a small integer from 0, so that a cache can hold one per series in four bytes; ids are
+// An entry stands for a pod or a node. Its id is a small integer from 0, so that a cache can hold one per series in four bytes; ids are
 // never given twice in the life of a process. An index may forget what nobody needs any more: the entry then answers as `absent`, and asking for the same name
 // again gives another id.
 
@@ -22,12 +22,12 @@ export interface OwnerIndex {
    * NO_ENTRY where pods have no say (no `owner.pod_label`), or when the index is full.
    */
   pod(namespace: string, name: string, uid?: string): number;
-  /** The entry of a namespace; its owner follows from the rule over namespaces. NO_ENTRY without such a rule. */
-  namespace(name: string): number;
-  /** The entry of a node, for `owners`. NO_ENTRY where pods have no say and nobody watches them. */
+  /** The owner that the rule over namespaces gives; undefined for none. Never changes in the life of an index. */
+  ownerOfNamespace(name: string): string | undefined;
+  /** The entry of a node, for `owners`. NO_ENTRY where nobody watches pods. */
   node(name: string): number;
   state(entry: number): EntryState;
-  /** The owner that the pod's label or the namespace's rule names; undefined when it names none, and for what is not known. */
+  /** The owner that the pod's label names; undefined when it names none, and for what is not known. */
   owner(entry: number): string | undefined;
   /** Of a node: the owners that have a running pod there, each once, sorted. The same array until it changes. */
   owners(entry: number): readonly string[];

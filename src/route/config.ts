@@ -25,6 +25,8 @@ export interface JobPolicySettings {
   /** Labels that name the namespace and the pod of a series, the first that is there counts. */
   readonly namespaceLabels: readonly string[];
   readonly podLabels: readonly string[];
+  /** Labels that name the node, for `node_owners`; behind them stands the node of the target. */
+  readonly nodeLabels: readonly string[];
   /** Series with a namespace and no pod, and series with neither. */
   readonly namespaceOnly: PodlessPolicy;
   readonly withoutPod: PodlessPolicy;
@@ -43,8 +45,16 @@ export interface RouteSettings {
   readonly overBudget: 'drop' | 'thin';
 }
 
+/** Series of an owner by their labels alone. */
+export interface OwnerRuleSettings {
+  readonly match: readonly string[];
+  readonly owner: string;
+}
+
 export interface RoutingSettings {
   readonly owner: {
+    /** In order, before everything else. */
+    readonly rules: readonly OwnerRuleSettings[];
     /** Label of pods whose value is the owner; undefined: pods are not looked at. */
     readonly podLabel: string | undefined;
     /** Pattern over whole namespace names; its first group is the owner. */
@@ -54,6 +64,7 @@ export interface RoutingSettings {
   readonly jobs: readonly JobPolicySettings[];
   /** Destinations of series whose owner has none; empty: dropped and counted. */
   readonly unowned: readonly string[];
+  /** Empty: every destination gets everything. */
   readonly routes: readonly RouteSettings[];
 }
 
@@ -61,6 +72,7 @@ export interface RoutingSettings {
 export const aboutOthersPattern = '.*(cadvisor|kubelet|kube-?state-?metrics|dcgm|npu-?exporter|node-?exporter|nvidia|gpu-?exporter).*';
 export const defaultNamespaceLabels: readonly string[] = ['exported_namespace', 'namespace'];
 export const defaultPodLabels: readonly string[] = ['exported_pod', 'pod'];
+export const defaultNodeLabels: readonly string[] = ['exported_node', 'node', 'Hostname'];
 
 /** A pattern in RE2's syntax, for whole values. */
 const pattern: Type<string> = checked('regular expression', compileRegex);
@@ -84,7 +96,20 @@ function checked(name: string, parse: (value: string) => unknown): Type<string> 
   };
 }
 
+const ruleKeys = {
+  match: key(listOf(selector, 'empty or null selector'), [], 'Series selectors over labels and provenance; one is enough.', { limit: 'required' }),
+  owner: key(text, '', 'Whose series they are.', { limit: 'required' }),
+};
+
+const ruleBlock = block(ruleKeys, {
+  check(at) {
+    if (at.values.match.length === 0 && !at.bad.has('match')) fail(at, 'match', 'match is empty, expected at least one selector');
+    if (at.values.owner === '' && !at.bad.has('owner')) fail(at, 'owner', 'owner is empty, expected the name of an owner');
+  },
+});
+
 const ownerKeys = {
+  rules: key(listOf(ruleBlock, 'empty or null rule'), [], 'Owners by labels, in order, before pods and namespaces are asked.'),
   pod_label: optional(text, 'Label of pods whose value is the owner. With it pods are watched; a pod without it belongs to the owner of its namespace.'),
   namespace: optional(pattern, 'Pattern over whole namespace names, with one group: the owner. `hero-user-(.+)`.'),
 };
@@ -124,6 +149,7 @@ const jobKeys = {
   about_others: optional(bool, 'The job\'s series speak about other pods than the one that is scraped, so its own pod never tells the owner.', { defaultText: 'by the job\'s name: cadvisor, kubelet, kube-state-metrics, dcgm, npu-exporter, node-exporter and the like' }),
   namespace_labels: key(listOf(text), defaultNamespaceLabels, 'Labels that name the namespace a series speaks about; the first that is there counts.'),
   pod_labels: key(listOf(text), defaultPodLabels, 'Labels that name the pod a series speaks about; the first that is there counts.'),
+  node_labels: key(listOf(text), defaultNodeLabels, 'Labels that name the node a series speaks about, for `node_owners`; the first that is there counts, behind them the node of the target.'),
   namespace_only: key(podlessPolicy, 'namespace', 'Owner of series that name a namespace and no pod.', { limit: policyWords }),
   without_pod: key(podlessPolicy, 'none', 'Owner of series that name neither: of the host, of the cluster, of an idle GPU.', { limit: policyWords }),
 };
@@ -151,13 +177,13 @@ function checkRoute(at: RouteBlock): void {
 
 export const routingKeys = {
   owner: key(ownerBlock, defaultBlock(ownerKeys), 'Who a series belongs to.'),
-  jobs: key(mapOf(block(jobKeys, { nullIsDefault: true }), checkJobPattern), new Map<string, JobBlock>(), 'What is known about jobs, by patterns over whole job names; the first that matches counts.'),
+  jobs: key(mapOf(block(jobKeys, { nullIsDefault: true }), checkJobPattern), new Map<string, JobBlock>(), 'What is known about jobs, by patterns over whole job names; the first that matches counts. With `__meta_kubernetes_namespace` in write rules this holds without routes, too.'),
   unowned: key(listOf(text), [], 'Destinations of series whose owner has none; without one they are dropped, and counted by owner.'),
-  routes: key(listOf(routeBlock, 'empty or null route'), [], 'In order; the first that matches decides, unless it says `continue`. What no route takes is dropped and counted.'),
+  routes: key(listOf(routeBlock, 'empty or null route'), [], 'In order; the first that matches decides, unless it says `continue`. What no route takes is dropped and counted. Without routes every destination gets everything.'),
 };
 export type RoutingBlock = Block<typeof routingKeys>;
 
-export const routingBlock = block(routingKeys, { check: checkRouting });
+export const routingBlock = block(routingKeys, { nullIsDefault: true });
 
 function checkJobPattern(name: string): string | undefined {
   try {
@@ -168,14 +194,14 @@ function checkJobPattern(name: string): string | undefined {
   }
 }
 
-function checkRouting(at: RoutingBlock): void {
-  if (at.values.routes.length === 0 && !at.bad.has('routes')) fail(at, 'routes', 'there are no routes: everything would be dropped, expected at least one');
-}
-
 export function buildRouting({ values }: RoutingBlock): RoutingSettings {
   const { pod_label: podLabel = '', namespace = '' } = values.owner.values;
   return {
-    owner: { podLabel: podLabel === '' ? undefined : podLabel, namespace: namespace === '' ? undefined : namespace },
+    owner: {
+      rules: values.owner.values.rules.map((rule) => ({ match: rule.values.match, owner: rule.values.owner })),
+      podLabel: podLabel === '' ? undefined : podLabel,
+      namespace: namespace === '' ? undefined : namespace,
+    },
     jobs: [...values.jobs].map(([job, own]) => buildJob(job, own)),
     unowned: values.unowned,
     routes: values.routes.map(buildRoute),
@@ -188,6 +214,7 @@ function buildJob(job: string, { values }: JobBlock): JobPolicySettings {
     aboutOthers: values.about_others,
     namespaceLabels: values.namespace_labels,
     podLabels: values.pod_labels,
+    nodeLabels: values.node_labels,
     namespaceOnly: values.namespace_only,
     withoutPod: values.without_pod,
   };

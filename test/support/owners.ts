@@ -33,12 +33,8 @@ export class TestOwners implements OwnerIndex {
     return this.#options.hasPods === false ? NO_ENTRY : this.#entry(`pod ${namespace}/${name}`, this.#options.unknownState ?? 'unresolved');
   }
 
-  namespace(name: string): number {
-    const { namespace } = this.#options;
-    if (namespace === undefined) return NO_ENTRY;
-    const id = this.#entry(`namespace ${name}`, 'known');
-    this.#entries[id]!.owner = namespace.exec(name)?.[1];
-    return id;
+  ownerOfNamespace(name: string): string | undefined {
+    return this.#options.namespace?.exec(name)?.[1];
   }
 
   node(name: string): number {

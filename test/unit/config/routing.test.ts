@@ -12,7 +12,7 @@ describe('what is read', () => {
   test('owner, routes and defaults', () => {
     const text = routing("owner: {pod_label: cluster_id, namespace: 'hero-user-(.+)'}\nroutes:\n- {match: ['{job=\"x\"}'], to: [owner, user], samples_per_second: 100}\n- {to: [none]}");
     expect(loaded(text).settings.routing).toEqual({
-      owner: { podLabel: 'cluster_id', namespace: 'hero-user-(.+)' },
+      owner: { rules: [], podLabel: 'cluster_id', namespace: 'hero-user-(.+)' },
       jobs: [],
       unowned: [],
       routes: [
@@ -23,7 +23,7 @@ describe('what is read', () => {
   });
   test('policies of jobs', () => {
     const [job] = loaded(routing(`${catchAll}\njobs: {my-exporter: {about_others: true, pod_labels: [k8s_pod], without_pod: [user]}}`)).settings.routing!.jobs;
-    expect(job).toEqual({ job: 'my-exporter', aboutOthers: true, namespaceLabels: ['exported_namespace', 'namespace'], podLabels: ['k8s_pod'], namespaceOnly: 'namespace', withoutPod: ['user'] });
+    expect(job).toEqual({ job: 'my-exporter', aboutOthers: true, namespaceLabels: ['exported_namespace', 'namespace'], podLabels: ['k8s_pod'], nodeLabels: ['exported_node', 'node', 'Hostname'], namespaceOnly: 'namespace', withoutPod: ['user'] });
   });
   test('the replica label takes its value from the environment', () => {
     const text = `${head}tributary: {destinations: {a: {replica_label: {name: __replica__, value: '\${POD}-x'}}}}\n`;
@@ -39,7 +39,7 @@ describe('what is refused', () => {
     ['a selector that is none', "routes: [{match: ['{a='], to: [user]}]", 'expected a series selector'],
     ['a route to nowhere that does not say so', 'routes: [{}]', 'to is empty'],
     ['none beside others', 'routes: [{to: [none, user]}]', 'expected it alone'],
-    ['no routes', 'unowned: [user]', 'there are no routes'],
+    ['a rule without an owner', `${catchAll}\nowner: {rules: [{match: ['{a="b"}']}]}`, 'owner is empty'],
     ['a policy that is none', `${catchAll}\njobs: {j: {without_pod: maybe}}`, 'unknown policy "maybe"'],
     ['a job pattern that is none', `${catchAll}\njobs: {'(': {}}`, 'expected a regular expression'],
     ['a negative budget', 'routes: [{to: [user], samples_per_second: -1}]', 'expected 0 or more'],

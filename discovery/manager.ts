@@ -1,25 +1,31 @@
-// Joins the providers of all jobs: starts and stops them as the configuration changes, keeps their groups, and passes each job the groups of
-// all its providers when one of them changed.
+// Joins the providers of all jobs: starts and stops them as the configuration changes, and passes on which feeds make up a job, and what changed
+// in a feed. What a change costs here depends on the groups that changed, not on how many groups or jobs there are.
 //   - Equal settings are one provider, whatever jobs they stand in; a provider that stays over a reload keeps running with its groups.
-//   - First results are passed on at once, later changes are collected for a moment.
-//   - When a job's settings change, its old groups stay until the new providers know theirs, or for a grace time: a slow endpoint must not make
-//     all targets of a job vanish at a reload.
+//   - First results are passed on at once, later changes of a provider are collected for a moment; what is too much for one turn of the event loop
+//     goes on in the next, so that scrapes stay on time while a cluster is listed.
+//   - When a job's settings change, its old feeds stay until the new providers know their groups, or for a grace time: a slow endpoint must not
+//     make all targets of a job vanish at a reload.
 
 import type { Clock, Timer } from '../src/io/clock.ts';
 import type { Random } from '../src/io/random.ts';
+import type { Kubernetes } from '../src/kubernetes/kubernetes.ts';
 import { Secret } from '../src/model/secret.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { Metrics } from '../src/telemetry/metrics.ts';
 import type { DiscoverySettings } from './config.ts';
 import type { Provider, TargetGroup } from './discovery.ts';
+import { Feed } from './feed.ts';
+import type { FeedEntry, GroupFeed } from './feed.ts';
 import { createDiscoveryMetrics } from './metrics.ts';
 import type { DiscoveryMetrics } from './metrics.ts';
 import { createProvider } from './provider.ts';
 import type { ProviderDependencies } from './provider.ts';
 
-/** Changes of one job within this time are passed on together. */
+/** Changes of one provider within this time are passed on together. */
 const COLLECT_MS = 100;
-/** How long old groups of a job stay while new providers are silent. */
+/** Groups passed on in one turn: some 20 ms of work where each is a pod with sixty labels. */
+const SLICE_GROUPS = 1000;
+/** How long old feeds of a job stay while new providers are silent. */
 const GRACE_MS = 5_000;
 
 export interface JobDiscovery {
@@ -50,8 +56,12 @@ export interface DiscoveryManagerOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly random: Random;
-  /** Called with all groups of the job, at first and after each change; within `apply` for what is known at once. */
-  readonly onUpdate: (job: string, groups: readonly TargetGroup[]) => void;
+  /** For Kubernetes discovery; not closed here. */
+  readonly kubernetes: Kubernetes;
+  /** The job's groups are those of these feeds from now on, in this order; called within `apply` for what is known at once. */
+  readonly onFeeds: (job: string, feeds: readonly GroupFeed[]) => void;
+  /** These entries of the feed are new, changed or gone. Once for all jobs that have the feed. */
+  readonly onChange: (feed: GroupFeed, changed: readonly FeedEntry[]) => void;
   /** `User-Agent` of HTTP discovery. */
   readonly userAgent?: string;
   /** How providers are made; tests put their own here. */
@@ -62,17 +72,29 @@ interface RunningProvider {
   readonly key: string;
   readonly settings: DiscoverySettings;
   readonly provider: Provider;
-  readonly groups: Map<string, TargetGroup>;
+  readonly feed: Feed;
+  /** Changed groups that were not passed on yet, by source. */
+  readonly waiting: Map<string, TargetGroup>;
+  timer: Timer | undefined;
+  /** The first groups have arrived, and all of them were passed on. */
   ready: boolean;
+  isPassedOn: boolean;
+  /** Wall time of the last change, and of when it was passed on. */
   updatedAtMs?: number;
+  passedOnAtMs: number;
 }
 
 interface Job {
   readonly name: string;
+  /** Those of its settings. */
   providers: readonly RunningProvider[];
-  /** The groups passed on last may be older than the settings. */
+  /** Those whose feeds it has: older ones while new ones are silent. */
+  attached: readonly RunningProvider[] | undefined;
+  /** Has had all groups of some settings. */
   known: boolean;
+  /** Ends the grace time. */
   timer: Timer | undefined;
+  attachedAtMs: number;
 }
 
 export function createDiscoveryManager(options: DiscoveryManagerOptions): DiscoveryManager {
@@ -90,6 +112,7 @@ class Manager implements DiscoveryManager {
   constructor(options: DiscoveryManagerOptions) {
     this.#options = options;
     this.#metrics = createDiscoveryMetrics(options.metrics);
+    options.metrics.beforeExposition(() => this.#observe());
   }
 
   apply(jobs: readonly JobDiscovery[]): void {
@@ -116,14 +139,27 @@ class Manager implements DiscoveryManager {
   }
 
   state(): ProviderState[] {
+    const names = this.#jobNames();
     return [...this.#providers.values()].map((entry) => ({
       kind: entry.settings.kind,
-      jobs: this.#jobsOf(entry).map(({ name }) => name),
+      jobs: names.get(entry) ?? [],
       ready: entry.ready,
-      groups: entry.groups.size,
-      targets: countTargets([...entry.groups.values()]),
+      groups: entry.feed.entries.size,
+      targets: entry.feed.targetCount,
       ...(entry.updatedAtMs === undefined ? {} : { updatedAtMs: entry.updatedAtMs }),
     }));
+  }
+
+  #jobNames(): Map<RunningProvider, string[]> {
+    const names = new Map<RunningProvider, string[]>();
+    for (const { name, providers } of this.#jobs.values()) {
+      for (const entry of providers) {
+        const known = names.get(entry);
+        if (known === undefined) names.set(entry, [name]);
+        else known.push(name);
+      }
+    }
+    return names;
   }
 
   /** Gives the job its providers; returns it when they are not the ones it had. */
@@ -131,63 +167,85 @@ class Manager implements DiscoveryManager {
     const keys = [...new Set(discovery.map(settingsKey))];
     const before = this.#jobs.get(name);
     if (before !== undefined && before.providers.map(({ key }) => key).join() === keys.join()) return undefined;
-    const job = before ?? { name, providers: [], known: false, timer: undefined };
+    const job = before ?? { name, providers: [], attached: undefined, known: false, timer: undefined, attachedAtMs: 0 };
     this.#jobs.set(name, job);
     job.providers = keys.map((key) => this.#providers.get(key) ?? this.#startProvider(key, discovery.find((d) => settingsKey(d) === key)!, name));
     return job;
   }
 
   #startProvider(key: string, settings: DiscoverySettings, job: string): RunningProvider {
-    const { clock, random, logger, userAgent, createProvider: create } = this.#options;
-    const deps = { clock, random, job, metrics: this.#metrics, logger: logger.child({ discovery: settings.kind, config: job }), userAgent: userAgent ?? 'Tributary' };
-    const entry: RunningProvider = { key, settings, provider: (create ?? createProvider)(settings, deps), groups: new Map(), ready: false };
+    const { clock, random, kubernetes, logger, userAgent, createProvider: create } = this.#options;
+    const deps = { clock, random, kubernetes, job, metrics: this.#metrics, logger: logger.child({ discovery: settings.kind, config: job }), userAgent: userAgent ?? 'Tributary' };
+    const provider = (create ?? createProvider)(settings, deps);
+    const entry: RunningProvider = { key, settings, provider, feed: new Feed(), waiting: new Map(), timer: undefined, ready: false, isPassedOn: false, passedOnAtMs: 0 };
     this.#providers.set(key, entry);
-    entry.provider.start((groups) => this.#onGroups(entry, groups));
+    provider.start((groups) => this.#onGroups(entry, groups));
     return entry;
   }
 
   #onGroups(entry: RunningProvider, groups: readonly TargetGroup[]): void {
     if (this.#providers.get(entry.key) !== entry) return;
     this.#metrics.receivedUpdates.inc();
-    for (const group of groups) {
-      if (group.targetCount === 0) entry.groups.delete(group.source);
-      else entry.groups.set(group.source, group);
-    }
-    const first = !entry.ready;
-    entry.ready = true;
+    for (const group of groups) entry.waiting.set(group.source, group);
     entry.updatedAtMs = this.#options.clock.nowMs();
-    if (this.#applying) return;
-    for (const job of this.#jobsOf(entry)) {
-      if (first) this.#settle(job);
-      else this.#collect(job, COLLECT_MS);
-    }
+    if (!entry.ready) this.#passFirst(entry);
+    else if (entry.timer !== undefined) this.#metrics.delayedUpdates.inc();
+    else entry.timer = this.#options.clock.after(COLLECT_MS, () => this.#passOn(entry));
   }
 
-  /** Passes a job's groups on now, or keeps the old ones while some of its providers are still silent. */
+  /**
+   * A job without groups gets the feed while that is empty, so that labels which are worked out on each access are read once for all jobs. A job that
+   * waits with older groups gets it complete. Within `apply` jobs are settled at its end.
+   */
+  #passFirst(entry: RunningProvider): void {
+    entry.ready = true;
+    if (!this.#applying) for (const job of this.#jobsOf(entry)) if (!job.known) this.#settle(job);
+    this.#passOn(entry);
+  }
+
+  #passOn(entry: RunningProvider): void {
+    const { clock, onChange } = this.#options;
+    const changed = entry.feed.apply(takeFirst(entry.waiting, SLICE_GROUPS));
+    entry.passedOnAtMs = clock.nowMs();
+    this.#metrics.updates.inc();
+    if (changed.length > 0) onChange(entry.feed, changed);
+    entry.timer = entry.waiting.size === 0 ? undefined : clock.after(0, () => this.#passOn(entry));
+    if (entry.timer !== undefined || entry.isPassedOn) return;
+    entry.isPassedOn = true;
+    if (!this.#applying) for (const job of this.#jobsOf(entry)) if (job.known) this.#settle(job);
+  }
+
+  /** Gives the job its feeds now, or keeps the old ones while some of its providers are still silent. */
   #settle(job: Job): void {
-    if (job.providers.every(({ ready }) => ready)) return this.#emit(job);
-    if (job.known) return this.#collect(job, GRACE_MS);
-    if (job.providers.some(({ ready }) => ready)) this.#passOn(job);
+    const isThere = ({ ready, isPassedOn }: RunningProvider) => (job.known ? isPassedOn : ready);
+    if (job.providers.every(isThere)) return this.#complete(job);
+    if (job.known) job.timer ??= this.#options.clock.after(GRACE_MS, () => this.#complete(job));
+    else if (job.providers.some(isThere)) this.#attach(job);
   }
 
-  #collect(job: Job, delayMs: number): void {
-    if (job.timer !== undefined) return this.#metrics.delayedUpdates.inc();
-    job.timer = this.#options.clock.after(delayMs, () => this.#emit(job));
-  }
-
-  #emit(job: Job): void {
+  #complete(job: Job): void {
     job.timer?.cancel();
     job.timer = undefined;
     job.known = true;
-    this.#passOn(job);
+    this.#attach(job);
   }
 
-  #passOn(job: Job): void {
-    const groups = job.providers.flatMap((entry) => [...entry.groups.values()]);
-    this.#metrics.updates.inc();
-    this.#metrics.discoveredTargets.with('scrape', job.name).set(countTargets(groups));
-    this.#metrics.lastUpdate.with('scrape', job.name).set(this.#options.clock.nowMs() / 1000);
-    this.#options.onUpdate(job.name, groups);
+  #attach(job: Job): void {
+    if (job.attached === job.providers) return;
+    job.attached = job.providers;
+    job.attachedAtMs = this.#options.clock.nowMs();
+    this.#options.onFeeds(job.name, job.providers.map(({ feed }) => feed));
+  }
+
+  /** Gauges of a thousand jobs are set when somebody looks, not with each change. */
+  #observe(): void {
+    for (const { name, attached, attachedAtMs } of this.#jobs.values()) {
+      if (attached === undefined) continue;
+      const targets = attached.reduce((sum, { feed }) => sum + feed.targetCount, 0);
+      const lastMs = attached.reduce((last, { passedOnAtMs }) => Math.max(last, passedOnAtMs), attachedAtMs);
+      this.#metrics.discoveredTargets.with('scrape', name).set(targets);
+      this.#metrics.lastUpdate.with('scrape', name).set(lastMs / 1000);
+    }
   }
 
   #removeJob(job: Job): void {
@@ -197,10 +255,16 @@ class Manager implements DiscoveryManager {
     this.#metrics.lastUpdate.remove('scrape', job.name);
   }
 
+  #jobsOf(entry: RunningProvider): Job[] {
+    return [...this.#jobs.values()].filter(({ providers }) => providers.includes(entry));
+  }
+
   #stopUnused(): void {
+    const used = new Set([...this.#jobs.values()].flatMap(({ providers }) => providers));
     for (const entry of this.#providers.values()) {
-      if (this.#jobsOf(entry).length > 0) continue;
+      if (used.has(entry)) continue;
       this.#providers.delete(entry.key);
+      entry.timer?.cancel();
       const stopped = entry.provider.stop().catch((error: unknown) => {
         this.#options.logger.error('discovery did not stop', { kind: entry.settings.kind, error: String(error) });
       });
@@ -208,14 +272,17 @@ class Manager implements DiscoveryManager {
       void stopped.finally(() => this.#stopping.delete(stopped));
     }
   }
-
-  #jobsOf(entry: RunningProvider): Job[] {
-    return [...this.#jobs.values()].filter((job) => job.providers.includes(entry));
-  }
 }
 
-function countTargets(groups: readonly TargetGroup[]): number {
-  return groups.reduce((sum, group) => sum + group.targetCount, 0);
+/** Takes at most `most` of the values out. */
+function takeFirst<T>(values: Map<string, T>, most: number): T[] {
+  const taken: T[] = [];
+  for (const [key, value] of values) {
+    if (taken.length === most) break;
+    values.delete(key);
+    taken.push(value);
+  }
+  return taken;
 }
 
 /** Equal for equal settings. Secrets count with their value, which stays inside the process. */

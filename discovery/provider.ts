@@ -2,11 +2,13 @@
 
 import type { Clock } from '../src/io/clock.ts';
 import type { Random } from '../src/io/random.ts';
+import type { Kubernetes } from '../src/kubernetes/kubernetes.ts';
 import type { Logger } from '../src/telemetry/logger.ts';
 import type { DiscoverySettings } from './config.ts';
 import type { Provider } from './discovery.ts';
 import { createFileProvider } from './file/file.ts';
 import { createHttpProvider } from './http/http.ts';
+import { createKubernetesProvider } from './kubernetes/kubernetes.ts';
 import type { DiscoveryMetrics } from './metrics.ts';
 import { createStaticProvider } from './static/static.ts';
 
@@ -19,6 +21,8 @@ export interface ProviderDependencies {
   readonly job: string;
   /** `User-Agent` of requests. */
   readonly userAgent: string;
+  /** API servers, shared with everybody else who asks them. */
+  readonly kubernetes: Kubernetes;
 }
 
 export function createProvider(settings: DiscoverySettings, deps: ProviderDependencies): Provider {
@@ -26,5 +30,6 @@ export function createProvider(settings: DiscoverySettings, deps: ProviderDepend
     case 'static': return createStaticProvider(settings);
     case 'file': return createFileProvider(settings, deps);
     case 'http': return createHttpProvider(settings, deps);
+    case 'kubernetes': return createKubernetesProvider(settings, deps);
   }
 }

@@ -1,6 +1,8 @@
 // The agent as the web server may see it: plain data gathered from the stages at the moment of a request.
 
+import type { ProviderState } from '../discovery/manager.ts';
 import type { LoadedConfig } from './config/settings.ts';
+import type { ReflectorState } from './kubernetes/kubernetes.ts';
 import type { RetiredStream, StreamState } from './queue/queue.ts';
 import type { Scraper } from './scrape/scraper.ts';
 import type { DestinationState } from './sender/state.ts';
@@ -21,10 +23,13 @@ export interface ViewSources {
   /** Entries of samples that the destination refused. */
   readonly quarantinedEntries: (name: string) => number;
   readonly retired: () => readonly RetiredStream[];
+  readonly discovery: () => readonly ProviderState[];
+  readonly kubernetes: () => readonly ReflectorState[];
   readonly nowMs: () => number;
   readonly config: () => LoadedConfig;
   readonly reload: () => ReloadView;
   readonly metricsText: AgentView['metricsText'];
+  readonly isStarted: () => boolean;
   readonly isReady: () => boolean;
   readonly isStopping: () => boolean;
   readonly requestReload: AgentView['requestReload'];
@@ -35,6 +40,7 @@ export function createAgentView(sources: ViewSources): AgentView {
   const { scraper, senders } = sources;
   return {
     pools: () => scraper.pools(),
+    sharding: () => sources.config().settings.sharding,
     relabelSteps: (pool, labels) => scraper.relabelSteps(pool, labels),
     metadata: (target) => scraper.metadata(target),
     configYaml: () => sources.config().yaml,
@@ -42,7 +48,10 @@ export function createAgentView(sources: ViewSources): AgentView {
     reload: sources.reload,
     destinations: () => [...senders].map(([name, sender]) => destinationView(name, sender, sources)),
     retired: () => sources.retired().map(retiredView),
+    discovery: sources.discovery,
+    kubernetes: sources.kubernetes,
     metricsText: sources.metricsText,
+    isStarted: sources.isStarted,
     isReady: sources.isReady,
     isStopping: sources.isStopping,
     requestReload: sources.requestReload,

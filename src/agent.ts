@@ -24,6 +24,8 @@ import { systemClock } from './io/clock.ts';
 import { systemDisk } from './io/disk.ts';
 import { createHttpClient } from './io/http/client.ts';
 import { systemRandom } from './io/random.ts';
+import { createKubernetes } from './kubernetes/kubernetes.ts';
+import type { Kubernetes } from './kubernetes/kubernetes.ts';
 import { errorText, TributaryError } from './model/error.ts';
 import { createNamespaceOwners, namespaceRule } from './owners/by-namespace.ts';
 import type { OwnerIndex } from './owners/owners.ts';
@@ -32,6 +34,7 @@ import { startControl } from './queue/control.ts';
 import type { Control } from './queue/control.ts';
 import { openQueue } from './queue/queue.ts';
 import type { Stream } from './queue/queue.ts';
+import { scrapeSeed } from './scrape/schedule.ts';
 import { createScraper } from './scrape/scraper.ts';
 import type { Scraper } from './scrape/scraper.ts';
 import { Assembler } from './sender/assembly.ts';
@@ -104,6 +107,7 @@ class Line implements Agent {
   readonly #queue: CommandQueue;
   readonly #series: SeriesStage;
   readonly #scraper: Scraper;
+  readonly #kubernetes: Kubernetes;
   readonly #discovery: DiscoveryManager;
   readonly #senders = new Map<string, Sender>();
   readonly #streams = new Map<string, Stream>();
@@ -124,6 +128,7 @@ class Line implements Agent {
   #reload: ReloadView;
   #reloading: Promise<ReloadResult> | undefined;
   #nextReload: Promise<ReloadResult> | undefined;
+  #isStarted = false;
   #isReady = false;
   #stopping: Promise<void> | undefined;
 
@@ -156,15 +161,18 @@ class Line implements Agent {
       isBlocked: () => queue.isBlocked(),
       createHttpClient,
       userAgent,
-      seedText: `${hostname()} ${JSON.stringify([...config.settings.externalLabels])}`,
+      seedText: scrapeSeed(hostname(), config.settings),
     });
+    this.#kubernetes = createKubernetes({ clock: systemClock, random: systemRandom, logger: logger.child({ stage: 'kubernetes' }), metrics, userAgent });
     this.#discovery = createDiscoveryManager({
       clock: systemClock,
       logger: logger.child({ stage: 'discovery' }),
       metrics,
       random: systemRandom,
+      kubernetes: this.#kubernetes,
       userAgent,
-      onUpdate: (job, groups) => this.#scraper.setGroups(job, groups),
+      onFeeds: (job, feeds) => this.#scraper.setFeeds(job, feeds),
+      onChange: (feed, changed) => this.#scraper.change(feed, changed),
     });
     metrics.beforeExposition(() => this.#observe());
   }
@@ -187,7 +195,7 @@ class Line implements Agent {
     });
     this.#applyScraping(this.#config.settings);
     this.#watchFiles(this.#config.files);
-    this.#isReady = true;
+    this.#isStarted = true;
     this.#logRemarks();
     logger.info('started', { version: build.version, jobs: this.#config.settings.scrape.length, destinations: this.#senders.size });
   }
@@ -336,8 +344,14 @@ class Line implements Agent {
   }
 
   #applyScraping(settings: Settings): void {
-    this.#scraper.apply(settings.scrape);
+    this.#scraper.apply(settings.scrape, settings.sharding);
     this.#discovery.apply(settings.scrape.map(({ jobName, discovery }) => ({ job: jobName, discovery })));
+  }
+
+  /** Once ready it stays so: a watch that is cut off later, or added by a reload, serves what it has. */
+  #checkReady(): boolean {
+    this.#isReady ||= this.#isStarted && this.#kubernetes.isSynced();
+    return this.#isReady;
   }
 
   *#metadata() {
@@ -347,7 +361,7 @@ class Line implements Agent {
   #observe(): void {
     this.#reloadMetrics.successful.set(this.#reload.successful ? 1 : 0);
     this.#reloadMetrics.successTime.set(this.#reload.lastSuccessMs / 1000);
-    this.#ready.set(this.#isReady ? 1 : 0);
+    this.#ready.set(this.#checkReady() ? 1 : 0);
     for (const sender of this.#senders.values()) sender.observeMetrics();
   }
 
@@ -359,11 +373,14 @@ class Line implements Agent {
       quotaBytes: (name) => this.#quotas.get(name) ?? 0,
       quarantinedEntries: (name) => this.#queue.refused.count(name),
       retired: () => this.#queue.retired(),
+      discovery: () => this.#discovery.state(),
+      kubernetes: () => this.#kubernetes.state(),
       nowMs: () => systemClock.nowMs(),
       config: () => this.#config,
       reload: () => this.#reload,
       metricsText: () => this.#metrics.text(),
-      isReady: () => this.#isReady && this.#stopping === undefined,
+      isStarted: () => this.#isStarted && this.#stopping === undefined,
+      isReady: () => this.#checkReady() && this.#stopping === undefined,
       isStopping: () => this.#stopping !== undefined,
       requestReload: () => this.reload(),
       requestQuit: this.#options.requestQuit,

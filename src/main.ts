@@ -6,6 +6,7 @@
 
 import { startAgent, type Agent } from './agent.ts';
 import { buildInfo } from './cli/build-info.ts';
+import type { CheckArguments } from './cli/check-arguments.ts';
 import { parseCommandLine, type Flags } from './cli/flags.ts';
 import { helpText, usageError, versionText } from './cli/help.ts';
 import { queueHelp } from './cli/queue-arguments.ts';
@@ -32,7 +33,7 @@ async function main(args: readonly string[]): Promise<number> {
     case 'version': return print(versionText(buildInfo));
     case 'error': return printError(usageError(command.problems, command.topic), command.topic === 'queue' ? 1 : 2);
     case 'queue': return queueCommand(command, process);
-    case 'check-config': return checkAll(command.files);
+    case 'check-config': return checkAll(command);
     case 'run': return runAgent(command.flags);
   }
 }
@@ -48,9 +49,9 @@ function printError(text: string, exitCode: number): number {
 }
 
 /** Checks every file, also after a bad one; the worst answer counts. */
-function checkAll(files: readonly string[]): number {
+function checkAll({ files, from }: CheckArguments): number {
   let worst = 0;
-  for (const file of files) worst = Math.max(worst, checkConfig(file, (line) => void process.stdout.write(`${line}\n`)));
+  for (const file of files) worst = Math.max(worst, checkConfig(file, (line) => void process.stdout.write(`${line}\n`), from === undefined ? {} : { from }));
   return worst;
 }
 

@@ -44,7 +44,7 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   queue: ['io', 'telemetry', 'wire'],
   sender: ['destinations', 'io', 'queue', 'telemetry', 'wire'],
   // What people see: words of every stage as types, and no stage at work.
-  web: ['cli', 'config', 'queue', 'relabel', 'telemetry'],
+  web: ['cli', 'config', 'discovery', 'kubernetes', 'queue', 'relabel', 'telemetry'],
 };
 
 /** The files that join everything. */
@@ -53,6 +53,7 @@ const joiners = new Set(['src/main.ts', 'src/agent.ts', 'src/agent-view.ts']);
 /** Third-party package to the one file that knows it. */
 const packages: Readonly<Record<string, string>> = {
   '@bokuweb/zstd-wasm': 'src/wire/zstd.ts',
+  '@kubernetes/client-node': 'src/kubernetes/kubeconfig.ts',
   level: 'src/queue/ledger-store.ts',
   pino: 'src/telemetry/logger.ts',
   'prom-client': 'src/telemetry/metrics.ts',

@@ -1,6 +1,6 @@
 // Every command-line flag, once: name, kind, default and sentence. Parser, help text and `/api/v1/status/flags` follow from this table.
-// Names, defaults and meanings are Prometheus' (agent mode of 3.x). Flags without a `use` belong to the full server or to its own storage:
-// they are accepted, so that a manifest starts unchanged, and a warning names them.
+// Names, defaults and meanings are Prometheus' (agent mode of 3.x, and what a manifest of 2.x may still have). Flags without a `use` belong to
+// the full server or to its own storage: they are accepted, so that a manifest starts unchanged, and a warning names them.
 
 /** `list` may be repeated; every other flag may be given once. */
 export type FlagKind = 'string' | 'boolean' | 'duration' | 'integer' | 'list';
@@ -16,7 +16,7 @@ export interface FlagDeclaration {
 }
 
 export const flagTable = [
-  { name: 'config.file', kind: 'string', default: 'prometheus.yml', use: 'Configuration file; may be gzipped (.gz).' },
+  { name: 'config.file', kind: 'string', default: 'prometheus.yml', use: 'Configuration file; may be gzipped, as the Prometheus operator writes it.' },
   { name: 'config.auto-reload', kind: 'boolean', default: 'false', use: 'Accepted for the manifests of Prometheus; changed configuration files are always noticed.' },
   { name: 'web.listen-address', kind: 'list', default: '0.0.0.0:9090', use: 'Address of the page, the API and /metrics; may be repeated.' },
   { name: 'web.config.file', kind: 'string', default: '', use: 'TLS and basic auth of the web server. Not available yet: a value stops the start.' },
@@ -42,6 +42,7 @@ export const flagTable = [
   { name: 'alertmanager.drain-notification-queue-on-shutdown', kind: 'boolean', default: 'true' },
   { name: 'alertmanager.notification-batch-size', kind: 'integer', default: '256' },
   { name: 'alertmanager.notification-queue-capacity', kind: 'integer', default: '10000' },
+  { name: 'alertmanager.timeout', kind: 'duration', default: '10s' },
   { name: 'config.auto-reload-interval', kind: 'duration', default: '30s' },
   { name: 'query.lookback-delta', kind: 'duration', default: '5m' },
   { name: 'query.max-concurrency', kind: 'integer', default: '20' },

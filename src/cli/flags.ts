@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { parseDuration } from '../config/duration.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 import { parseListenAddress, type ListenAddress } from './address.ts';
+import { parseCheckArguments, type CheckArguments } from './check-arguments.ts';
 import { activeFeatures, flagTable, type FlagDeclaration, type FlagName } from './flag-table.ts';
 import { parseQueueArguments, type QueueCommandLine } from './queue-arguments.ts';
 
@@ -36,7 +37,7 @@ export interface Flags {
 
 export type CommandLine =
   | { readonly kind: 'run'; readonly flags: Flags }
-  | { readonly kind: 'check-config'; readonly files: readonly string[] }
+  | CheckArguments
   | { readonly kind: 'version' }
   | QueueCommandLine
   | { readonly kind: 'help'; readonly topic?: undefined }
@@ -51,21 +52,15 @@ const declarations = new Map<string, FlagDeclaration>(flagTable.map((flag) => [f
 /** Reads the arguments after the program's name. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   if (args[0] === 'queue') return parseQueueArguments(args.slice(1));
+  if (args[0] === 'check') return parseCheckArguments(args.slice(1));
   const problems: string[] = [];
   const { values, words } = readArguments(args, problems);
   if (problems.length > 0) return { kind: 'error', problems };
   if (isOn(values, 'help')) return { kind: 'help' };
   if (isOn(values, 'version')) return { kind: 'version' };
-  if (words.length > 0) return parseCommand(words);
+  if (words.length > 0) return { kind: 'error', problems: [`unknown command ${JSON.stringify(words.join(' '))}, expected check or queue as the first word`] };
   const flags = toFlags(values, problems);
   return problems.length > 0 ? { kind: 'error', problems } : { kind: 'run', flags };
-}
-
-function parseCommand(words: readonly string[]): CommandLine {
-  const [first, second, ...files] = words;
-  if (first !== 'check' || second !== 'config') return { kind: 'error', problems: [`unknown command ${JSON.stringify(words.join(' '))}, expected: check config FILE..., or queue as the first word`] };
-  if (files.length === 0) return { kind: 'error', problems: ['check config: no file given, expected: check config FILE...'] };
-  return { kind: 'check-config', files };
 }
 
 function readArguments(args: readonly string[], problems: string[]): { values: Values; words: string[] } {

@@ -5,10 +5,12 @@ import { flagTable, type FlagDeclaration } from './flag-table.ts';
 import { queueUsage } from './queue-arguments.ts';
 
 const usage = `Usage: tributary [flags]
-       tributary check config FILE...
+       tributary check config [--from=2] FILE...
        tributary queue list|inspect|export|drop|retry|adopt ... (tributary queue --help)
 
-Scrapes as Prometheus does, keeps every sample on disk until the storage has acknowledged it.`;
+Scrapes as Prometheus does, keeps every sample on disk until the storage has acknowledged it.
+
+check config tells everything that is wrong with a file, or has no effect; with --from=2 also what in it meant something else in Prometheus 2.x.`;
 
 /** The whole help text. */
 export function helpText(): string {

@@ -1,6 +1,7 @@
 // `tributary check config FILE`: everything that a start would say about a file, without starting, for people and (the last line) for programs.
 
 import { accessSync, constants } from 'node:fs';
+import type { DiscoverySettings } from '../../discovery/config.ts';
 import type { HttpClientSettings, TlsSettings } from '../io/http/config.ts';
 import { errorText } from '../model/error.ts';
 import { loadConfig } from './load.ts';
@@ -8,10 +9,15 @@ import { formatProblem, formatRemark } from './problem.ts';
 import type { Remark } from './problem.ts';
 import type { LoadedConfig, Settings } from './settings.ts';
 
+export interface CheckOptions {
+  /** See LoadOptions. */
+  readonly from?: 2;
+}
+
 /** Writes problems and remarks of one file line by line, then the result and one line of JSON. Returns the exit code: 0, or 1 with problems. */
-export function checkConfig(path: string, write: (line: string) => void): number {
+export function checkConfig(path: string, write: (line: string) => void, options: CheckOptions = {}): number {
   write(`Checking ${path}`);
-  const result = loadConfig(path);
+  const result = loadConfig(path, options);
   if (!result.ok) {
     for (const problem of result.problems) write(`  ${formatProblem(problem)}`);
     write(`  FAILED: ${count(result.problems.length, 'problem')}`);
@@ -21,19 +27,22 @@ export function checkConfig(path: string, write: (line: string) => void): number
   const remarks = [...result.config.remarks, ...fileRemarks(result.config)];
   for (const remark of remarks) write(`  ${formatRemark(remark)}`);
   write(`  SUCCESS: ${path} is a valid configuration`);
-  write(JSON.stringify({ check: 'config', file: path, ok: true, problems: 0, ...figures(result.config.settings, remarks) }));
+  write(JSON.stringify({ check: 'config', file: path, ok: true, problems: 0, ...figures(result.config.settings, remarks), ...(options.from === 2 && { differences: countOf('from_2', remarks) }) }));
   return 0;
 }
 
 function figures(settings: Settings, remarks: readonly Remark[]): Readonly<Record<string, number>> {
-  const kind = (name: Remark['kind']) => remarks.filter((remark) => remark.kind === name).length;
   return {
     jobs: settings.scrape.length,
     destinations: settings.destinations.length,
-    warnings: kind('warning'),
-    noEffect: kind('no_effect'),
-    ignoredSections: kind('ignored_section'),
+    warnings: countOf('warning', remarks),
+    noEffect: countOf('no_effect', remarks),
+    ignoredSections: countOf('ignored_section', remarks),
   };
+}
+
+function countOf(kind: Remark['kind'], remarks: readonly Remark[]): number {
+  return remarks.filter((remark) => remark.kind === kind).length;
 }
 
 function count(n: number, noun: string): string {
@@ -64,10 +73,18 @@ function usedFiles(settings: Settings): UsedFile[] {
   for (const job of settings.scrape) {
     const at = `job ${JSON.stringify(job.jobName)}`;
     used.push(...clientFiles(job.http, at));
-    for (const discovery of job.discovery) if (discovery.kind === 'http') used.push(...clientFiles(discovery.http, `${at}.http_sd_configs`));
+    for (const discovery of job.discovery) used.push(...discoveryFiles(discovery, at));
   }
   for (const [index, destination] of settings.destinations.entries()) used.push(...clientFiles(destination.http, `remote_write[${index}]`));
   return used;
+}
+
+function discoveryFiles(discovery: DiscoverySettings, at: string): UsedFile[] {
+  if (discovery.kind === 'http') return clientFiles(discovery.http, `${at}.http_sd_configs`);
+  if (discovery.kind !== 'kubernetes') return [];
+  const { server } = discovery;
+  if (server.kind === 'kubeconfig') return [[`${at}.kubernetes_sd_configs.kubeconfig_file`, server.path]];
+  return server.kind === 'url' ? clientFiles(server.http, `${at}.kubernetes_sd_configs`) : [];
 }
 
 function clientFiles(http: HttpClientSettings, at: string): UsedFile[] {

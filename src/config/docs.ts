@@ -9,7 +9,8 @@ const head = `# Configuration
 Generated from the declarations in the source (\`npm run docs\`); do not edit.
 
 One file, given with \`--config.file\`. Everything that Prometheus knows keeps its name, place, default and meaning; everything else stands
-under \`tributary\`. A file that ends in \`.gz\` is read through gzip. Unknown keys, duplicate keys and values of the wrong type are refused, all
+under \`tributary\`. A gzipped file, as the Prometheus operator writes it, is unpacked, and \`$(NAME)\` in its values is taken from the
+environment (one that is not set is a problem). Unknown keys, duplicate keys and values of the wrong type are refused, all
 problems at once, as \`file:line:column: path: what is wrong, what is expected\`. \`tributary check config FILE\` tells the same without starting.
 
 - **duration**: whole numbers with units in descending order, \`1h30m\`; units y, w, d, h, m, s, ms.

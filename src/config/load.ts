@@ -1,6 +1,7 @@
 // Loading: from a path to complete, checked and frozen settings, or to all problems at once. The order is: read the files, read
 // their blocks, let jobs inherit, check what needs more than one block, build the settings, print the effective configuration.
 
+import { hostname } from 'node:os';
 import * as path from 'node:path';
 import { buildDestination } from '../destinations/config.ts';
 import type { DestinationBlock, DestinationSettings, RemoteWriteBlock } from '../destinations/config.ts';
@@ -9,9 +10,11 @@ import { buildQueue } from '../queue/config.ts';
 import { buildRouting } from '../route/config.ts';
 import { buildScrape } from '../scrape/config.ts';
 import type { ScrapeBlock, ScrapeSettings } from '../scrape/config.ts';
+import { buildSharding } from '../targets/config.ts';
 import { printEffective } from './effective.ts';
 import type { CompleteConfig } from './effective.ts';
 import { expandEnv } from './env.ts';
+import { remarkDifferencesFrom2 } from './from-2.ts';
 import { globFiles } from './glob.ts';
 import { completeGlobal, completeJob } from './inherit.ts';
 import type { Problem } from './problem.ts';
@@ -31,8 +34,10 @@ export type LoadResult =
 export interface LoadOptions {
   /** Reads a file or throws; the file system when absent. */
   readonly readFile?: (path: string) => Uint8Array;
-  /** For the external labels; the process' environment when absent. */
+  /** For the external labels, `$(NAME)` of gzipped files and the member of `tributary.sharding`; the process' environment when absent. */
   readonly env?: NodeJS.ProcessEnv;
+  /** For the member of `tributary.sharding`; the system's when absent. */
+  readonly hostName?: string;
   /**
    * What becomes of a static target that cannot be one: refused by the check (the default), as by promtool; a warning for a running collector, as
    * in Prometheus: that target fails, the others go on.
@@ -40,6 +45,8 @@ export interface LoadOptions {
   readonly impossibleTargets?: 'refuse' | 'warn';
   /** `extra_scrape_metrics` where the file does not say; false when absent. The feature flag of that name sets it. */
   readonly extraScrapeMetrics?: boolean;
+  /** The major version of the Prometheus that the file comes from: what means something else here becomes a remark. */
+  readonly from?: 2;
 }
 
 /**
@@ -47,10 +54,11 @@ export interface LoadOptions {
  * `files` of a failed load are those that were read, so that they can be watched for the repair.
  */
 export function loadConfig(file: string, options: LoadOptions = {}): LoadResult {
-  const sources = createSources(options.readFile);
+  const sources = createSources(options.readFile, options.env);
   const complete = readConfig(path.resolve(file), sources, options);
-  const settings = complete === undefined || sources.problems.length > 0 ? undefined : buildSettings(complete, options.env ?? process.env);
+  const settings = complete === undefined || sources.problems.length > 0 ? undefined : buildSettings(complete, options);
   if (settings !== undefined && complete !== undefined) checkStaticTargets(complete.jobs, settings.scrape, options.impossibleTargets ?? 'refuse');
+  if (settings !== undefined && complete !== undefined && options.from === 2) remarkDifferencesFrom2({ ...complete, scrape: settings.scrape });
   const files = [...sources.contents.keys()];
   if (settings === undefined || complete === undefined || sources.problems.length > 0) {
     return { ok: false, problems: sortByPlace(sources.problems), files: files.length === 0 ? [path.resolve(file)] : files };
@@ -142,7 +150,7 @@ function checkOtlpScheme(top: TopBlock, global: GlobalBlock): void {
   }
 }
 
-function buildSettings({ top, global, jobs }: CompleteConfig, env: NodeJS.ProcessEnv): Settings {
+function buildSettings({ top, global, jobs }: CompleteConfig, { env = process.env, hostName = hostname() }: LoadOptions): Settings {
   const { remote_write: entries, tributary } = top.values;
   const own = tributary.values.destinations;
   const destinations: DestinationSettings[] = entries.map((entry) => {
@@ -153,7 +161,8 @@ function buildSettings({ top, global, jobs }: CompleteConfig, env: NodeJS.Proces
   remarkDuplicates(entries, destinations);
   const externalLabels = new Map([...global.values.external_labels].filter(([, value]) => value !== ''));
   const { queue, routing } = tributary.values;
-  return { externalLabels, scrape, destinations, queue: buildQueue(queue.values), ...(routing !== undefined && { routing: buildRouting(routing) }) };
+  const sharding = buildSharding(tributary.values.sharding, { environment: env['TRIBUTARY_MEMBER'], hostName });
+  return { externalLabels, scrape, destinations, queue: buildQueue(queue.values), sharding, ...(routing !== undefined && { routing: buildRouting(routing) }) };
 }
 
 /** Replicas share one file: what tells them apart comes from the environment. */

@@ -1,8 +1,11 @@
 // What a load finds: problems, which refuse the configuration, and remarks, which do not.
 
-/** Something accepted that has no effect here, or deserves a warning: listed at start, by `check config` and on the page. */
+/**
+ * Something accepted that has no effect here, or deserves a warning: listed at start, by `check config` and on the page. `from_2`: it meant something
+ * else in Prometheus 2.x; only `check config --from=2` asks for these.
+ */
 export interface Remark {
-  readonly kind: 'no_effect' | 'ignored_section' | 'warning';
+  readonly kind: 'no_effect' | 'ignored_section' | 'warning' | 'from_2';
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -29,6 +32,7 @@ const kindTexts: Readonly<Record<Remark['kind'], string>> = {
   no_effect: 'no effect',
   ignored_section: 'ignored section',
   warning: 'warning',
+  from_2: 'differs from Prometheus 2.x',
 };
 
 /** The remark as one line, its kind before the text. */

@@ -7,7 +7,7 @@ import { compileRules } from '../relabel/relabel.ts';
 import { validateRule } from '../relabel/validate.ts';
 import type { NameScheme } from '../model/names.ts';
 import type { ScrapeBlock, ScrapeSettings } from '../scrape/config.ts';
-import { buildTarget } from '../targets/build.ts';
+import { buildTarget, readGroup } from '../targets/build.ts';
 import { fail, remark } from './schema.ts';
 
 const ruleKeys = ['relabel_configs', 'metric_relabel_configs', 'write_relabel_configs'] as const;
@@ -44,8 +44,9 @@ function checkJobTargets(job: ScrapeBlock, settings: ScrapeSettings, impossible:
   const rules = compileRules(settings.relabel, settings.nameScheme);
   for (const [groupIndex, group] of job.values.static_configs.entries()) {
     const targets = group.values.targets.map((address) => new Map([['__address__', address]]));
+    const read = readGroup(targetGroup(String(groupIndex), targets, group.values.labels));
     for (const index of targets.keys()) {
-      const built = buildTarget(targetGroup(String(groupIndex), targets, group.values.labels), index, settings, rules);
+      const built = buildTarget(read, index, settings, rules);
       if (built.kind !== 'error') continue;
       const text = `instance ${index} in group ${groupIndex}: ${built.text}, expected an address host:port`;
       if (impossible === 'refuse') fail(group, 'targets', text);

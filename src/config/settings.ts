@@ -5,6 +5,7 @@ import type { Remark } from './problem.ts';
 import type { QueueSettings } from '../queue/config.ts';
 import type { RoutingSettings } from '../route/config.ts';
 import type { ScrapeSettings } from '../scrape/config.ts';
+import type { ShardingSettings } from '../targets/config.ts';
 
 export interface Settings {
   readonly externalLabels: ReadonlyMap<string, string>;
@@ -13,6 +14,7 @@ export interface Settings {
   readonly queue: QueueSettings;
   /** Absent: every destination gets everything. */
   readonly routing?: RoutingSettings;
+  readonly sharding: ShardingSettings;
 }
 
 export type { Problem, Remark } from './problem.ts';

@@ -8,6 +8,7 @@ import { queueBlock, queueKeys } from '../queue/config.ts';
 import { relabelBlock } from '../relabel/config.ts';
 import { routingBlock } from '../route/config.ts';
 import { checkProtocols, limitKeys, scrapeBlock, scrapeSwitchKeys } from '../scrape/config.ts';
+import { shardingBlock, shardingKeys } from '../targets/config.ts';
 import { block, defaultBlock, fail, key, optional, remark } from './schema.ts';
 import type { Block } from './schema.ts';
 import { anything, bool, choice, duration, filePath, float, int, listOf, mapOf, pathPattern, size, text } from './types.ts';
@@ -36,6 +37,7 @@ const tributaryKeys = {
   queue: key(queueBlock, defaultBlock(queueKeys), 'Where and how records are kept until they are acknowledged.'),
   destinations: key(destinationsMap, new Map<string, DestinationBlock>(), 'What is known about a destination beyond its `remote_write` entry, by its name.'),
   routing: optional(routingBlock, 'Which series go to which destinations. Without it every destination gets everything that its `write_relabel_configs` keep.'),
+  sharding: key(shardingBlock, defaultBlock(shardingKeys), 'How several collectors share the targets.'),
 };
 export type TributaryBlock = Block<typeof tributaryKeys>;
 

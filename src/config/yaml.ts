@@ -22,8 +22,14 @@ const aliasNodesMax = 100_000;
 /** Nesting that a document may have; real configurations stay below 15, and the walk over it is recursive. */
 const depthMax = 100;
 
-/** Reads the first document of a text; further ones are not looked at, as in Prometheus. Never throws for bad YAML. */
-export function parseYaml(text: string): YamlDocument {
+/** Puts something else in the place of a scalar's text; `refuse` reports a problem at its place. */
+export type ExpandText = (text: string, refuse: (problem: string) => void) => string;
+
+/**
+ * Reads the first document of a text; further ones are not looked at, as in Prometheus. Never throws for bad YAML. `expand` sees the text of every
+ * scalar and key before its kind is decided, so that `modulus: $(SHARDS)` is a number.
+ */
+export function parseYaml(text: string, expand: ExpandText = (value) => value): YamlDocument {
   const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.exec(text);
   if (control !== null) {
     return { problems: [{ at: positionIn(text, control.index), text: 'control characters are not allowed, expected printable text' }] };
@@ -36,7 +42,7 @@ export function parseYaml(text: string): YamlDocument {
   };
   const first = document.errors[0];
   if (first !== undefined) return { problems: [{ at: position(first.pos[0]), text: syntaxText(first.code) }] };
-  const walk: Walk = { aliases: findAliases(document), position, problems: [], open: new Set(), aliasNodes: 0, aliasDepth: 0, depth: 0 };
+  const walk: Walk = { aliases: findAliases(document), position, expand, problems: [], open: new Set(), aliasNodes: 0, aliasDepth: 0, depth: 0 };
   const root = document.contents === null ? undefined : toNode(document.contents, walk);
   return root === undefined || walk.problems.length > 0 ? { problems: walk.problems } : { root, problems: [] };
 }
@@ -119,6 +125,7 @@ function syntaxText(code: string): string {
 interface Walk {
   readonly aliases: ReadonlyMap<Alias, unknown>;
   readonly position: (offset: number) => Position;
+  readonly expand: ExpandText;
   readonly problems: YamlProblem[];
   /** Anchored nodes whose aliases are being resolved: an alias to one of them is a loop. */
   readonly open: Set<unknown>;
@@ -181,7 +188,7 @@ function findAliases(document: Document.Parsed): Map<Alias, unknown> {
 }
 
 function scalarNode(node: Scalar, at: Position, walk: Walk): ScalarNode {
-  const text = typeof node.value === 'string' ? node.value : (node.source ?? '');
+  const text = walk.expand(typeof node.value === 'string' ? node.value : (node.source ?? ''), (problem) => void walk.problems.push({ at, text: problem }));
   const tag = scalarTag(node, text);
   if (tag !== '!!binary') return { kind: 'scalar', at, text, tag };
   const compact = text.replaceAll(/\s/g, '');

@@ -8,6 +8,10 @@
 import type { HttpClientSettings } from '../io/http/config.ts';
 import type { Kind, KindMap } from './objects.ts';
 
+export { createKubernetes } from './create-kubernetes.ts';
+export type { KubernetesOptions } from './create-kubernetes.ts';
+export { fieldSelectorProblem, labelSelectorProblem } from './label-selector.ts';
+
 /** Where the API server is, and who we are there. */
 export type ServerSettings =
   | { readonly kind: 'in_cluster' }

@@ -8,7 +8,7 @@ export interface Target {
   readonly job: string;
   /** Public labels: those that do not begin with `__`, with `instance`. */
   readonly labels: Labels;
-  /** Every label before relabelling. */
+  /** Every label before relabelling. Worked out on each access, as `provenance` is: ask once and keep what is needed. */
   readonly discoveredLabels: ReadonlyMap<string, string>;
   /** `__meta_*` and other `__*` labels after relabelling: provenance, never sent. */
   readonly provenance: ReadonlyMap<string, string>;

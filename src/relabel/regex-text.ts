@@ -16,8 +16,8 @@ export function literalTest(subset: Subset): ((value: string) => boolean) | unde
   return (value) => set.has(value);
 }
 
-/** Every text that the node matches, undefined when there are too many. */
-function literalsOf(node: SubsetNode): readonly string[] | undefined {
+/** Every text that the node matches, undefined when there are too many. A text may come twice. */
+export function literalsOf(node: SubsetNode): readonly string[] | undefined {
   switch (node.type) {
     case 'literal': return [node.text];
     case 'set': return membersOf(node.set);

@@ -14,7 +14,7 @@ import { TributaryError, errorText } from '../model/error.ts';
 import { cost, toRegExpSource } from './regex-backtrack.ts';
 import { parseSubset } from './regex-subset.ts';
 import type { Subset } from './regex-subset.ts';
-import { affixOf, affixTest, literalTest } from './regex-text.ts';
+import { affixOf, affixTest, literalTest, literalsOf } from './regex-text.ts';
 
 /** The text of the whole match at 0, then of each group; '' for a group that took no part. */
 export type Groups = readonly string[];
@@ -64,6 +64,13 @@ export function compileRegex(pattern: string): Matcher {
 /** The same without fast paths and memory: the yardstick of tests and benchmarks. */
 export function compilePlainRegex(pattern: string): Matcher {
   return plainMatcher(pattern, compileRe2(anchored(pattern)));
+}
+
+/** All values that a pattern matches as a whole, when these are literal texts: `a|b` gives a and b, `x[12]` gives x1 and x2. Undefined for any other. */
+export function literalValues(pattern: string): readonly string[] | undefined {
+  const subset = parseSubset(pattern);
+  const literals = subset === undefined ? undefined : literalsOf(subset.root);
+  return literals === undefined ? undefined : [...new Set(literals)];
 }
 
 /** Compiles a pattern that is looked for anywhere in a value; `.` does not match a newline here, as in vmagent. Fails with REGEX_INVALID. */

@@ -110,7 +110,12 @@ export const scrapeKeys = {
 };
 export type ScrapeBlock = Block<typeof scrapeKeys>;
 
-export const scrapeBlock = block(scrapeKeys, { check: checkScrape, refused: absentDiscovery });
+export const scrapeBlock = block(scrapeKeys, { check: checkScrape, refused: (name) => renamedKey(name) ?? absentDiscovery(name) });
+
+/** Prometheus 2.45 to 2.55 had the key under another name. */
+function renamedKey(name: string): string | undefined {
+  return name === 'scrape_classic_histograms' ? 'field scrape_classic_histograms not found, since Prometheus 3 it is called always_scrape_classic_histograms' : undefined;
+}
 
 /** Checks that need nothing from `global`; the rest is in config/inherit.ts. */
 function checkScrape(at: ScrapeBlock): void {

@@ -19,7 +19,7 @@ import { errorText } from '../model/error.ts';
 import { ScrapeError } from '../model/scrape-error.ts';
 import type { ScrapeErrorClass } from '../model/scrape-error.ts';
 import type { Target } from '../model/target.ts';
-import { INTERVAL } from '../targets/build.ts';
+import { intervalText } from '../targets/build.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Histogram } from '../telemetry/metrics.ts';
 import type { ScrapeSettings } from './config.ts';
@@ -277,7 +277,7 @@ export class ScrapeLoop implements ScheduleEntry, StreamHandler, PlainSink {
   #prepare(): Histogram {
     const { target, settings, client } = this.#config;
     this.#get = client instanceof ScrapeError ? undefined : client.prepare(target.url, requestHeaders(target, settings));
-    return this.#env.metrics.intervalLength.with(target.provenance.get(INTERVAL) ?? '');
+    return this.#env.metrics.intervalLength.with(intervalText(target));
   }
 
   #start(tickMs: number, nowMs: number): void {

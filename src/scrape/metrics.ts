@@ -14,6 +14,7 @@ export interface ScrapeMetrics {
   readonly duration: Histogram;
   readonly inFlight: Gauge;
   readonly droppedTargets: Family<Gauge>;
+  readonly leftTargets: Family<Gauge>;
   readonly failureLogErrors: Counter;
   readonly intervalLength: Family<Histogram>;
   readonly pools: Counter;
@@ -48,6 +49,7 @@ export function declareScrapeMetrics(metrics: Metrics): ScrapeMetrics {
     duration: metrics.histogram('tributary_scrape_duration_seconds', 'Time from the start of a scrape until its page was taken in.', DURATION_BUCKETS),
     inFlight: metrics.gauge('tributary_scrape_in_flight', 'Scrapes running now.'),
     droppedTargets: metrics.gauges('tributary_targets_dropped', 'Discovered targets that relabelling dropped.', ['scrape_job']),
+    leftTargets: metrics.gauges('tributary_targets_left_to_members', 'Targets that other members of `tributary.sharding` scrape.', ['scrape_job']),
     failureLogErrors: metrics.counter('tributary_scrape_failure_log_lost_total', 'Lines of scrape_failure_log_file that could not be written.'),
     intervalLength: metrics.histograms(
       'prometheus_target_interval_length_seconds', 'Actual intervals between scrapes.', ['interval'], INTERVAL_BUCKETS),

@@ -5,6 +5,7 @@
 // that is set is noticed at the next wake-up (at the latest after `SLEEP_MS_MAX`) and every entry then says when it is due by the new time.
 
 import type { Clock, Timer } from '../io/clock.ts';
+import type { ShardingSettings } from '../targets/config.ts';
 
 export interface ScheduleEntry {
   /** Wall time in milliseconds. Changed by the schedule only while the entry is queued. */
@@ -167,6 +168,12 @@ class TimerSchedule implements Schedule {
     heap[a].place = a;
     one.place = b;
   }
+}
+
+/** The seed of this collector: members that scrape the same target have different ones, also where they share a host. */
+export function scrapeSeed(hostName: string, { externalLabels, sharding }: { readonly externalLabels: ReadonlyMap<string, string>; readonly sharding: ShardingSettings }): string {
+  const seed = `${hostName} ${JSON.stringify([...externalLabels])}`;
+  return sharding.members === 1 ? seed : `${seed} ${sharding.member}`;
 }
 
 /**

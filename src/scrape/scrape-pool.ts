@@ -1,4 +1,4 @@
-// The loops of one job. Compares the live set of targets with the loops that run, starts and retires them, and carries them over a reload.
+// The loops of one job. Takes the job's groups, starts and retires the loops of targets that changed, and carries them over a reload.
 //
 // A target that is gone is retired, not ended: as in Prometheus its markers are written two ticks and a tenth of the interval later and stamped
 // with the first of these ticks. If a target with the same labels and address appears meanwhile (it flapped, or only its interval or a hidden label
@@ -7,14 +7,17 @@
 // After a reload that changes what becomes of pages, a target goes on with new series; the old ones are ended in the same way, except for those that
 // the new ones hold as well.
 
-import type { TargetGroup } from '../../discovery/discovery.ts';
+import type { FeedEntry, GroupFeed } from '../../discovery/feed.ts';
 import type { HttpClient } from '../io/http/types.ts';
 import { errorText } from '../model/error.ts';
 import { labelsKey } from '../model/labels.ts';
 import { ScrapeError } from '../model/scrape-error.ts';
 import type { Target } from '../model/target.ts';
+import type { ReadGroup } from '../targets/build.ts';
+import type { Distributor, Taker } from '../targets/distributor.ts';
 import { createTargetPool } from '../targets/pool.ts';
 import type { TargetPool } from '../targets/pool.ts';
+import type { Sharding } from '../targets/sharding.ts';
 import type { ScrapeSettings } from './config.ts';
 import { ScrapeLoop } from './loop.ts';
 import type { LoopEnvironment } from './loop.ts';
@@ -27,17 +30,23 @@ import type { Timer } from '../io/clock.ts';
 export interface PoolEnvironment extends LoopEnvironment {
   readonly schedule: Schedule;
   readonly seedText: string;
+  readonly distributor: Distributor;
+  /** Undefined when this collector scrapes everything. Changes only together with a reload of every job. */
+  sharding: Sharding | undefined;
   readonly openSeries: (target: Target, settings: ScrapeSettings) => PageSeries;
   /** Throws when the settings make no client. */
   readonly openClient: (settings: ScrapeSettings) => HttpClient;
 }
 
-/** Shortest time between two comparisons with discovery: a churning cluster reports changes hundreds of times a second. */
-const SYNC_PAUSE_MS = 1000;
+/** Shortest time between two rounds of starting and retiring loops: a target that flaps within it keeps its loop. */
+const SYNC_PAUSE_MS = 500;
+/** Loops started in one turn of the event loop: some 20 ms of work. */
+const SLICE_TARGETS = 500;
 
-export class ScrapePool {
+export class ScrapePool implements Taker {
   readonly #env: PoolEnvironment;
   #targets: TargetPool;
+  #feeds: readonly GroupFeed[] = [];
   #client: HttpClient | ScrapeError;
   readonly #loops = new Map<string, ScrapeLoop>();
   /** Retired loops by what their series are known by, labels and address. */
@@ -46,14 +55,19 @@ export class ScrapePool {
   readonly #replaced = new Set<SeriesEnd>();
   #syncTimer: Timer | undefined;
   #syncedMs = -Infinity;
+  /** Keys of targets that came or changed and were not followed yet. */
+  readonly #waiting = new Set<string>();
+  /** Loops were told that the job has too many targets. */
+  #isRefused = false;
 
   constructor(env: PoolEnvironment, settings: ScrapeSettings) {
     this.#env = env;
-    this.#targets = createTargetPool(settings);
+    this.#targets = createTargetPool(settings, env.sharding);
     env.metrics.pools.inc();
     this.#client = this.#openClient(settings);
     if (this.#client instanceof ScrapeError) env.metrics.poolsFailed.inc();
     env.metrics.poolTargetLimit.with(settings.jobName).set(settings.targetLimit);
+    env.metrics.poolTargets.with(settings.jobName).set(0);
   }
 
   get settings(): ScrapeSettings {
@@ -68,21 +82,50 @@ export class ScrapePool {
     return this.#loops;
   }
 
-  setGroups(groups: readonly TargetGroup[]): void {
-    this.#report(this.#targets.setGroups(groups));
-    if (this.#syncTimer !== undefined) return;
+  get keep(): Taker['keep'] {
+    return this.#targets.keep;
+  }
+
+  setFeeds(feeds: readonly GroupFeed[]): void {
+    this.#feeds = feeds;
+    this.#targets.setFeeds(feeds);
+    this.#env.distributor.connect(this, feeds);
+    this.flush();
+  }
+
+  put(feed: GroupFeed, entry: FeedEntry, read: ReadGroup): void {
+    this.#report(this.#targets.put(feed, entry, read));
+  }
+
+  remove(feed: GroupFeed, entry: FeedEntry): void {
+    this.#targets.remove(feed, entry);
+  }
+
+  flush(): void {
+    if (this.#syncTimer !== undefined || !this.#targets.isTouched) return;
     const waitMs = this.#syncedMs + SYNC_PAUSE_MS - this.#env.clock.monotonicMs();
     if (waitMs <= 0) this.#sync();
     else this.#syncTimer = this.#env.clock.after(waitMs, () => this.#sync());
+  }
+
+  /** Sets the gauges that change without work for this job: every group that other jobs keep counts as dropped here. */
+  observe(): void {
+    const { metrics } = this.#env;
+    const { jobName } = this.settings;
+    const left = this.#targets.leftCount;
+    metrics.droppedTargets.with(jobName).set(this.#targets.droppedCount() - left);
+    if (this.#env.sharding !== undefined) metrics.leftTargets.with(jobName).set(left);
+    else metrics.leftTargets.remove(jobName);
   }
 
   /** Takes over changed settings: all loops go on under them, with their health, at their new places in the interval. */
   reload(settings: ScrapeSettings): void {
     const { metrics } = this.#env;
     metrics.poolReloads.inc();
-    const groups = [...this.#targets.groups()];
-    this.#targets = createTargetPool(settings);
-    this.#report(this.#targets.setGroups(groups));
+    this.#env.distributor.disconnect(this);
+    this.#targets = createTargetPool(settings, this.#env.sharding);
+    this.#targets.setFeeds(this.#feeds);
+    this.#env.distributor.connect(this, this.#feeds);
     closeClient(this.#client);
     this.#client = this.#openClient(settings);
     if (this.#client instanceof ScrapeError) metrics.poolReloadsFailed.inc();
@@ -95,6 +138,7 @@ export class ScrapePool {
   /** Ends all loops without markers, as Prometheus does for a job that is gone and at shutdown. */
   async stop(): Promise<void> {
     this.#syncTimer?.cancel();
+    this.#env.distributor.disconnect(this);
     const retired = [...this.#retired.values()].flat();
     for (const { entry, loop } of retired) {
       this.#env.schedule.remove(entry);
@@ -118,30 +162,53 @@ export class ScrapePool {
     this.#syncTimer?.cancel();
     this.#syncTimer = undefined;
     this.#syncedMs = clock.monotonicMs();
-    const live = this.#targets.targets();
-    for (const [key, loop] of this.#loops) {
-      if (live.has(key)) continue;
-      this.#loops.delete(key);
-      this.#retire(loop);
+    // All that is gone goes first: a target that is another one now must find its retired loop.
+    for (const key of this.#targets.takeTouched()) {
+      if (this.#targets.target(key) === undefined) this.#retireKey(key);
+      else this.#waiting.add(key);
     }
-    for (const [key, target] of live) {
-      const loop = this.#loops.get(key);
-      if (loop === undefined) this.#loops.set(key, this.#adopt(target) ?? this.#create(target));
-      else loop.retarget(target);
-    }
+    this.#followWaiting();
     this.#applyTargetLimit();
     metrics.poolSyncs.with(job).inc();
     metrics.poolTargets.with(job).set(this.#loops.size);
-    metrics.droppedTargets.with(job).set(this.#targets.droppedCount());
     metrics.syncLength.with(job).observe((clock.monotonicMs() - this.#syncedMs) / 1000);
   }
 
-  /** All targets of a job that has too many fail, so that the excess is seen. */
+  #followWaiting(): void {
+    let room = SLICE_TARGETS;
+    for (const key of this.#waiting) {
+      if (room-- === 0) {
+        this.#syncTimer = this.#env.clock.after(0, () => this.#sync());
+        return;
+      }
+      this.#waiting.delete(key);
+      this.#follow(key);
+    }
+  }
+
+  #retireKey(key: string): void {
+    const loop = this.#loops.get(key);
+    if (loop === undefined) return;
+    this.#loops.delete(key);
+    this.#retire(loop);
+  }
+
+  #follow(key: string): void {
+    const target = this.#targets.target(key);
+    if (target === undefined) return;
+    const loop = this.#loops.get(key);
+    if (loop === undefined) this.#loops.set(key, this.#adopt(target) ?? this.#create(target));
+    else loop.retarget(target);
+  }
+
+  /** All targets of a job that has too many fail, so that the excess is seen. Loops need a word only while it has, or had. */
   #applyTargetLimit(): void {
     const limit = this.settings.targetLimit;
-    const count = this.#loops.size;
+    const count = this.#targets.size;
     const isOver = limit > 0 && count > limit;
     if (isOver) this.#env.metrics.exceededTargetLimit.inc();
+    else if (!this.#isRefused) return;
+    this.#isRefused = isOver;
     const error = isOver ? new ScrapeError('target_limit', `target_limit exceeded (number of targets: ${count}, limit: ${limit})`) : undefined;
     for (const loop of this.#loops.values()) loop.refuse(error);
   }
@@ -164,6 +231,7 @@ export class ScrapePool {
     const isFresh = !keepsSeries(loop.settings, settings);
     this.#env.schedule.remove(entry);
     loop.configure(this.#loopConfig(target));
+    loop.refuse(undefined);
     loop.whenIdle(() => {
       if (isFresh) this.#replaceSeries(loop, entry);
       else loop.series.reconfigure({ sampleLimit: settings.sampleLimit, scrapeTimeoutMs: loop.target.scrapeTimeoutMs });
@@ -253,7 +321,7 @@ export class ScrapePool {
 
   #forgetMetrics(): void {
     const { metrics } = this.#env;
-    const families = [metrics.poolSyncs, metrics.poolTargets, metrics.poolTargetLimit, metrics.droppedTargets, metrics.syncFailed, metrics.syncLength];
+    const families = [metrics.poolSyncs, metrics.poolTargets, metrics.poolTargetLimit, metrics.droppedTargets, metrics.leftTargets, metrics.syncFailed, metrics.syncLength];
     for (const family of families) family.remove(this.settings.jobName);
   }
 }

@@ -1,7 +1,7 @@
-// The scrape stage: takes jobs and their target groups, gives pages to the series stage. One pool per job, one schedule for all of them.
+// The scrape stage: takes jobs and the feeds of their target groups, gives pages to the series stage. One pool per job, one schedule for all of them.
 // Reloads follow Prometheus: a job that did not change is not touched, see scrape-pool.ts for one that did.
 
-import type { TargetGroup } from '../../discovery/discovery.ts';
+import type { FeedEntry, GroupFeed } from '../../discovery/feed.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import type { HttpClientSettings } from '../io/http/config.ts';
@@ -9,7 +9,10 @@ import type { HttpClient, HttpClientOptions } from '../io/http/types.ts';
 import { compareUtf8 } from '../model/labels.ts';
 import type { LabelMap } from '../model/labels.ts';
 import type { Target } from '../model/target.ts';
+import type { ShardingSettings } from '../targets/config.ts';
+import { Distributor } from '../targets/distributor.ts';
 import type { DroppedTarget, RelabelStep } from '../targets/pool.ts';
+import { createSharding } from '../targets/sharding.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { ScrapeSettings } from './config.ts';
@@ -44,17 +47,21 @@ export interface ActiveTarget extends LoopState {
 export interface PoolState {
   readonly name: string;
   readonly active: readonly ActiveTarget[];
-  /** At most `keep_dropped_targets` of them. */
-  readonly dropped: readonly DroppedTarget[];
+  /** At most `keep_dropped_targets` of them, worked out while they are read. Read them at once, or not at all. */
+  readonly dropped: Iterable<DroppedTarget>;
   /** All of them, kept or not. */
   readonly droppedCount: number;
+  /** Those of the dropped ones that other members scrape. */
+  readonly leftCount: number;
 }
 
 export interface Scraper {
-  /** Brings the jobs in line with the configuration. Groups of jobs that stay are kept. */
-  apply(jobs: readonly ScrapeSettings[]): void;
-  /** All groups that discovery knows for the job; those it had before and that are not among them are gone. Ignored for a job that does not exist. */
-  setGroups(job: string, groups: readonly TargetGroup[]): void;
+  /** Brings the jobs in line with the configuration. Feeds of jobs that stay are kept. Without `sharding` every target is ours. */
+  apply(jobs: readonly ScrapeSettings[], sharding?: ShardingSettings): void;
+  /** The job's groups are those of these feeds; groups of feeds it had before are gone. Ignored for a job that does not exist. */
+  setFeeds(job: string, feeds: readonly GroupFeed[]): void;
+  /** These entries of the feed are new, changed or gone. */
+  change(feed: GroupFeed, changed: readonly FeedEntry[]): void;
   /** By name. */
   pools(): PoolState[];
   /** The job's relabel rules applied one by one; undefined for a job that does not exist. */
@@ -68,13 +75,20 @@ export interface Scraper {
 export function createScraper(options: ScraperOptions): Scraper {
   const env = createEnvironment(options);
   const pools = new Map<string, ScrapePool>();
-  options.metrics.beforeExposition(() => env.metrics.inFlight.set(env.inFlight));
+  options.metrics.beforeExposition(() => {
+    env.metrics.inFlight.set(env.inFlight);
+    for (const pool of pools.values()) pool.observe();
+  });
   return {
-    apply(jobs) {
+    apply(jobs, sharding) {
       env.failureLog.reopen();
-      applyJobs(env, pools, jobs);
+      const shared = sharding === undefined ? undefined : createSharding(sharding);
+      const isResharded = !sameSettings(env.sharding?.settings, shared?.settings);
+      if (isResharded) env.sharding = shared;
+      applyJobs(env, pools, jobs, isResharded);
     },
-    setGroups: (job, groups) => pools.get(job)?.setGroups(groups),
+    setFeeds: (job, feeds) => pools.get(job)?.setFeeds(feeds),
+    change: (feed, changed) => env.distributor.change(feed, changed),
     pools: () => [...pools.keys()].sort(compareUtf8).map((name) => poolState(name, pools.get(name)!)),
     relabelSteps: (job, labels) => pools.get(job)?.targets.relabelSteps(labels),
     metadata: (target) => pools.get(target.job)?.loops.get(target.key)?.series.metadataEntries() ?? [],
@@ -99,12 +113,14 @@ function createEnvironment(options: ScraperOptions): PoolEnvironment {
     inFlight: 0,
     schedule: createSchedule(clock),
     seedText: options.seedText,
+    distributor: new Distributor(),
+    sharding: undefined,
     openSeries: options.openSeries,
     openClient: (settings) => options.createHttpClient(settings.http, { clock, userAgent: options.userAgent }),
   };
 }
 
-function applyJobs(env: PoolEnvironment, pools: Map<string, ScrapePool>, jobs: readonly ScrapeSettings[]): void {
+function applyJobs(env: PoolEnvironment, pools: Map<string, ScrapePool>, jobs: readonly ScrapeSettings[], reloadsAll: boolean): void {
   const wanted = new Set(jobs.map((job) => job.jobName));
   for (const [name, pool] of pools) {
     if (wanted.has(name)) continue;
@@ -114,7 +130,7 @@ function applyJobs(env: PoolEnvironment, pools: Map<string, ScrapePool>, jobs: r
   for (const job of jobs) {
     const pool = pools.get(job.jobName);
     if (pool === undefined) pools.set(job.jobName, new ScrapePool(env, job));
-    else if (!sameSettings(pool.settings, job)) pool.reload(job);
+    else if (reloadsAll || !sameSettings(pool.settings, job)) pool.reload(job);
   }
 }
 
@@ -124,6 +140,7 @@ function poolState(name: string, pool: ScrapePool): PoolState {
     active: [...pool.loops.values()].map(activeTarget),
     dropped: pool.targets.dropped(),
     droppedCount: pool.targets.droppedCount(),
+    leftCount: pool.targets.leftCount,
   };
 }
 

@@ -3,7 +3,7 @@
 
 import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
-import { equalJitter, fullJitter, SLOW_BACKOFF, type BackoffRange } from './backoff.ts';
+import { equalJitter, fullJitter, SLOW_BACKOFF, type BackoffRange } from '../io/backoff.ts';
 
 /** `fast`: the link or the receiver; `slow` and `park`: nothing changes before a person does something. */
 export type FailurePace = 'fast' | 'slow' | 'park';

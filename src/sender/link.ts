@@ -8,7 +8,7 @@ import type { HttpClientSettings } from '../io/http/config.ts';
 import { HttpError } from '../io/http/error.ts';
 import type { HttpClient, HttpResponse } from '../io/http/types.ts';
 import { errorText } from '../model/error.ts';
-import { parseRetryAfter } from './backoff.ts';
+import { parseRetryAfter } from '../io/backoff.ts';
 import type { Body } from './body.ts';
 import { Endpoints, endpointUrls } from './endpoints.ts';
 import { requestHeaders } from './protocol.ts';

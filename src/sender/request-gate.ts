@@ -14,7 +14,7 @@ import type { Profile } from '../destinations/profile.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { fullJitter, type BackoffRange } from './backoff.ts';
+import { fullJitter, type BackoffRange } from '../io/backoff.ts';
 import { Breaker } from './breaker.ts';
 import { ClockGuard } from './clock-guard.ts';
 import { Concurrency } from './concurrency.ts';

@@ -15,8 +15,7 @@ import { buildUrl } from './url.ts';
 const ADDRESS = '__address__';
 const SCHEME = '__scheme__';
 const PATH = '__metrics_path__';
-/** The interval as configured or relabelled, such as `15s`; kept among a target's provenance. */
-export const INTERVAL = '__scrape_interval__';
+const INTERVAL = '__scrape_interval__';
 const TIMEOUT = '__scrape_timeout__';
 const PARAM_PREFIX = '__param_';
 const META_PREFIX = '__meta_';
@@ -37,9 +36,18 @@ export type BuildResult =
   /** Its labels make no target; `text` is Prometheus' text without the place. */
   | { readonly kind: 'error'; readonly text: string };
 
+/** The label sets of a group, read once: a group may work them out on each access. Let go of it after use, it may be large. */
+export interface ReadGroup extends Pick<TargetGroup, 'targets' | 'labels'> {
+  readonly group: TargetGroup;
+}
+
+export function readGroup(group: TargetGroup): ReadGroup {
+  return { group, targets: group.targets, labels: group.labels };
+}
+
 /** Builds target number `index` of the group. */
-export function buildTarget(group: TargetGroup, index: number, job: ScrapeSettings, rules: CompiledRules): BuildResult {
-  const labels = discoveredLabels(group, index, job);
+export function buildTarget(read: ReadGroup, index: number, job: ScrapeSettings, rules: CompiledRules): BuildResult {
+  const labels = discoveredLabels(read, index, job);
   if (!applyRules(rules, labels)) return { kind: 'dropped' };
   const address = labels.get(ADDRESS) ?? '';
   const problem = checkAddress(address) ?? checkSwitches(labels);
@@ -49,14 +57,14 @@ export function buildTarget(group: TargetGroup, index: number, job: ScrapeSettin
   if ((labels.get('instance') ?? '') === '') labels.set('instance', address);
   const invalid = invalidValue(labels);
   if (invalid !== undefined) return { kind: 'error', text: invalid };
-  return { kind: 'target', target: new BuiltTarget({ group, index, job, labels, ...times }) };
+  return { kind: 'target', target: new BuiltTarget({ group: read.group, index, job, rules, labels, ...times }) };
 }
 
 /**
  * Every label before relabelling: the target's own, the group's where the target has none, then what the job gives where they are empty.
  * A fresh map, without empty values.
  */
-export function discoveredLabels(group: TargetGroup, index: number, job: ScrapeSettings): LabelMap {
+export function discoveredLabels(group: Pick<TargetGroup, 'targets' | 'labels'>, index: number, job: ScrapeSettings): LabelMap {
   const labels: LabelMap = new Map();
   const own = group.targets[index] ?? new Map<string, string>();
   for (const [name, value] of own) if (value !== '') labels.set(name, value);
@@ -70,6 +78,13 @@ export function discoveredLabels(group: TargetGroup, index: number, job: ScrapeS
   }
   return labels;
 }
+
+/** Whether a job may give the label, so that its value does not follow from discovery alone. */
+export function isSeeded(label: string): boolean {
+  return label.startsWith(PARAM_PREFIX) || seededLabels.has(label);
+}
+
+const seededLabels: ReadonlySet<string> = new Set(['job', INTERVAL, TIMEOUT, PATH, SCHEME, ...switches.map(([name]) => name)]);
 
 function seeds(job: ScrapeSettings): LabelPair[] {
   return [
@@ -133,33 +148,33 @@ interface Parts extends Times {
   readonly group: TargetGroup;
   readonly index: number;
   readonly job: ScrapeSettings;
+  readonly rules: CompiledRules;
   readonly labels: LabelMap;
 }
 
 /**
  * A target that does not copy what it was discovered with: ten thousand pods with sixty `__meta_*` labels each would cost tens of
- * megabytes, and only the page asks for them.
+ * megabytes. Groups, settings and rules do not change, so that these labels can be worked out again whenever they are asked for.
  */
 class BuiltTarget implements Target {
   readonly key: string;
   readonly job: string;
   readonly labels: Labels;
-  readonly provenance: ReadonlyMap<string, string>;
   readonly url: string;
   readonly scrapeIntervalMs: number;
   readonly scrapeTimeoutMs: number;
   readonly #group: TargetGroup;
   readonly #index: number;
   readonly #settings: ScrapeSettings;
+  readonly #rules: CompiledRules;
 
   constructor(parts: Parts) {
-    const split = splitLabels(parts.labels);
     this.#group = parts.group;
     this.#index = parts.index;
     this.#settings = parts.job;
+    this.#rules = parts.rules;
     this.job = parts.job.jobName;
-    this.labels = sortLabels(split.shown);
-    this.provenance = split.hidden;
+    this.labels = sortLabels(labelsWhere(parts.labels, (name) => !name.startsWith('__')));
     this.url = targetUrl(parts.labels, parts.job.params);
     this.key = targetKey(this.job, this.url, parts.labels);
     this.scrapeIntervalMs = parts.scrapeIntervalMs;
@@ -169,13 +184,23 @@ class BuiltTarget implements Target {
   get discoveredLabels(): ReadonlyMap<string, string> {
     return discoveredLabels(this.#group, this.#index, this.#settings);
   }
+
+  get provenance(): ReadonlyMap<string, string> {
+    const labels = discoveredLabels(this.#group, this.#index, this.#settings);
+    applyRules(this.#rules, labels);
+    return labelsWhere(labels, (name) => name.startsWith('__'));
+  }
 }
 
-function splitLabels(labels: LabelMap): { shown: LabelMap; hidden: LabelMap } {
-  const shown: LabelMap = new Map();
-  const hidden: LabelMap = new Map();
-  for (const [name, value] of labels) (name.startsWith('__') ? hidden : shown).set(name, value);
-  return { shown, hidden };
+function labelsWhere(labels: LabelMap, isWanted: (name: string) => boolean): LabelMap {
+  const wanted: LabelMap = new Map();
+  for (const [name, value] of labels) if (isWanted(name)) wanted.set(name, value);
+  return wanted;
+}
+
+/** The interval in its shortest form, such as `15s`: what metrics name it by. */
+export function intervalText({ scrapeIntervalMs }: Target): string {
+  return printDuration(scrapeIntervalMs);
 }
 
 /** `__param_x` takes the place of the first value of parameter x; its further values stay. */
@@ -196,7 +221,6 @@ function targetUrl(labels: LabelMap, jobParams: ScrapeSettings['params']): strin
 
 /** 132 bits of SHA-256 over everything but `__meta_*`: short to keep, and no two targets share it. */
 function targetKey(job: string, url: string, labels: LabelMap): string {
-  const kept: LabelMap = new Map();
-  for (const [name, value] of labels) if (!name.startsWith(META_PREFIX)) kept.set(name, value);
+  const kept = labelsWhere(labels, (name) => !name.startsWith(META_PREFIX));
   return hash('sha256', `${job}\u0002${url}\u0002${labelsKey(sortLabels(kept))}`, 'base64url').slice(0, 22);
 }

@@ -4,6 +4,7 @@ import { availableParallelism, hostname } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { compareUtf8 } from '../model/labels.ts';
 import { json, success, type Answer } from './answer.ts';
+import { sortedPools } from './api-targets.ts';
 import type { WebContext, WebRequest } from './context.ts';
 import { formatTime } from './time-text.ts';
 
@@ -34,6 +35,13 @@ export function buildInfo(_request: WebRequest, context: WebContext): Answer {
 /** The same facts without the envelope. */
 export function version(_request: WebRequest, context: WebContext): Answer {
   return json(200, buildFacts(context));
+}
+
+/** Which member of how many this is, and per job how many targets it scrapes and how many only others do. */
+export function sharding(_request: WebRequest, context: WebContext): Answer {
+  const { members, member, replicationFactor } = context.view.sharding();
+  const jobs = sortedPools(context).map(({ name, active, leftCount }) => ({ job: name, kept: active.length, left: leftCount }));
+  return success({ members, member, replicationFactor, jobs });
 }
 
 /** Prometheus' fields; those that speak of Go hold what is nearest here. */

@@ -7,7 +7,10 @@ import type { RelabelSettings } from '../relabel/config.ts';
 import { failure, success, type Answer } from './answer.ts';
 import type { WebContext, WebRequest } from './context.ts';
 import { formatTime } from './time-text.ts';
-import type { ActiveTargetView, PoolView, RelabelStepView } from './view.ts';
+import type { ActiveTargetView, DroppedTargetView, PoolView, RelabelStepView } from './view.ts';
+
+/** Dropped targets of one answer: a job may drop every pod of a cluster, and there may be hundreds of such jobs. The counts are always complete. */
+const DROPPED_MAX = 10_000;
 
 const localHosts = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
@@ -21,7 +24,7 @@ export function targets({ query }: WebRequest, context: WebContext): Answer {
   const pools = wanted === '' ? all : all.filter((pool) => pool.name === wanted);
   return success({
     activeTargets: showActive ? pools.flatMap((pool) => pool.active.map((active) => activeTarget(pool, active, context))) : [],
-    droppedTargets: showDropped ? pools.flatMap(droppedTargets) : [],
+    droppedTargets: showDropped ? [...firstDropped(pools, DROPPED_MAX)].map(droppedTarget) : [],
     droppedTargetCounts: showDropped ? Object.fromEntries(all.map((pool) => [pool.name, pool.droppedCount])) : null,
   });
 }
@@ -49,6 +52,7 @@ export function sortedPools({ view }: WebContext): PoolView[] {
 
 function activeTarget(pool: PoolView, active: ActiveTargetView, context: WebContext): object {
   const { target } = active;
+  const { provenance } = target;
   return {
     discoveredLabels: Object.fromEntries(target.discoveredLabels),
     labels: Object.fromEntries(target.labels),
@@ -60,17 +64,24 @@ function activeTarget(pool: PoolView, active: ActiveTargetView, context: WebCont
     lastScrape: formatTime(active.lastScrapeMs),
     lastScrapeDuration: active.lastScrapeDurationSeconds,
     health: active.health,
-    scrapeInterval: target.provenance.get('__scrape_interval__') ?? printDuration(target.scrapeIntervalMs),
-    scrapeTimeout: target.provenance.get('__scrape_timeout__') ?? printDuration(target.scrapeTimeoutMs),
+    scrapeInterval: provenance.get('__scrape_interval__') ?? printDuration(target.scrapeIntervalMs),
+    scrapeTimeout: provenance.get('__scrape_timeout__') ?? printDuration(target.scrapeTimeoutMs),
   };
 }
 
-function droppedTargets(pool: PoolView): object[] {
-  return pool.dropped.map(({ discoveredLabels, reason }) => ({
-    discoveredLabels: Object.fromEntries(discoveredLabels),
-    scrapePool: pool.name,
-    reason,
-  }));
+/** At most `max` dropped targets of all jobs together; the others are not worked out. */
+export function* firstDropped(pools: readonly PoolView[], max: number): Iterable<{ readonly pool: PoolView; readonly dropped: DroppedTargetView }> {
+  let room = max;
+  for (const pool of pools) {
+    for (const dropped of pool.dropped) {
+      if (room-- <= 0) return;
+      yield { pool, dropped };
+    }
+  }
+}
+
+function droppedTarget({ pool, dropped }: { readonly pool: PoolView; readonly dropped: DroppedTargetView }): object {
+  return { discoveredLabels: Object.fromEntries(dropped.discoveredLabels), scrapePool: pool.name, reason: dropped.reason };
 }
 
 /**

@@ -1,4 +1,4 @@
-// The part of the page about destinations: alarms first, then one block each, with the essentials in a row and everything else below it in
+// The part of the page about destinations: one block each, with the essentials in a row and everything else below it in
 // `<details>`, which open without a script; last the destinations that are gone while their queue is still there.
 
 import { html, type Html, type HtmlPart } from './html.ts';
@@ -13,12 +13,6 @@ import type { AgentView } from './view.ts';
 const NONE = '-';
 
 const COLUMNS = ['Destination', 'State', 'Live lag', 'Pending', 'Drained in', 'Free quota holds', 'Disk', 'Lost', 'Accounts'] as const;
-
-export function alarmSection(view: AgentView): Html {
-  const lines = sortedDestinations(view).flatMap((destination) =>
-    alarmsOf(destination).map(({ kind, text }) => html`<li><b>${destination.name}</b> ${kind.replace('_', ' ')}: ${text}</li>`));
-  return lines.length === 0 ? html`` : html`<section class="alarm"><h2>Alarms (${lines.length})</h2><ul>${lines}</ul></section>`;
-}
 
 export function destinationSection(view: AgentView, nowMs: number): Html {
   const destinations = sortedDestinations(view);
@@ -45,7 +39,7 @@ function block(view: DestinationView, nowMs: number): Html {
   const lost = lostSamples(view);
   const isExact = identityHolds(view) && scrapeIdentityHolds(view);
   const isAlarming = alarmsOf(view).length > 0;
-  return html`<tbody class="destination"><tr><td><b>${view.name}</b></td>
+  return html`<tbody class="block wide"><tr><td><b>${view.name}</b></td>
     <td class="${view.state}">${view.state}${view.queueMode === 'ok' ? '' : `, queue ${view.queueMode}`}${isAlarming ? ' (alarm)' : ''}</td>
     <td>${lagText(view.live)}</td>
     <td>${view.counters.pending === 0 ? 'none' : html`${formatCount(view.counters.pending)} samples<br><small>oldest ${formatAge(view.oldestUnsentAgeSeconds)}</small>`}</td>

@@ -58,21 +58,31 @@ h2 { font-size: 1.1rem; margin: 1.4rem 0 0.5rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 0.25rem 0.6rem; border-bottom: 1px solid #8883; overflow-wrap: break-word; }
 th { white-space: nowrap; }
+.names { overflow-wrap: anywhere; }
 pre { overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
 summary { cursor: pointer; }
-.destination td, .facts td { border-bottom: none; }
-.destination .more td { padding-top: 0; }
-.destination .more { border-bottom: 1px solid #8883; }
-@media (min-width: 60rem) { .destination > tr:not(.more) > td { white-space: nowrap; } }
+.block td, .facts td { border-bottom: none; }
+.block .more td { padding-top: 0; }
+.block > tr:last-child { border-bottom: 1px solid #8883; }
+@media (min-width: 60rem) { .wide > tr:not(.more) > td { white-space: nowrap; } }
 .more p { margin: 0.1rem 0; }
 .columns { display: flex; flex-wrap: wrap; gap: 0.5rem 2rem; align-items: flex-start; padding: 0.4rem 0; }
 .facts { width: auto; }
-.facts caption { text-align: left; font-weight: 600; }
+caption { text-align: left; padding: 0.1rem 0.6rem; }
+.facts caption { padding-left: 0; font-weight: 600; }
 .facts td { padding: 0 0.8rem 0 0; }
 .up, .ready, .sending { color: #16803c; }
 .down, .parked { color: #c0232c; font-weight: 600; }
-.unknown, .retrying, .starting, .stopping { color: #a65f00; }
+.unknown, .retrying, .starting, .waiting, .stopping { color: #a65f00; }
 .alarm { border-left: 4px solid #c0232c; padding: 0.1rem 1rem; margin-bottom: 0.8rem; }
 .alarm h2 { margin-top: 0.4rem; }
 footer { opacity: 0.7; }
+@media (max-width: 40rem) {
+  :root { font-size: 12.5px; }
+  header, main, footer { padding: 0.5rem 0.7rem; }
+  header { flex-wrap: wrap; gap: 0.2rem 1rem; }
+  th { white-space: normal; }
+  th, td, caption { padding: 0.2rem; }
+  .alarm ul { padding-left: 1.2rem; }
+}
 `;

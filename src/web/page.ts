@@ -4,10 +4,12 @@
 import type { Remark } from '../config/settings.ts';
 import { formatLabels, type LabelPair } from '../model/labels.ts';
 import type { Answer } from './answer.ts';
-import { sortedPools } from './api-targets.ts';
+import { firstDropped, sortedPools } from './api-targets.ts';
 import type { WebContext, WebRequest } from './context.ts';
 import { html, type Html } from './html.ts';
-import { alarmSection, destinationSection, retiredSection } from './page-destinations.ts';
+import { alarmSection } from './page-alarms.ts';
+import { destinationSection, retiredSection } from './page-destinations.ts';
+import { discoverySection, kubernetesSection } from './page-discovery.ts';
 import { formatAge, style } from './page-text.ts';
 import type { ActiveTargetView, PoolView, ReloadView } from './view.ts';
 
@@ -27,10 +29,13 @@ export function overviewPage(_request: WebRequest, context: WebContext): Answer 
   const nowMs = Date.now();
   return page(context, 'Overview', html`
     ${stateLine(context)}
-    ${alarmSection(view)}
+    ${shardingLine(context, pools)}
+    ${alarmSection(view, nowMs)}
     ${reloadSection(view.reload())}
     ${destinationSection(view, nowMs)}
     ${retiredSection(view, nowMs)}
+    ${kubernetesSection(view, nowMs)}
+    ${discoverySection(view, nowMs)}
     ${targetSection(pools)}
     ${droppedSection(pools)}
     ${remarkSection(view.remarks())}`);
@@ -55,7 +60,7 @@ function page(context: WebContext, heading: string, content: Html): Answer {
 <title>${flags.pageTitle}: ${heading}</title><link rel="stylesheet" href="./page.css"></head>
 <body>
 <header><strong>${flags.pageTitle}</strong>
-<nav>${link('', 'Overview')}${link('config', 'Configuration')}${link('flags', 'Flags')}${link('metrics', 'Metrics')}${link('api/v1/targets', 'Targets as JSON')}${link('api/v1/status/destinations', 'Destinations as JSON')}</nav></header>
+<nav>${link('', 'Overview')}${link('config', 'Configuration')}${link('flags', 'Flags')}${link('metrics', 'Metrics')}${link('api/v1/targets', 'Targets as JSON')}${link('api/v1/status/destinations', 'Destinations as JSON')}${link('api/v1/status/kubernetes', 'Kubernetes as JSON')}</nav></header>
 <main>${content}</main>
 <footer>Tributary ${build.version} ${build.revision.slice(0, 12)}</footer>
 </body></html>
@@ -65,8 +70,17 @@ function page(context: WebContext, heading: string, content: Html): Answer {
 }
 
 function stateLine({ view, startedMs }: WebContext): Html {
-  const state = view.isStopping() ? 'stopping' : view.isReady() ? 'ready' : 'starting';
-  return html`<p>State: <b class="${state}">${state}</b>, running for ${formatAge((Date.now() - startedMs) / 1000)}.</p>`;
+  const state = view.isStopping() ? 'stopping' : view.isReady() ? 'ready' : view.isStarted() ? 'waiting' : 'starting';
+  return html`<p>State: <b class="${state}">${state}</b>${state === 'waiting' ? ' for API servers to answer' : ''}, running for ${formatAge((Date.now() - startedMs) / 1000)}.</p>`;
+}
+
+function shardingLine({ view }: WebContext, pools: readonly PoolView[]): Html {
+  const { members, member, replicationFactor } = view.sharding();
+  if (members === 1) return html``;
+  const kept = pools.reduce((sum, pool) => sum + pool.active.length, 0);
+  const left = pools.reduce((sum, pool) => sum + pool.leftCount, 0);
+  const copies = replicationFactor === 1 ? 'one member' : `${replicationFactor} members`;
+  return html`<p>Member ${member} of ${members} (numbered from 0), each target on ${copies}: ${kept} targets scraped here, ${left} left to others.</p>`;
 }
 
 function reloadSection(reload: ReloadView): Html {
@@ -89,16 +103,16 @@ function targetSection(pools: readonly PoolView[]): Html {
 
 function targetRow(pool: PoolView, { target, health, lastScrapeMs, lastScrapeDurationSeconds, lastError, errorClass }: ActiveTargetView): Html {
   const age = lastScrapeMs === undefined ? 'never' : `${formatAge((Date.now() - lastScrapeMs) / 1000)} ago`;
-  return html`<tr><td>${pool.name}</td><td>${target.url}</td><td class="${health}">${health}</td><td>${formatLabels(target.labels)}</td>
+  return html`<tr><td>${pool.name}</td><td class="names">${target.url}</td><td class="${health}">${health}</td><td class="names">${formatLabels(target.labels)}</td>
     <td>${age}</td><td>${(lastScrapeDurationSeconds * 1000).toFixed(1)} ms</td><td>${errorClass === undefined ? '' : `[${errorClass}] `}${lastError}</td></tr>`;
 }
 
 function droppedSection(pools: readonly PoolView[]): Html {
   const total = pools.reduce((sum, pool) => sum + pool.droppedCount, 0);
   if (total === 0) return html``;
-  const rows = pools.flatMap((pool) => pool.dropped.map((dropped) => ({ pool, dropped })));
-  const lines = rows.slice(0, rowsMax).map(({ pool, dropped }) => html`<tr><td>${pool.name}</td><td>${dropped.reason}</td><td>${formatLabels(sorted(dropped.discoveredLabels))}</td></tr>`);
-  return html`<h2>Dropped targets (${total})</h2><table><tr><th>Job</th><th>Why</th><th>Discovered labels</th></tr>${lines}</table>${more(rows.length)}`;
+  const lines = [...firstDropped(pools, rowsMax)]
+    .map(({ pool, dropped }) => html`<tr><td>${pool.name}</td><td class="names">${dropped.reason}</td><td class="names">${formatLabels(sorted(dropped.discoveredLabels))}</td></tr>`);
+  return html`<h2>Dropped targets (${total})</h2><table><tr><th>Job</th><th>Why</th><th>Discovered labels</th></tr>${lines}</table>${more(total)}`;
 }
 
 function remarkSection(remarks: readonly Remark[]): Html {

@@ -3,6 +3,7 @@
 
 import { failure, type Answer } from './answer.ts';
 import { destinations } from './api-destinations.ts';
+import { discovery, kubernetes } from './api-discovery.ts';
 import * as metadata from './api-metadata.ts';
 import * as status from './api-status.ts';
 import * as targets from './api-targets.ts';
@@ -14,8 +15,8 @@ export interface Route {
   readonly path: string;
   readonly methods: readonly string[];
   readonly handler: Handler;
-  /** Answers 503 until the agent is ready. */
-  readonly needsReady: boolean;
+  /** Answers 503 until the agent has started. Not until it is ready: what it waits for can be asked meanwhile. */
+  readonly needsStarted: boolean;
 }
 
 const get = ['GET'];
@@ -43,11 +44,11 @@ const metrics: Handler = async (_request, { view }) => ({
 });
 
 function api(path: string, handler: Handler): Route {
-  return { path: `/api/v1/${path}`, methods: get, handler, needsReady: true };
+  return { path: `/api/v1/${path}`, methods: get, handler, needsStarted: true };
 }
 
 function open(path: string, handler: Handler, methods: readonly string[] = get): Route {
-  return { path, methods, handler, needsReady: false };
+  return { path, methods, handler, needsStarted: false };
 }
 
 const routes: readonly Route[] = [
@@ -61,6 +62,10 @@ const routes: readonly Route[] = [
   api('status/buildinfo', status.buildInfo),
   api('status/runtimeinfo', status.runtimeInfo),
   api('status/destinations', destinations),
+  api('status/sharding', status.sharding),
+  // Asked most of all while an API server that does not answer keeps the collector from being ready.
+  open('/api/v1/status/discovery', discovery),
+  open('/api/v1/status/kubernetes', kubernetes),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 

@@ -138,7 +138,7 @@ function answerTo(request: IncomingMessage, { url, path, route }: Found, context
   if (request.method === 'OPTIONS') return text(204, '');
   const method = request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET');
   if (!route.methods.includes(method)) return text(405, 'Method Not Allowed\n', { Allow: route.methods.join(', ') });
-  if (route.needsReady && (!context.view.isReady() || context.view.isStopping())) return notReady(context.view.isStopping());
+  if (route.needsStarted && (!context.view.isStarted() || context.view.isStopping())) return notReady(context.view.isStopping());
   return route.handler({ method, path, query: url.searchParams }, context);
 }
 

@@ -1,7 +1,9 @@
 // What the web surface may know about the agent: plain data, asked for per request. `agent.ts` implements it; nothing in this folder
 // reaches into a stage. Everything here is already free of secrets: URLs are redacted, the YAML is masked.
 
+import type { ProviderState } from '../../discovery/manager.ts';
 import type { Problem, Remark } from '../config/settings.ts';
+import type { ReflectorState } from '../kubernetes/kubernetes.ts';
 import type { LabelMap } from '../model/labels.ts';
 import type { ScrapeErrorClass } from '../model/scrape-error.ts';
 import type { Target } from '../model/target.ts';
@@ -31,10 +33,19 @@ export interface DroppedTargetView {
 export interface PoolView {
   readonly name: string;
   readonly active: readonly ActiveTargetView[];
-  /** At most `keep_dropped_targets` of them. */
-  readonly dropped: readonly DroppedTargetView[];
+  /** At most `keep_dropped_targets` of them, worked out while they are read. */
+  readonly dropped: Iterable<DroppedTargetView>;
   /** All of them, kept or not. */
   readonly droppedCount: number;
+  /** Those of the dropped ones that other members scrape. */
+  readonly leftCount: number;
+}
+
+/** This collector among those that share the targets; one member is no sharding. */
+export interface ShardingView {
+  readonly members: number;
+  readonly member: number;
+  readonly replicationFactor: number;
 }
 
 /** What a relabel rule left; `output` is empty once a rule has dropped the target. */
@@ -69,6 +80,7 @@ export type ReloadResult = { readonly ok: true } | { readonly ok: false; readonl
 export interface AgentView {
   /** All jobs, in any order. */
   pools(): readonly PoolView[];
+  sharding(): ShardingView;
   /** The job's relabel rules applied one by one; undefined for a job that does not exist. */
   relabelSteps(pool: string, labels: LabelMap): readonly RelabelStepView[] | undefined;
   /** What the target's last pages told about metric families. */
@@ -79,9 +91,15 @@ export interface AgentView {
   destinations(): readonly DestinationView[];
   /** Destinations that are gone from the configuration and still have a queue on disk. */
   retired(): readonly RetiredView[];
+  /** What each discovery has found, in any order. */
+  discovery(): readonly ProviderState[];
+  /** What is known of the API servers, in any order; empty where nothing asks one. */
+  kubernetes(): readonly ReflectorState[];
   /** Own metrics, text exposition 0.0.4. */
   metricsText(): Promise<string>;
-  /** Ready to scrape and deliver: configuration applied, queue open. */
+  /** Configuration applied, queue open. */
+  isStarted(): boolean;
+  /** Started, and every API server that discovery asks has told its first state or refused to; stays so. */
   isReady(): boolean;
   isStopping(): boolean;
   requestReload(): Promise<ReloadResult>;

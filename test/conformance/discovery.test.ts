@@ -9,6 +9,9 @@ import type { Provider } from '../../discovery/discovery.ts';
 import { createProvider } from '../../discovery/provider.ts';
 import type { ProviderDependencies } from '../../discovery/provider.ts';
 import { defaultHttpClientSettings } from '../../src/io/http/config.ts';
+import type { Kubernetes } from '../../src/kubernetes/kubernetes.ts';
+import { settingsOf } from '../support/kubernetes/discovered.ts';
+import { startFakeCluster } from '../support/kubernetes/fake-cluster.ts';
 import { calls, countingClock, dependencies, shown, until } from '../unit/discovery/helpers.ts';
 import { closeAll, onClose, serve } from '../unit/io/http/servers.ts';
 
@@ -77,6 +80,29 @@ const changing: Record<string, (content: Content) => Promise<ChangingBench>> = {
         if (next !== 'broken') body = json(next);
       },
       failures: () => failures,
+    };
+  },
+
+  kubernetes: async (content) => {
+    const { server, client, close } = await startFakeCluster('own-ns');
+    onClose(close);
+    const put = ({ groups }: Content) => {
+      for (const [index, hosts] of groups.entries()) {
+        server.put({ kind: 'Ingress', metadata: { name: `g${index}`, namespace: 'shop' }, spec: { rules: hosts.map((host) => ({ host })) } });
+      }
+      for (let index = groups.length; server.remove('ingresses', 'shop', `g${index}`); index++);
+    };
+    put(content);
+    let kubernetes: Kubernetes | undefined;
+    return {
+      make: (deps) => createProvider(settingsOf({ role: 'ingress' }), { ...deps, kubernetes: (kubernetes = client(deps.clock)) }),
+      source: (index) => `ingress/shop/g${index}`,
+      change(next) {
+        if (next === 'broken') return server.down();
+        server.up();
+        put(next);
+      },
+      failures: () => kubernetes?.state().filter(({ error }) => error !== '').length ?? 0,
     };
   },
 };

@@ -3,12 +3,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startAgent } from '../../src/agent.ts';
 import type { Agent } from '../../src/agent.ts';
 import { buildInfo } from '../../src/cli/build-info.ts';
 import { parseCommandLine } from '../../src/cli/flags.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
+import { startFakeApiServer } from '../support/kubernetes/fake-api-server.ts';
+import type { FakeApiServer } from '../support/kubernetes/fake-api-server.ts';
 
 let folder: string;
 let agent: Agent | undefined;
@@ -90,4 +93,66 @@ describe('features', () => {
     const { yaml } = ((await api('status/config')) as { data: { yaml: string } }).data;
     expect(yaml.match(/extra_scrape_metrics: \w+/g)).toEqual(['extra_scrape_metrics: true', 'extra_scrape_metrics: true', 'extra_scrape_metrics: false']);
   });
+});
+
+describe('Kubernetes discovery', () => {
+  let server: FakeApiServer;
+  beforeEach(async () => void (server = await startFakeApiServer()));
+  afterEach(async () => {
+    // The collector first: it would ask again.
+    await agent?.stop();
+    await server.close();
+  });
+
+  const jobs = () => `scrape_configs: [{job_name: pods, kubernetes_sd_configs: [{role: pod, api_server: '${server.url}'}]}]\n`;
+  const pod = (name: string) => ({ kind: 'Pod', metadata: { name, namespace: 'shop' }, spec: { containers: [{ name: 'main' }] }, status: { podIP: '127.0.0.1' } });
+  const targets = async () => ((await api('targets')) as { data: { activeTargets: { discoveredLabels: Record<string, string> }[] } }).data.activeTargets;
+  const names = async () => (await targets()).map(({ discoveredLabels }) => discoveredLabels['__meta_kubernetes_pod_name']);
+  const status = async (path: string) => (await fetch(`http://127.0.0.1:${agent!.addresses[0]!.port}${path}`)).status;
+
+  test('an API server that is out of reach keeps the collector from being ready, not from being alive and asked; afterwards its state is served', async () => {
+    server.put(pod('a'));
+    server.down();
+    await start(jobs());
+    expect([await status('/-/healthy'), await status('/-/ready'), await targets()]).toEqual([200, 503, []]);
+    server.up();
+    await until(async () => (await status('/-/ready')) === 200);
+    await until(async () => (await names()).join() === 'a');
+    server.down();
+    await until(async () => (await reflectors()).every(({ state }) => state === 'stale'));
+    expect([await status('/-/ready'), await names()]).toEqual([200, ['a']]);
+  });
+
+  test('what may not be read keeps nobody waiting: other roles go on', async () => {
+    server.put(pod('a'));
+    server.access.setUser('secret', { name: 'collector', rules: [{ verbs: ['list', 'watch'], resources: ['pods'] }] });
+    const job = (role: string) => `{job_name: ${role}, kubernetes_sd_configs: [{role: ${role}, api_server: '${server.url}', authorization: {credentials: secret}}]}`;
+    await start(`scrape_configs: [${job('node')}, ${job('pod')}]\n`);
+    await until(async () => (await names()).join() === 'a');
+    await until(async () => (await status('/-/ready')) === 200);
+    expect((await reflectors()).filter(({ isDenied }) => isDenied).map(({ kind, error }) => [kind, error])).toEqual([['nodes', expect.stringContaining('nodes is forbidden')]]);
+  });
+
+  test('a removed job ends its watches, an equal one keeps them', async () => {
+    server.put(pod('a'));
+    await start(jobs());
+    await until(async () => (await names()).length === 1);
+    const lists = server.requests.length;
+    write(jobs().replace('job_name: pods', 'job_name: other'));
+    expect(await agent!.reload()).toEqual({ ok: true });
+    expect([await names(), server.requests.length, server.openStreams('pods')]).toEqual([['a'], lists, 1]);
+    write('');
+    expect(await agent!.reload()).toEqual({ ok: true });
+    await until(() => Promise.resolve(server.openStreams('pods') === 0));
+    expect(await reflectors()).toEqual([]);
+  });
+
+  async function reflectors() {
+    return ((await api('status/kubernetes')) as { data: { reflectors: { kind: string; state: string; isDenied: boolean; error: string }[] } }).data.reflectors;
+  }
+
+  /** Network and timers are real here: what has to come is waited for by its effect. */
+  async function until(holds: () => Promise<boolean>): Promise<void> {
+    while (!(await holds())) await pause(5);
+  }
 });

@@ -83,8 +83,13 @@ describe('refused', () => {
     ['port', ['--web.listen-address=:70000'], 'flag --web.listen-address: expected host:port, got ":70000"'],
     ['external URL', ['--web.external-url=ftp://x'], 'flag --web.external-url: expected an http or https URL, got "ftp://x"'],
     ['origin', ['--web.cors.origin=('], 'flag --web.cors.origin: expected a regular expression, got "("'],
-    ['command', ['serve'], 'unknown command "serve", expected: check config FILE..., or queue as the first word'],
-    ['check without a file', ['check', 'config'], 'check config: no file given, expected: check config FILE...'],
+    ['command', ['serve'], 'unknown command "serve", expected check or queue as the first word'],
+    ['command after flags', ['--log.level=debug', 'check', 'config', 'a.yml'], 'unknown command "check config a.yml", expected check or queue as the first word'],
+    ['check of something else', ['check', 'rules'], 'unknown command "check rules", expected: check config [--from=2] FILE...'],
+    ['check of nothing', ['check'], 'unknown command "check", expected: check config [--from=2] FILE...'],
+    ['check without a file', ['check', 'config'], 'check config: no file given, expected: check config [--from=2] FILE...'],
+    ['check from another version', ['check', 'config', '--from=1', 'a.yml'], 'check config: --from: expected 2, the major version of the Prometheus that the file comes from, got "1"'],
+    ['check with an unknown flag', ['check', 'config', '--lint', 'a.yml'], "check: Unknown option '--lint'"],
   ])('%s', (_name, args, expected) => expect(problems(...args)).toEqual([expected]));
 
   test('a web configuration file, by name', () => expect(problems('--web.config.file=w.yml')[0]).toContain('not available yet'));
@@ -103,7 +108,9 @@ describe('without effect', () => {
 });
 
 describe('commands', () => {
-  test('check config takes files', () => expect(parseCommandLine(['check', 'config', 'a.yml', 'b.yml'])).toEqual({ kind: 'check-config', files: ['a.yml', 'b.yml'] }));
+  test('check config takes files', () => expect(parseCommandLine(['check', 'config', 'a.yml', 'b.yml'])).toEqual({ kind: 'check-config', files: ['a.yml', 'b.yml'], from: undefined }));
+  test.each([['--from=2'], ['-from=2']])('check config %s', (flag) => expect(parseCommandLine(['check', 'config', flag, 'a.yml'])).toEqual({ kind: 'check-config', files: ['a.yml'], from: 2 }));
+  test('check --help', () => expect(parseCommandLine(['check', '--help'])).toEqual({ kind: 'help' }));
   test.each([['--help'], ['-h'], ['-help']])('%s', (arg) => expect(parseCommandLine([arg])).toEqual({ kind: 'help' }));
   test('--version', () => expect(parseCommandLine(['--version'])).toEqual({ kind: 'version' }));
 });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { checkConfig } from '../../../src/config/check.ts';
+import { checkConfig, type CheckOptions } from '../../../src/config/check.ts';
 
 describe('check config', () => {
   let folder = '';
@@ -11,11 +11,11 @@ describe('check config', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  function check(text: string): { readonly code: number; readonly lines: string[]; readonly last: unknown } {
+  function check(text: string, options: CheckOptions = {}): { readonly code: number; readonly lines: string[]; readonly last: unknown } {
     const file = path.join(folder, 'p.yml');
     writeFileSync(file, text);
     const lines: string[] = [];
-    const code = checkConfig(file, (line) => void lines.push(line.replaceAll(folder, '')));
+    const code = checkConfig(file, (line) => void lines.push(line.replaceAll(folder, '')), options);
     return { code, lines, last: JSON.parse(lines.at(-1) ?? 'null') };
   }
 
@@ -35,6 +35,15 @@ describe('check config', () => {
     expect(last).toEqual({ check: 'config', file: '/p.yml', ok: false, problems: 2 });
   });
 
+  test('asked what differs from 2.x, it tells and counts; the answer stays 0', () => {
+    const text = 'global: {metric_name_validation_scheme: legacy}\nscrape_configs:\n- job_name: j';
+    const { code, lines, last } = check(text, { from: 2 });
+    expect(code).toBe(0);
+    expect(lines[1]).toMatch(/^ {2}\/p\.yml:3:3: scrape_configs\[0\]: differs from Prometheus 2\.x: /);
+    expect(last).toMatchObject({ ok: true, differences: 1, warnings: 0 });
+    expect(check(text).last).not.toHaveProperty('differences');
+  });
+
   test('what has no effect, is ignored or deserves a warning is listed', () => {
     const { code, lines, last } = check('rule_files: [x]\nremote_write: [{url: http://x/w, send_native_histograms: true, bearer_token_file: token, tls_config: {ca_file: ca.pem}}]');
     expect(code).toBe(0);
@@ -44,5 +53,16 @@ describe('check config', () => {
     expect(lines.join('\n')).toContain('remote_write[0].authorization.credentials_file: warning: cannot read /token: ENOENT');
     expect(lines.join('\n')).toContain('remote_write[0].tls_config.ca_file: warning: cannot read /ca.pem: ENOENT');
     expect(last).toMatchObject({ ok: true, warnings: 3, noEffect: 1, ignoredSections: 1 });
+  });
+
+  test('files that a discovery needs and that cannot be read are listed', () => {
+    const { lines } = check(`scrape_configs:
+- {job_name: a, http_sd_configs: [{url: 'http://x', bearer_token_file: token}]}
+- {job_name: b, kubernetes_sd_configs: [{role: pod, kubeconfig_file: kube.conf}, {role: pod, api_server: 'https://x', tls_config: {ca_file: ca.pem}}, {role: node}]}`);
+    expect(lines.filter((line) => line.includes('cannot read')).map((line) => line.replace(/^.*?: job/, 'job').replace(/: ENOENT.*/, ''))).toEqual([
+      'job "a".http_sd_configs.authorization.credentials_file: warning: cannot read /token',
+      'job "b".kubernetes_sd_configs.kubeconfig_file: warning: cannot read /kube.conf',
+      'job "b".kubernetes_sd_configs.tls_config.ca_file: warning: cannot read /ca.pem',
+    ]);
   });
 });

@@ -259,6 +259,44 @@ describe('files', () => {
     expect(result.ok && result.config.settings.scrape[0]?.jobName).toBe('j');
   });
   test('a .gz file that is none is a problem', () => expect(texts(loadConfig(write('p.yml.gz', 'global: {}'))).join()).toContain('incorrect header check, expected YAML in UTF-8, compressed with gzip'));
+  test('gzip is known by its first bytes, whatever the name', () => {
+    const result = loadConfig(write('prometheus.yaml', gzipSync('scrape_configs: [{job_name: j}]')));
+    expect(result.ok && result.config.settings.scrape[0]?.jobName).toBe('j');
+  });
+  test('problems of a gzipped file have the places of the text', () => expect(texts(loadConfig(write('p.yml.gz', gzipSync('global:\n  foo: 1')))).join()).toContain('p.yml.gz:2:3: global.foo: field foo not found'));
+  test('a gzipped file that ends early is a problem', () => expect(texts(loadConfig(write('p.yml.gz', gzipSync('global: {}').subarray(0, 15)))).join()).toContain('unexpected end of file'));
+  test('a gzipped file that is too large once it is unpacked is a problem', () => {
+    expect(texts(loadConfig(write('p.yml.gz', gzipSync(Buffer.alloc(64 * 1024 ** 2 + 1, '#'))))).join()).toMatch(/cannot read the file: .*larger than 67108864 bytes/);
+  });
+
+  describe('$(NAME) of the operator', () => {
+    const operator = [
+      'global: {external_labels: {prometheus_replica: $(POD_NAME)}}',
+      'scrape_configs:',
+      '- job_name: j',
+      '  relabel_configs:',
+      '  - {source_labels: [__address__], target_label: __tmp_hash, modulus: $(SHARDS), action: hashmod}',
+      '  - {source_labels: [__tmp_hash], regex: $(SHARD), action: keep} # $(NOBODY) reads this',
+    ].join('\n');
+    const zipped = () => write('prometheus.yaml.gz', gzipSync(operator));
+
+    test('is filled in from the environment, numbers included', () => {
+      const result = loadConfig(zipped(), { env: { POD_NAME: 'prometheus-k8s-0', SHARDS: '3', SHARD: '1' } });
+      if (!result.ok) throw new Error(texts(result).join());
+      const [job] = result.config.settings.scrape;
+      expect(result.config.settings.externalLabels).toEqual(new Map([['prometheus_replica', 'prometheus-k8s-0']]));
+      expect(job?.relabel.map(({ modulus, regex }) => [modulus, regex])).toEqual([[3n, '(.*)'], [0n, '1']]);
+    });
+    test('is a problem at its place where the variable is not set', () => {
+      const found = texts(loadConfig(zipped(), { env: { POD_NAME: 'p', SHARDS: '3' } }));
+      expect(found).toHaveLength(1);
+      expect(found[0]).toMatch(/prometheus\.yaml\.gz:6:42: the environment variable SHARD is not set, expected /);
+    });
+    test('is plain text in a file that is not gzipped, as in Prometheus', () => {
+      const result = loadConfig(write('plain.yml', operator.replace('$(SHARDS)', '3')), { env: { SHARD: '1' } });
+      expect(result.ok && result.config.settings.scrape[0]?.relabel[1]?.regex).toBe('$(SHARD)');
+    });
+  });
   test('a missing file is a problem', () => expect(texts(loadConfig(path.join(folder, 'none.yml'))).join()).toMatch(/none\.yml: cannot read the file: ENOENT/));
   test('text that is not UTF-8 is a problem', () => expect(texts(loadConfig(write('p.yml', Buffer.from([0x61, 0xff])))).join()).toContain('expected YAML in UTF-8'));
 

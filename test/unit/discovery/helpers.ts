@@ -9,6 +9,7 @@ import { seededRandom } from '../../../src/io/random.ts';
 import { silentLogger } from '../../../src/telemetry/logger.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import type { Metrics } from '../../../src/telemetry/metrics.ts';
+import { MemoryCluster } from '../../support/kubernetes/memory-cluster.ts';
 
 /** The system's clock, with the number of timers that are set. */
 export function countingClock(): Clock & { timers(): number } {
@@ -60,7 +61,7 @@ export function manualClock(): Clock & { advance(ms: number): void } {
 }
 
 export function dependencies(clock: Clock, metrics: Metrics = createMetrics()): ProviderDependencies {
-  return { clock, metrics: createDiscoveryMetrics(metrics), random: seededRandom(1), logger: silentLogger, job: 'job', userAgent: 'Test/1' };
+  return { clock, metrics: createDiscoveryMetrics(metrics), random: seededRandom(1), logger: silentLogger, job: 'job', userAgent: 'Test/1', kubernetes: new MemoryCluster() };
 }
 
 export interface Calls {

@@ -2,12 +2,14 @@ import { afterEach, expect, test } from 'vitest';
 import type { DiscoverySettings } from '../../../discovery/config.ts';
 import { targetGroup } from '../../../discovery/discovery.ts';
 import type { GroupSink, TargetGroup } from '../../../discovery/discovery.ts';
+import type { GroupFeed } from '../../../discovery/feed.ts';
 import { createDiscoveryManager } from '../../../discovery/manager.ts';
 import { defaultHttpClientSettings } from '../../../src/io/http/config.ts';
 import { seededRandom } from '../../../src/io/random.ts';
 import { Secret } from '../../../src/model/secret.ts';
 import { silentLogger } from '../../../src/telemetry/logger.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { MemoryCluster } from '../../support/kubernetes/memory-cluster.ts';
 import { manualClock, shown } from './helpers.ts';
 
 const stops: (() => Promise<void>)[] = [];
@@ -21,16 +23,29 @@ const remote = (url: string, secret?: string): DiscoverySettings => ({
 });
 const group = (source: string, ...addresses: string[]): TargetGroup => targetGroup(source, addresses.map((a) => new Map([['__address__', a]])));
 
-/** A manager whose http providers are driven by hand; static ones are real enough. */
+/**
+ * A manager whose http providers are driven by hand; static ones are real enough. `take` gives what jobs have, for jobs that were told something, and
+ * `changes` the sources that were told, of a feed that a job has.
+ */
 function setUp() {
   const clock = manualClock();
   const metrics = createMetrics();
-  const updates: string[] = [];
+  const jobs = new Map<string, readonly GroupFeed[]>();
+  const told = new Set<string>();
+  const changes: string[] = [];
   const driven = new Map<string, GroupSink>();
   const stopped: string[] = [];
   const manager = createDiscoveryManager({
-    clock, metrics, logger: silentLogger, random: seededRandom(1),
-    onUpdate: (job, groups) => updates.push(`${job} = ${shown(groups).join('; ')}`),
+    clock, metrics, logger: silentLogger, random: seededRandom(1), kubernetes: new MemoryCluster(),
+    onFeeds(job, feeds) {
+      jobs.set(job, feeds);
+      told.add(job);
+    },
+    onChange(feed, changed) {
+      const takers = [...jobs].filter(([, feeds]) => feeds.includes(feed));
+      for (const [job] of takers) told.add(job);
+      if (takers.length > 0) changes.push(changed.map((entry) => `${entry.sequence} ${entry.group.source}`).join('; '));
+    },
     createProvider: (settings) => ({
       start(sink) {
         if (settings.kind === 'http') driven.set(settings.url, sink);
@@ -43,7 +58,13 @@ function setUp() {
     }),
   });
   stops.push(() => manager.stop());
-  return { clock, metrics, manager, driven, stopped, take: () => updates.splice(0) };
+  const state = (job: string) => `${job} = ${shown(jobs.get(job)!.flatMap((feed) => [...feed.entries.values()].map((entry) => entry.group))).join('; ')}`;
+  const take = () => {
+    const lines = [...told].map(state);
+    told.clear();
+    return lines;
+  };
+  return { clock, metrics, manager, driven, stopped, changes, take };
 }
 
 test('static groups are passed on at once', () => {
@@ -63,6 +84,62 @@ test('first results are passed on at once, later changes together', () => {
   expect(take()).toEqual([]);
   clock.advance(100);
   expect(take()).toEqual(['a = 0: x:1; u:1: w:1']);
+});
+
+test('a change tells the changed groups only, once for all jobs', () => {
+  const { manager, driven, clock, changes } = setUp();
+  manager.apply([{ job: 'a', discovery: [remote('u')] }, { job: 'b', discovery: [remote('u')] }]);
+  driven.get('u')!([group('u:0', 'x:1'), group('u:1', 'y:1'), group('u:2')]);
+  driven.get('u')!([group('u:1', 'z:1'), group('u:3', 'w:1')]);
+  driven.get('u')!([group('u:3')]);
+  driven.get('u')!([group('u:0')]);
+  clock.advance(100);
+  expect(changes.splice(0)).toEqual(['0 u:0; 1 u:1', '1 u:1; 0 u:0']);
+  driven.get('u')!([group('u:0', 'back:1')]);
+  clock.advance(100);
+  expect(changes).toEqual(['2 u:0']);
+});
+
+test('a job without groups gets an empty feed and is told what is in it, so that labels are read once for all jobs', () => {
+  const { manager, driven, changes } = setUp();
+  manager.apply([{ job: 'a', discovery: [remote('u')] }, { job: 'b', discovery: [remote('u'), remote('v')] }]);
+  driven.get('u')!([group('u:0', 'y:1')]);
+  expect(changes).toEqual(['0 u:0']);
+});
+
+test('what is too much for one turn goes on in the next, and what comes meanwhile is not overtaken', () => {
+  const { manager, driven, clock, changes } = setUp();
+  manager.apply([{ job: 'a', discovery: [remote('u')] }]);
+  driven.get('u')!(Array.from({ length: 2500 }, (_, i) => group(`u:${i}`, 'old:1')));
+  expect(changes.map((told) => told.split('; ').length)).toEqual([1000]);
+  driven.get('u')!([group('u:2400', 'new:1'), group('u:7')]);
+  clock.advance(0);
+  expect(changes.map((told) => told.split('; ').length)).toEqual([1000, 1000, 501]);
+  expect(manager.state()).toMatchObject([{ groups: 2499, targets: 2499 }]);
+});
+
+test('a job keeps its old groups until all of a large provider have been passed on', () => {
+  const { manager, driven, clock, take } = setUp();
+  manager.apply([{ job: 'a', discovery: [fixed('x:1')] }]);
+  take();
+  manager.apply([{ job: 'a', discovery: [remote('u')] }]);
+  driven.get('u')!(Array.from({ length: 1001 }, (_, i) => group(`u:${i}`, 'y:1')));
+  expect(take()).toEqual([]);
+  clock.advance(0);
+  expect(take()[0]?.split(';').length).toBe(1001);
+});
+
+test('while a job waits for a new provider, changes of its old ones still arrive', () => {
+  const { manager, driven, clock, take } = setUp();
+  manager.apply([{ job: 'a', discovery: [remote('u')] }]);
+  driven.get('u')!([group('u:0', 'y:1')]);
+  take();
+  manager.apply([{ job: 'a', discovery: [remote('u'), remote('v')] }]);
+  driven.get('u')!([group('u:0', 'z:1')]);
+  clock.advance(100);
+  expect(take()).toEqual(['a = u:0: z:1']);
+  driven.get('v')!([group('v:0', 'w:1')]);
+  expect(take()).toEqual(['a = u:0: z:1; v:0: w:1']);
 });
 
 test('equal settings of several jobs are one provider', () => {

@@ -13,7 +13,7 @@ import { createScraper } from '../../../src/scrape/scraper.ts';
 import { silentLogger } from '../../../src/telemetry/logger.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { FakeSeries } from './support/fakes.ts';
-import { group, job } from './support/job.ts';
+import { discoveryOf, group, job } from './support/job.ts';
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -39,12 +39,13 @@ async function scrapeWith(answer: Answer, changes: Partial<ScrapeSettings> = {})
     server.close();
   });
   scraper.apply([job({ scrapeIntervalMs: 200, scrapeTimeoutMs: 200, ...changes })]);
-  scraper.setGroups('test', [group([address])]);
+  const discover = discoveryOf(scraper);
+  discover([group([address])]);
   const commits = async (count: number) => {
     await expect.poll(() => series[0]!.commits.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(count);
     return series[0]!.commits;
   };
-  return { address, commits, scraper };
+  return { address, commits, scraper, discover };
 }
 
 const text = { 'Content-Type': 'text/plain; version=0.0.4' };
@@ -85,8 +86,8 @@ describe('against a real server', () => {
     expect((await commits(1))[0]).toMatchObject({ error: { class: 'connection' }, bodyBytes: 0 });
   });
   test('nobody listens', async () => {
-    const { commits, scraper } = await scrapeWith((response) => response.end());
-    scraper.setGroups('test', [group(['127.0.0.1:1'])]);
+    const { commits, scraper, discover } = await scrapeWith((response) => response.end());
+    discover([group(['127.0.0.1:1'])]);
     expect(await commits(1)).toBeDefined();
     await expect.poll(() => scraper.pools()[0]!.active.map((one) => one.errorClass), { timeout: 20_000 }).toEqual(['refused']);
   });

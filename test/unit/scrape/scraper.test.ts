@@ -9,7 +9,7 @@ import { silentLogger } from '../../../src/telemetry/logger.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { createTestClock } from '../../support/clock.ts';
 import { FakeSeries, failRequest, fakeClient } from './support/fakes.ts';
-import { group, job, rule } from './support/job.ts';
+import { discoveryOf, group, job, rule } from './support/job.ts';
 
 const START = 1_700_000_000_000;
 let running: Scraper | undefined;
@@ -30,19 +30,20 @@ function rig(page?: string) {
     createHttpClient: () => client,
   });
   running = scraper;
+  const discover = discoveryOf(scraper);
   const active = () => scraper.pools()[0]!.active[0]!;
   const value = async (name: string) => {
     const line = (await metrics.text()).split('\n').find((text) => text.startsWith(`${name} `));
     return line === undefined ? undefined : Number(line.split(' ').at(-1));
   };
-  return { clock, client, series, scraper, active, value };
+  return { clock, client, series, scraper, discover, active, value };
 }
 
 /** One target, at the moment its first request is open. */
 async function atFirstRequest(changes: Partial<ScrapeSettings> = {}) {
   const r = rig();
   r.scraper.apply([job(changes)]);
-  r.scraper.setGroups('test', [group(['a:1'])]);
+  r.discover([group(['a:1'])]);
   await r.clock.advance(10_000);
   return { ...r, request: r.client.open[0]!, first: r.series[0]! };
 }
@@ -165,7 +166,7 @@ describe('a scrape', () => {
       },
     });
     running.apply([job()]);
-    running.setGroups('test', [group(['a:1'])]);
+    discoveryOf(running)([group(['a:1'])]);
     await clock.advance(10_000);
     expect(series[0]!.commits[0]?.error).toMatchObject({ class: 'configuration', message: 'unable to load CA' });
   });
@@ -173,9 +174,9 @@ describe('a scrape', () => {
 
 describe('ticks', () => {
   test('come once per interval at one offset', async () => {
-    const { clock, series, scraper } = rig('a 1\n');
+    const { clock, series, scraper, discover } = rig('a 1\n');
     scraper.apply([job()]);
-    scraper.setGroups('test', [group(['a:1'])]);
+    discover([group(['a:1'])]);
     await clock.advance(35_000);
     const times = series[0]!.commits.map((commit) => commit.timestampMs);
     expect(times.length).toBeGreaterThanOrEqual(3);
@@ -211,73 +212,85 @@ describe('ticks', () => {
 
 describe('discovery', () => {
   test('a new target does not disturb the others', async () => {
-    const { clock, series, scraper } = rig('a 1\n');
+    const { clock, series, scraper, discover } = rig('a 1\n');
     scraper.apply([job()]);
-    scraper.setGroups('test', [group(['a:1'])]);
+    discover([group(['a:1'])]);
     await clock.advance(20_000);
-    scraper.setGroups('test', [group(['a:1', 'b:1'])]);
+    discover([group(['a:1', 'b:1'])]);
     await clock.advance(10_000);
     expect(series.map((one) => one.commits.length)).toEqual([3, 1]);
   });
   test('bursts of changes are gathered', async () => {
-    const { clock, scraper } = rig();
+    const { clock, scraper, discover } = rig();
     scraper.apply([job()]);
-    for (let i = 1; i <= 50; i++) scraper.setGroups('test', [group([`t${i}:1`])]);
+    for (let i = 1; i <= 50; i++) discover([group([`t${i}:1`])]);
     expect(scraper.pools()[0]!.active.map((one) => one.target.url)).toEqual(['http://t1:1/metrics']);
     await clock.advance(1000);
     expect(scraper.pools()[0]!.active.map((one) => one.target.url)).toEqual(['http://t50:1/metrics']);
   });
+  test('many targets are started in several turns', async () => {
+    const { clock, scraper, discover } = rig();
+    scraper.apply([job({ targetLimit: 1000 })]);
+    const addresses = Array.from({ length: 1100 }, (_, i) => `t${i}:1`);
+    discover([group(addresses)]);
+    expect(scraper.pools()[0]!.active.length).toBe(500);
+    await clock.advance(0);
+    expect(scraper.pools()[0]!.active.length).toBe(1100);
+    discover([group(addresses.slice(0, 900))]);
+    await clock.advance(1000);
+    expect(scraper.pools()[0]!.active.length).toBe(900);
+  });
   test('a target that is gone gets its markers two ticks and a tenth later, at the time of the first', async () => {
-    const { clock, series, scraper } = rig('a 1\n');
+    const { clock, series, scraper, discover } = rig('a 1\n');
     scraper.apply([job()]);
-    scraper.setGroups('test', [group(['a:1'])]);
+    discover([group(['a:1'])]);
     await clock.advance(20_000);
     const last = series[0]!.commits.at(-1)!.timestampMs;
-    scraper.setGroups('test', [group([])]);
+    discover([group([])]);
     await clock.advance(last + 20_900 - clock.nowMs());
     expect([series[0]!.ends, series[0]!.commits.at(-1)!.timestampMs]).toEqual([[], last]);
     await clock.advance(200);
     expect([series[0]!.ends, series[0]!.released]).toEqual([[last + 10_000], true]);
   });
   test('a target that was never scraped leaves without markers', async () => {
-    const { clock, series, scraper } = rig();
+    const { clock, series, scraper, discover } = rig();
     scraper.apply([job({ scrapeIntervalMs: 3_600_000 })]);
-    scraper.setGroups('test', [group(['a:1'])]);
-    scraper.setGroups('test', [group([])]);
+    discover([group(['a:1'])]);
+    discover([group([])]);
     await clock.advance(3 * 3_600_000);
     expect(series[0]).toMatchObject({ commits: [], ends: [], released: true });
   });
   test('a target that comes back goes on with its series and gets no markers', async () => {
-    const { clock, series, scraper, active } = rig('a 1\n');
+    const { clock, series, scraper, discover, active } = rig('a 1\n');
     scraper.apply([job()]);
-    scraper.setGroups('test', [group(['a:1'])]);
+    discover([group(['a:1'])]);
     await clock.advance(20_000);
-    scraper.setGroups('test', [group([])]);
+    discover([group([])]);
     await clock.advance(5000);
     expect(scraper.pools()[0]!.active).toEqual([]);
-    scraper.setGroups('test', [group(['a:1'])]);
+    discover([group(['a:1'])]);
     expect(active().health).toBe('up');
     await clock.advance(60_000);
     expect([series.length, series[0]!.ends, series[0]!.released]).toEqual([1, [], false]);
   });
   test('over the target limit every target fails, without being asked', async () => {
-    const { clock, client, series, scraper, value } = rig('a 1\n');
+    const { clock, client, series, scraper, discover, value } = rig('a 1\n');
     scraper.apply([job({ targetLimit: 1 })]);
-    scraper.setGroups('test', [group(['a:1', 'b:1'])]);
+    discover([group(['a:1', 'b:1'])]);
     await clock.advance(10_000);
     expect(client.open).toEqual([]);
     for (const one of series) expect(one.commits[0]?.error?.message).toBe('target_limit exceeded (number of targets: 2, limit: 1)');
     expect(await value('prometheus_target_scrape_pool_exceeded_target_limit_total')).toBe(1);
-    scraper.setGroups('test', [group(['a:1'])]);
+    discover([group(['a:1'])]);
     await clock.advance(11_000);
     expect(series[0]!.commits.at(-1)?.error).toBeUndefined();
   });
   test('other __meta_ labels are shown at once, the loop goes on', async () => {
-    const { clock, series, scraper, active } = rig('a 1\n');
+    const { clock, series, scraper, discover, active } = rig('a 1\n');
     scraper.apply([job()]);
-    scraper.setGroups('test', [group(['a:1'], { __meta_x: '1' })]);
+    discover([group(['a:1'], { __meta_x: '1' })]);
     await clock.advance(2000);
-    scraper.setGroups('test', [group(['a:1'], { __meta_x: '2' })]);
+    discover([group(['a:1'], { __meta_x: '2' })]);
     expect(active().target.discoveredLabels.get('__meta_x')).toBe('2');
     expect(series.length).toBe(1);
   });
@@ -298,9 +311,9 @@ describe('what it tells', () => {
     expect(scraper.relabelSteps('other', new Map())).toBeUndefined();
   });
   test('a job that is gone leaves none of its metrics', async () => {
-    const { scraper, value } = rig();
+    const { scraper, discover, value } = rig();
     scraper.apply([job()]);
-    scraper.setGroups('test', [group(['a:1', 'x/y'])]);
+    discover([group(['a:1', 'x/y'])]);
     const names = ['prometheus_target_scrape_pool_targets{scrape_job="test"}', 'prometheus_target_sync_failed_total{scrape_job="test"}'];
     expect([await value(names[0]!), await value(names[1]!)]).toEqual([1, 1]);
     scraper.apply([]);
@@ -308,11 +321,50 @@ describe('what it tells', () => {
   });
 });
 
+describe('sharding', () => {
+  const addresses = Array.from({ length: 20 }, (_, i) => `t${i}:1`);
+  const urls = (scraper: Scraper) => scraper.pools()[0]!.active.map(({ target }) => target.url).sort();
+
+  test('members share the targets, and what is left to others is counted apart from what rules drop', async () => {
+    const drop = rule({ action: 'drop', sourceLabels: ['__address__'], regex: 't0:1' });
+    const members = [0, 1].map((member) => {
+      const one = rig();
+      one.scraper.apply([job({ relabel: [drop] })], { members: 2, member, replicationFactor: 1 });
+      one.discover([group(addresses)]);
+      return one;
+    });
+    expect(members.flatMap(({ scraper }) => urls(scraper)).sort()).toEqual(addresses.slice(1).map((address) => `http://${address}/metrics`).sort());
+    for (const { scraper, value } of members) {
+      const kept = urls(scraper).length;
+      expect(await value('tributary_targets_left_to_members{scrape_job="test"}')).toBe(19 - kept);
+      expect(await value('tributary_targets_dropped{scrape_job="test"}')).toBe(1);
+      expect(scraper.pools()[0]).toMatchObject({ droppedCount: 20 - kept, leftCount: 19 - kept });
+    }
+    await members[0]!.scraper.stop();
+  });
+  test('a resize takes over at a reload, and loops of targets that stay go on', async () => {
+    const { clock, series, scraper, discover, value } = rig('a 1\n');
+    scraper.apply([job()], { members: 1, member: 0, replicationFactor: 1 });
+    discover([group(addresses)]);
+    await clock.advance(10_000);
+    scraper.apply([job()], { members: 2, member: 0, replicationFactor: 1 });
+    const kept = urls(scraper).length;
+    expect([kept > 0 && kept < 20, series.length]).toEqual([true, 20]);
+    expect(await value('prometheus_target_scrape_pool_reloads_total')).toBe(1);
+    scraper.apply([job()], { members: 2, member: 0, replicationFactor: 1 });
+    expect(await value('prometheus_target_scrape_pool_reloads_total')).toBe(1);
+    await clock.advance(40_000);
+    expect(series.filter(({ ends }) => ends.length > 0).length).toBe(20 - kept);
+    scraper.apply([job()], { members: 1, member: 0, replicationFactor: 1 });
+    expect([urls(scraper).length, await value('tributary_targets_left_to_members{scrape_job="test"}')]).toEqual([20, undefined]);
+  });
+});
+
 describe('reload', () => {
   async function scraped(changes: Partial<ScrapeSettings> = {}) {
     const r = rig('a 1\nb 2\n');
     r.scraper.apply([job(changes)]);
-    r.scraper.setGroups('test', [group(['a:1'])]);
+    r.discover([group(['a:1'])]);
     await r.clock.advance(20_000);
     return { ...r, first: r.series[0]! };
   }

@@ -3,14 +3,14 @@ import { targetGroup } from '../../../discovery/discovery.ts';
 import { compileRules } from '../../../src/relabel/relabel.ts';
 import type { RelabelSettings } from '../../../src/relabel/config.ts';
 import type { ScrapeSettings } from '../../../src/scrape/config.ts';
-import { buildTarget, discoveredLabels } from '../../../src/targets/build.ts';
+import { buildTarget, discoveredLabels, readGroup } from '../../../src/targets/build.ts';
 import { job, rule } from '../scrape/support/job.ts';
 
 type Record_ = Record<string, string>;
 
 function build(own: Record_, options: { group?: Record_; job?: Partial<ScrapeSettings>; rules?: RelabelSettings[] } = {}) {
   const group = targetGroup('s', [new Map(Object.entries(own))], new Map(Object.entries(options.group ?? {})));
-  return buildTarget(group, 0, job(options.job), compileRules(options.rules ?? [], 'utf8'));
+  return buildTarget(readGroup(group), 0, job(options.job), compileRules(options.rules ?? [], 'utf8'));
 }
 
 function target(...args: Parameters<typeof build>) {

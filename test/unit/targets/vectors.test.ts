@@ -6,7 +6,7 @@ import { targetGroup } from '../../../discovery/discovery.ts';
 import { labelsKey, sortLabels } from '../../../src/model/labels.ts';
 import type { RelabelAction, RelabelSettings } from '../../../src/relabel/config.ts';
 import { compileRules } from '../../../src/relabel/relabel.ts';
-import { buildTarget } from '../../../src/targets/build.ts';
+import { buildTarget, readGroup } from '../../../src/targets/build.ts';
 import { job, rule } from '../scrape/support/job.ts';
 
 interface RecordedRule {
@@ -49,7 +49,7 @@ function build(one: Case) {
   const params = new Map(Object.entries(one.job?.params ?? {}));
   const own = job({ jobName: one.name, metricsPath: one.metrics_path, scrapeIntervalMs: 1000, scrapeTimeoutMs: 1000, params, relabel: rules });
   const group = targetGroup('0', [new Map([['__address__', '127.0.0.1:18777']])], new Map(Object.entries(one.target_labels ?? {})));
-  return buildTarget(group, 0, own, compileRules(rules, 'utf8'));
+  return buildTarget(readGroup(group), 0, own, compileRules(rules, 'utf8'));
 }
 
 describe('targets as Prometheus 3.14 made them', () => {

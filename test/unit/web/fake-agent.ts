@@ -91,10 +91,11 @@ export const quietDestination: DestinationView = {
 
 export const fakeView: AgentView = {
   pools: () => [
-    { name: 'node', active: [activeTarget('node', '127.0.0.1:9100'), activeTarget('node', 'b:1', { health: 'down', lastError: 'refused <b>', errorClass: 'refused' })], dropped: [], droppedCount: 0 },
+    { name: 'node', active: [activeTarget('node', '127.0.0.1:9100'), activeTarget('node', 'b:1', { health: 'down', lastError: 'refused <b>', errorClass: 'refused' })], dropped: [], droppedCount: 0, leftCount: 0 },
     { name: 'api', active: [activeTarget('api', 'c:1', { health: 'unknown', lastScrapeMs: undefined, lastScrapeDurationSeconds: 0 })],
-      dropped: [{ discoveredLabels: new Map([['__address__', 'd:1']]), reason: 'drop __address__ =~ d:.*' }], droppedCount: 4 },
+      dropped: [{ discoveredLabels: new Map([['__address__', 'd:1']]), reason: 'drop __address__ =~ d:.*' }], droppedCount: 4, leftCount: 3 },
   ],
+  sharding: () => ({ members: 4, member: 1, replicationFactor: 2 }),
   relabelSteps: (pool, labels) =>
     pool !== 'node' ? undefined : [
       { rule: { action: 'replace', sourceLabels: ['a'], separator: ';', regex: '(.*)', modulus: 0n, targetLabel: 'b', replacement: '$1', if: [] }, output: labels, keep: true },
@@ -109,7 +110,13 @@ export const fakeView: AgentView = {
   reload: () => ({ successful: false, lastSuccessMs: 0, lastAttemptMs: 1000, problems: [{ file: 'a.yml', line: 1, column: 1, path: 'x', text: 'unknown key' }], error: '' }),
   destinations: () => [destination],
   retired: () => [{ name: 'master-old', removedMs: Date.UTC(2026, 0, 1), state: 'parked', pendingSamples: 1_234_567, diskBytes: 3 * 1024 ** 2 }],
+  discovery: () => [
+    { kind: 'http', jobs: ['web', 'api'], ready: false, groups: 0, targets: 0 },
+    { kind: 'file', jobs: ['node'], ready: true, groups: 2, targets: 1234, updatedAtMs: Date.UTC(2026, 0, 2) },
+  ],
+  kubernetes: () => [],
   metricsText: () => Promise.resolve('# HELP x X.\nx 1\n'),
+  isStarted: () => true,
   isReady: () => true,
   isStopping: () => false,
   requestReload: () => Promise.resolve({ ok: true }),

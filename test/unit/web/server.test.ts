@@ -48,11 +48,15 @@ describe('probes', () => {
   test('ready when the agent is', async () => expect(await statusAndText(await start(), 'GET', '/-/ready')).toEqual([200, 'Prometheus Agent is Ready.\n']));
   test('HEAD has no body', async () => expect(await statusAndText(await start(), 'HEAD', '/-/ready')).toEqual([200, '']));
   test('before that 503, and the API too', async () => {
-    const web = await start({ isReady: () => false });
+    const web = await start({ isStarted: () => false, isReady: () => false });
     for (const path of ['/-/ready', '/api/v1/targets']) {
       const { status, headers, body } = await call(web, 'GET', path);
       expect([status, headers['x-prometheus-stopping'], body.toString()]).toEqual([503, 'false', 'Service Unavailable']);
     }
+  });
+  test('the API answers before ready, so that people see what is waited for', async () => {
+    const web = await start({ isReady: () => false });
+    expect([(await call(web, 'GET', '/-/ready')).status, (await call(web, 'GET', '/api/v1/targets')).status]).toEqual([503, 200]);
   });
   test('the API says when the agent is stopping', async () =>
     expect((await call(await start({ isStopping: () => true }), 'GET', '/api/v1/targets')).headers['x-prometheus-stopping']).toBe('true'));

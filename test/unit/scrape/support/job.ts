@@ -2,9 +2,11 @@
 
 import { targetGroup } from '../../../../discovery/discovery.ts';
 import type { TargetGroup } from '../../../../discovery/discovery.ts';
+import { Feed } from '../../../../discovery/feed.ts';
 import { defaultHttpClientSettings } from '../../../../src/io/http/config.ts';
 import type { RelabelSettings } from '../../../../src/relabel/config.ts';
 import type { ScrapeSettings } from '../../../../src/scrape/config.ts';
+import type { Scraper } from '../../../../src/scrape/scraper.ts';
 
 export function job(changes: Partial<ScrapeSettings> = {}): ScrapeSettings {
   return {
@@ -46,4 +48,18 @@ export function rule(changes: Partial<RelabelSettings>): RelabelSettings {
 
 export function group(addresses: readonly string[], labels: Record<string, string> = {}, source = 'static/0'): TargetGroup {
   return targetGroup(source, addresses.map((address) => new Map([['__address__', address]])), new Map(Object.entries(labels)));
+}
+
+/** Discovery of one job with one feed: each call says all groups there are. */
+export function discoveryOf(scraper: Scraper, jobName = 'test'): (groups: readonly TargetGroup[]) => void {
+  const feed = new Feed();
+  let isAttached = false;
+  return (groups) => {
+    const told = new Set(groups.map(({ source }) => source));
+    const gone = [...feed.entries.keys()].filter((source) => !told.has(source)).map((source) => targetGroup(source, []));
+    const changed = feed.apply([...gone, ...groups]);
+    if (isAttached) scraper.change(feed, changed);
+    else scraper.setFeeds(jobName, [feed]);
+    isAttached = true;
+  };
 }

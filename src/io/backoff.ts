@@ -1,6 +1,6 @@
 // How long to wait before the same request goes out again.
 
-import type { Random } from '../io/random.ts';
+import type { Random } from './random.ts';
 
 /** Retry-After is believed up to ten minutes: a mistaken header must not stop a destination for a day. */
 export const RETRY_AFTER_MAX_MS = 600_000;

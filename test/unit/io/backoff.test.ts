@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom, type Random } from '../../../src/io/random.ts';
-import { equalJitter, fullJitter, parseRetryAfter } from '../../../src/sender/backoff.ts';
+import { equalJitter, fullJitter, parseRetryAfter } from '../../../src/io/backoff.ts';
 
 const always = (value: number): Random => ({ next: () => value, bytes: () => new Uint8Array(0) });
 const range = { minMs: 30, maxMs: 5000 };

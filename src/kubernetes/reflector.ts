@@ -1,0 +1,236 @@
+// Keeps a store equal to what the API server has of one kind in one namespace. Its life:
+//
+//     list (watch-list, or pages where the server refuses that) -> watch -> watch from where it ended -> ...
+//
+// A watch that ends after a minute or more was healthy, and the next one follows at once. Everything else waits: 0.8 s doubling to 30 s, with full
+// jitter, and never less than the server asks for. A version that has expired, and an event that cannot be read, lead to a new list; a lost
+// connection does not. So there is at most one list per step of the back-off, whatever a server does. Meanwhile the last state is served.
+
+import { fullJitter } from '../io/backoff.ts';
+import { sleep } from '../io/clock.ts';
+import type { Clock } from '../io/clock.ts';
+import type { Random } from '../io/random.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { ApiClient } from './api-client.ts';
+import { ApiError } from './api-error.ts';
+import type { KubernetesMetrics } from './kubernetes-metrics.ts';
+import type { ReflectorState } from './kubernetes.ts';
+import type { Kind, KindMap } from './objects.ts';
+import { listPages, watchChanges } from './passes.ts';
+import type { PassContext } from './passes.ts';
+import { Store } from './store.ts';
+import type { StoreListener, Subscription } from './store.ts';
+
+/** As Kubernetes' own clients. */
+const BACKOFF = { minMs: 800, maxMs: 30_000 };
+/** A stream of this age shows that the server is well. */
+const HEALTHY_MS = 60_000;
+
+/** What has been learned about a server, shared by all its reflectors. */
+export interface ServerTraits {
+  /** False once it has refused to stream a list as events. */
+  hasWatchList: boolean;
+}
+
+export interface ReflectorOptions<K extends Kind> {
+  readonly kind: K;
+  /** '' for all of the cluster. */
+  readonly namespace: string;
+  readonly fieldSelector: string;
+  /** For people. */
+  readonly server: string;
+  readonly client: ApiClient;
+  readonly traits: ServerTraits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: KubernetesMetrics;
+  readonly logger: Logger;
+}
+
+export class Reflector<K extends Kind> {
+  readonly #options: ReflectorOptions<K>;
+  readonly #store = new Store<KindMap[K]>();
+  readonly #logger: Logger;
+  readonly #startedAtMs: number;
+  /** Where the next watch goes on; undefined when a list has to come first. */
+  #version: string | undefined;
+  /** Whether the last list was of one version. */
+  #isConsistent = true;
+  /** Ends the pass or the pause that is under way. */
+  #interrupt = new AbortController();
+  #isStopped = false;
+  #isStarted = false;
+  #hasWatched = false;
+  /** Since when the watch under way has followed changes, monotonic. */
+  #liveSinceMs: number | undefined;
+  #currentAtMs: number | undefined;
+  #failure: ApiError | undefined;
+
+  constructor(options: ReflectorOptions<K>) {
+    this.#options = options;
+    this.#startedAtMs = options.clock.nowMs();
+    this.#logger = options.logger.child({ server: options.server, kind: options.kind, ...(options.namespace === '' ? {} : { namespace: options.namespace }) });
+  }
+
+  get isUnused(): boolean {
+    return this.#store.isEmpty;
+  }
+
+  /** Some complete state has been told, or the server refuses to tell one. */
+  get isAnswered(): boolean {
+    return this.#store.isSynced || this.#failure?.isDenied === true;
+  }
+
+  join(selector: string, listener: StoreListener<KindMap[K]>): Subscription<KindMap[K]> {
+    const subscription = this.#store.join(selector, listener);
+    if (!this.#isStarted) {
+      this.#isStarted = true;
+      // Everybody who comes in the same turn is served by the first list.
+      queueMicrotask(() => void this.#run());
+    } else if (this.#store.needsList(subscription)) this.#listAgain();
+    return subscription;
+  }
+
+  leave(subscription: Subscription<KindMap[K]>): void {
+    this.#store.leave(subscription);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#interrupt.abort();
+  }
+
+  state(): ReflectorState {
+    const { server, kind, namespace } = this.#options;
+    const state = !this.#store.isSynced ? 'syncing' : this.#failure === undefined ? 'live' : 'stale';
+    return {
+      server, kind, namespace, state,
+      objects: this.#store.size,
+      currentAtMs: this.#currentAtMs,
+      error: this.#failure?.message ?? '',
+      isDenied: this.#failure?.isDenied === true,
+    };
+  }
+
+  /** Since the state was last known to be current, or since the start when it never was. */
+  ageMs(): number {
+    return Math.max(0, this.#options.clock.nowMs() - (this.#currentAtMs ?? this.#startedAtMs));
+  }
+
+  #listAgain(): void {
+    this.#version = undefined;
+    this.#interrupt.abort();
+  }
+
+  async #run(): Promise<void> {
+    let attempt = 0;
+    while (!this.#isStopped) {
+      this.#interrupt = new AbortController();
+      const { signal } = this.#interrupt;
+      const goesOn = await this.#pass(signal);
+      const wasHealthy = this.#liveSinceMs !== undefined && this.#options.clock.monotonicMs() - this.#liveSinceMs >= HEALTHY_MS;
+      this.#liveSinceMs = undefined;
+      if (wasHealthy) attempt = 0;
+      if (signal.aborted || goesOn || (wasHealthy && this.#failure === undefined)) continue;
+      await this.#pause(attempt++);
+    }
+  }
+
+  /** One list or one watch. True when the next one may follow at once. */
+  async #pass(signal: AbortSignal): Promise<boolean> {
+    try {
+      if (this.#version !== undefined) return await this.#watch(this.#version, signal);
+      this.#options.metrics.lists.with(this.#options.kind).inc();
+      return this.#options.traits.hasWatchList ? await this.#watchList(signal) : await this.#list(signal);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.isExpired || error.isLoss) this.#version = undefined;
+      if (!signal.aborted) this.#onFailure(error);
+    }
+    return false;
+  }
+
+  async #list(signal: AbortSignal): Promise<boolean> {
+    this.#store.beginList();
+    try {
+      const outcome = await listPages(this.#context(signal));
+      if (outcome === undefined) return false;
+      this.#version = outcome.resourceVersion;
+      this.#isConsistent = outcome.isConsistent;
+      this.#store.endList(outcome.isConsistent);
+      this.#onGood();
+      return true;
+    } finally {
+      this.#store.abandonList();
+    }
+  }
+
+  /** A list as the beginning of a watch: the server sends from its cache, and neither side ever holds it as a whole. */
+  async #watchList(signal: AbortSignal): Promise<boolean> {
+    this.#store.beginList();
+    const { traits } = this.#options;
+    try {
+      await watchChanges(this.#context(signal), undefined, () => this.#onLive());
+      // A server that does not know the parameter never says that everything has been sent.
+      if (this.#liveSinceMs === undefined && !signal.aborted) traits.hasWatchList = false;
+      return false;
+    } catch (error) {
+      if (!(error instanceof ApiError) || !error.isInvalid || this.#liveSinceMs !== undefined) throw error;
+      traits.hasWatchList = false;
+    } finally {
+      this.#store.abandonList();
+    }
+    return this.#list(signal);
+  }
+
+  async #watch(version: string, signal: AbortSignal): Promise<false> {
+    if (this.#hasWatched) this.#options.metrics.watchRestarts.with(this.#options.kind).inc();
+    try {
+      await watchChanges(this.#context(signal), version, () => this.#onLive());
+      return false;
+    } finally {
+      // Between the first and the last page objects may have vanished unseen.
+      if (!this.#isConsistent) this.#version = undefined;
+    }
+  }
+
+  #context(signal: AbortSignal): PassContext<K> {
+    const { client, kind, namespace, fieldSelector, random, metrics } = this.#options;
+    return {
+      client, kind, namespace, fieldSelector, random, metrics, signal,
+      store: this.#store,
+      logger: this.#logger,
+      onProof: () => {
+        this.#currentAtMs = this.#options.clock.nowMs();
+      },
+      onVersion: (resourceVersion) => {
+        this.#version = resourceVersion;
+      },
+    };
+  }
+
+  #onLive(): void {
+    this.#hasWatched = true;
+    this.#liveSinceMs = this.#options.clock.monotonicMs();
+    this.#onGood();
+  }
+
+  #onGood(): void {
+    if (this.#failure !== undefined) this.#logger.info('the API server answers again');
+    this.#failure = undefined;
+  }
+
+  #onFailure(error: ApiError): void {
+    // One line when it begins and one when it becomes another trouble; a server that is away for an hour is not a line per attempt.
+    if (this.#failure?.message !== error.message) this.#logger.warn('cannot follow the API server', { err: error.message });
+    this.#failure = error;
+    this.#options.metrics.failures.inc();
+    if (error.isDenied) this.#store.denied();
+  }
+
+  async #pause(attempt: number): Promise<void> {
+    const { clock, random } = this.#options;
+    const waitMs = Math.max(fullJitter(BACKOFF, attempt, random), this.#failure?.retryAfterMs ?? 0);
+    await sleep(clock, waitMs, this.#interrupt.signal);
+  }
+}

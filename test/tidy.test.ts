@@ -27,7 +27,7 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   // Quota and overflow are words of the queue.
   destinations: ['queue'],
   // The rules of targets and relabelling are checked at load.
-  config: ['discovery', 'io', 'relabel', 'targets', 'telemetry'],
+  config: ['discovery', 'io', 'kubernetes', 'relabel', 'targets', 'telemetry'],
   // A sub-command opens the queue itself when no collector runs.
   cli: ['config', 'io', 'queue', 'telemetry', 'wire'],
   // The line.

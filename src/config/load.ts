@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import * as path from 'node:path';
 import { buildDestination } from '../destinations/config.ts';
 import type { DestinationBlock, DestinationSettings, RemoteWriteBlock } from '../destinations/config.ts';
+import { buildKubernetes } from '../kubernetes/config.ts';
 import { Secret } from '../model/secret.ts';
 import { buildQueue } from '../queue/config.ts';
 import { buildRouting } from '../route/config.ts';
@@ -160,9 +161,9 @@ function buildSettings({ top, global, jobs }: CompleteConfig, { env = process.en
   const scrape: ScrapeSettings[] = jobs.map((job) => buildScrape(job.values));
   remarkDuplicates(entries, destinations);
   const externalLabels = new Map([...global.values.external_labels].filter(([, value]) => value !== ''));
-  const { queue, routing } = tributary.values;
+  const { queue, routing, kubernetes } = tributary.values;
   const sharding = buildSharding(tributary.values.sharding, { environment: env['TRIBUTARY_MEMBER'], hostName });
-  return { externalLabels, scrape, destinations, queue: buildQueue(queue.values), sharding, ...(routing !== undefined && { routing: buildRouting(routing) }) };
+  return { externalLabels, scrape, destinations, queue: buildQueue(queue.values), kubernetes: buildKubernetes(kubernetes), sharding, ...(routing !== undefined && { routing: buildRouting(routing) }) };
 }
 
 /** Replicas share one file: what tells them apart comes from the environment. */

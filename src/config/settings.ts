@@ -2,6 +2,7 @@
 
 import type { DestinationSettings } from '../destinations/config.ts';
 import type { Remark } from './problem.ts';
+import type { ServerSettings } from '../kubernetes/kubernetes.ts';
 import type { QueueSettings } from '../queue/config.ts';
 import type { RoutingSettings } from '../route/config.ts';
 import type { ScrapeSettings } from '../scrape/config.ts';
@@ -14,6 +15,8 @@ export interface Settings {
   readonly queue: QueueSettings;
   /** Absent: every destination gets everything. */
   readonly routing?: RoutingSettings;
+  /** The API server that is asked for owners. */
+  readonly kubernetes: ServerSettings;
   readonly sharding: ShardingSettings;
 }
 

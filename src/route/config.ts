@@ -3,7 +3,7 @@
 
 import { block, defaultBlock, fail, key, optional, report } from '../config/schema.ts';
 import type { Block, Type } from '../config/schema.ts';
-import { bool, choice, float, listOf, mapOf, text } from '../config/types.ts';
+import { bool, choice, duration, float, listOf, mapOf, text } from '../config/types.ts';
 import { compileRegex } from '../relabel/regex.ts';
 import { parseSelector } from '../relabel/selector.ts';
 import { errorText } from '../model/error.ts';
@@ -59,6 +59,10 @@ export interface RoutingSettings {
     readonly podLabel: string | undefined;
     /** Pattern over whole namespace names; its first group is the owner. */
     readonly namespace: string | undefined;
+    /** A label that changes while its pod lives changes the owner. */
+    readonly followsLabels: boolean;
+    /** Time that the owner of a pod is kept that is gone, milliseconds. */
+    readonly tombstoneMs: number;
   };
   /** First match wins; behind them stand the defaults. */
   readonly jobs: readonly JobPolicySettings[];
@@ -112,13 +116,19 @@ const ownerKeys = {
   rules: key(listOf(ruleBlock, 'empty or null rule'), [], 'Owners by labels, in order, before pods and namespaces are asked.'),
   pod_label: optional(text, 'Label of pods whose value is the owner. With it pods are watched; a pod without it belongs to the owner of its namespace.'),
   namespace: optional(pattern, 'Pattern over whole namespace names, with one group: the owner. `hero-user-(.+)`.'),
+  follow_labels: key(bool, false, 'A `pod_label` that changes while its pod lives changes the owner. Else the first value that was seen counts until the pod is gone.'),
+  tombstone: key(duration, 600_000, 'How long the owner of a pod is kept after the pod is gone: exporters report it for a while.', { unit: 'duration', limit: '0 to 24h' }),
 };
 type OwnerBlock = Block<typeof ownerKeys>;
+
+/** Exporters tell of pods that are gone for minutes. */
+const TOMBSTONE_MS_MAX = 86_400_000;
 
 const ownerBlock = block(ownerKeys, { check: checkOwner, nullIsDefault: true });
 
 function checkOwner(at: OwnerBlock): void {
-  const { namespace } = at.values;
+  const { namespace, tombstone } = at.values;
+  if (tombstone > TOMBSTONE_MS_MAX) fail(at, 'tombstone', 'tombstone is out of range, expected at most 24h');
   if (namespace === undefined || namespace === '') return;
   const groups = groupCount(namespace);
   if (groups !== 1) fail(at, 'namespace', `${JSON.stringify(namespace)} has ${groups === 0 ? 'no group' : `${groups} groups`}, expected one, which is the owner: hero-user-(.+)`);
@@ -195,12 +205,14 @@ function checkJobPattern(name: string): string | undefined {
 }
 
 export function buildRouting({ values }: RoutingBlock): RoutingSettings {
-  const { pod_label: podLabel = '', namespace = '' } = values.owner.values;
+  const { pod_label: podLabel = '', namespace = '', follow_labels: followsLabels, tombstone: tombstoneMs } = values.owner.values;
   return {
     owner: {
       rules: values.owner.values.rules.map((rule) => ({ match: rule.values.match, owner: rule.values.owner })),
       podLabel: podLabel === '' ? undefined : podLabel,
       namespace: namespace === '' ? undefined : namespace,
+      followsLabels,
+      tombstoneMs,
     },
     jobs: [...values.jobs].map(([job, own]) => buildJob(job, own)),
     unowned: values.unowned,

@@ -41,7 +41,7 @@ export interface CompiledRoute {
 /** The word for every route that matched, by its place: routes are few. */
 const PLACE = '.';
 
-const noRouting: RoutingSettings = { owner: { rules: [], podLabel: undefined, namespace: undefined }, jobs: [], unowned: [], routes: [] };
+const noRouting: RoutingSettings = { owner: { rules: [], podLabel: undefined, namespace: undefined, followsLabels: false, tombstoneMs: 0 }, jobs: [], unowned: [], routes: [] };
 
 /** Fails with SELECTOR_INVALID or REGEX_INVALID for settings that were not checked. */
 export function createRouter(options: RouterOptions): RouteTable {

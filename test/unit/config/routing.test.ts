@@ -12,7 +12,7 @@ describe('what is read', () => {
   test('owner, routes and defaults', () => {
     const text = routing("owner: {pod_label: cluster_id, namespace: 'hero-user-(.+)'}\nroutes:\n- {match: ['{job=\"x\"}'], to: [owner, user], samples_per_second: 100}\n- {to: [none]}");
     expect(loaded(text).settings.routing).toEqual({
-      owner: { rules: [], podLabel: 'cluster_id', namespace: 'hero-user-(.+)' },
+      owner: { rules: [], podLabel: 'cluster_id', namespace: 'hero-user-(.+)', followsLabels: false, tombstoneMs: 600_000 },
       jobs: [],
       unowned: [],
       routes: [
@@ -20,6 +20,10 @@ describe('what is read', () => {
         { match: [], to: [], continue: false, samplesPerSecond: 0, overBudget: 'thin' },
       ],
     });
+  });
+  test('labels that are followed, and how long owners are kept', () => {
+    const { owner } = loaded(routing(`${catchAll}\nowner: {pod_label: cluster_id, follow_labels: true, tombstone: 1h}`)).settings.routing!;
+    expect(owner).toMatchObject({ followsLabels: true, tombstoneMs: 3_600_000 });
   });
   test('policies of jobs', () => {
     const [job] = loaded(routing(`${catchAll}\njobs: {my-exporter: {about_others: true, pod_labels: [k8s_pod], without_pod: [user]}}`)).settings.routing!.jobs;
@@ -36,6 +40,7 @@ describe('what is refused', () => {
     ['a namespace pattern without a group', `${catchAll}\nowner: {namespace: 'hero-user-.+'}`, 'has no group'],
     ['a namespace pattern with two groups', `${catchAll}\nowner: {namespace: '(a)-(b)'}`, 'has 2 groups'],
     ['a namespace pattern that is none', `${catchAll}\nowner: {namespace: '('}`, 'expected a regular expression'],
+    ['owners that are kept for longer than anybody reports a pod', `${catchAll}\nowner: {tombstone: 2d}`, 'expected at most 24h'],
     ['a selector that is none', "routes: [{match: ['{a='], to: [user]}]", 'expected a series selector'],
     ['a route to nowhere that does not say so', 'routes: [{}]', 'to is empty'],
     ['none beside others', 'routes: [{to: [none, user]}]', 'expected it alone'],

@@ -4,17 +4,13 @@ export class ChangeBundle {
   readonly #listeners = new Set<(entries: readonly number[]) => void>();
   /** Called before listeners are, as some changes are only known then; it may add entries. */
   readonly #complete: () => void;
+  readonly #count: (entries: number) => void;
   #entries = new Set<number>();
   #isDue = false;
-  #told = 0;
 
-  constructor(complete: () => void) {
+  constructor(complete: () => void, count: (entries: number) => void) {
     this.#complete = complete;
-  }
-
-  /** Entries told so far. */
-  get told(): number {
-    return this.#told;
+    this.#count = count;
   }
 
   listen(listener: (entries: readonly number[]) => void): () => void {
@@ -40,7 +36,7 @@ export class ChangeBundle {
     const entries = [...this.#entries];
     this.#entries = new Set();
     if (entries.length === 0) return;
-    this.#told += entries.length;
+    this.#count(entries.length);
     for (const listener of this.#listeners) listener(entries);
   }
 }

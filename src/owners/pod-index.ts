@@ -46,6 +46,15 @@ export interface IndexLimits {
   readonly nodes: number;
 }
 
+/** What could not be kept, for a limit. */
+export type Refusal = keyof IndexLimits;
+
+export interface IndexCounters {
+  /** Entries told to listeners as changed. */
+  told(entries: number): void;
+  refused(what: Refusal): void;
+}
+
 /** A million pods are 150 MB; the others are some minutes of a large cluster's churn, and what exporters may invent. */
 export const defaultIndexLimits: IndexLimits = { pods: 1_000_000, unknown: 100_000, tombstones: 100_000, nodes: 50_000 };
 
@@ -63,11 +72,9 @@ export interface PodIndexOptions {
   readonly tombstoneMs: number;
   /** Time that the watch has to tell of a pod that was asked for, milliseconds. */
   readonly waitMs: number;
+  readonly counters: IndexCounters;
   readonly limits?: IndexLimits;
 }
-
-/** What could not be kept. */
-export type Refusal = keyof IndexLimits;
 
 export interface IndexCounts {
   readonly pods: number;
@@ -89,10 +96,9 @@ export class PodIndex implements OwnerIndex {
   readonly #nodes = new NodeOwners();
   readonly #holdings: Holdings;
   readonly #entries = new Entries();
-  readonly #changes = new ChangeBundle(() => this.#tellNodes());
+  readonly #changes: ChangeBundle;
   readonly #waits = new RowQueue();
   readonly #tombstones = new RowQueue();
-  readonly #refused: Record<Refusal, number> = { pods: 0, unknown: 0, tombstones: 0, nodes: 0 };
   #isComplete = false;
   #timer: Timer | undefined;
   #timerDueMs = Infinity;
@@ -105,6 +111,7 @@ export class PodIndex implements OwnerIndex {
     this.#limits = limits;
     this.#table = new PodTable(ruleOf);
     this.#holdings = new Holdings({ table: this.#table, owners: this.#owners, nodes: this.#nodes, hasPods, hasNodes });
+    this.#changes = new ChangeBundle(() => this.#tellNodes(), (entries) => options.counters.told(entries));
     this.#forgetAtMs = clock.monotonicMs() + FORGET_MS;
   }
 
@@ -205,15 +212,6 @@ export class PodIndex implements OwnerIndex {
 
   get isComplete(): boolean {
     return this.#isComplete;
-  }
-
-  /** Entries that were told of as changed. */
-  get told(): number {
-    return this.#changes.told;
-  }
-
-  get refused(): Readonly<Record<Refusal, number>> {
-    return this.#refused;
   }
 
   counts(): IndexCounts {
@@ -357,7 +355,7 @@ export class PodIndex implements OwnerIndex {
   }
 
   #refuse(what: Refusal): typeof NO_ENTRY {
-    this.#refused[what]++;
+    this.#options.counters.refused(what);
     return NO_ENTRY;
   }
 

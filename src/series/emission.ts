@@ -38,14 +38,13 @@ interface Parcel {
 }
 
 /** Appends everything to the streams. Returns how many markers were written for series that left. */
-export function emit(branches: Iterable<Branch>, scrape: Yield, metrics: SeriesMetrics): number {
+export function emit(branches: readonly Branch[], scrape: Yield, metrics: SeriesMetrics): number {
   const parcels = new Map<Stream, Parcel>();
   let present = 0;
   let farewells = 0;
-  for (const branch of branches) {
-    present += collectBranch(branch, scrape, parcels, metrics);
-    for (const outlet of branch.outlets) if (outlet.hasLeft) farewells += sayFarewell(outlet, scrape.timestampMs, parcels);
-  }
+  // Positions of what left hold in the image as it is: collecting may build another one.
+  for (const { outlets } of branches) for (const outlet of outlets) if (outlet.hasLeft) farewells += sayFarewell(outlet, scrape.timestampMs, parcels);
+  for (const branch of branches) present += collectBranch(branch, scrape, parcels, metrics);
   for (const [stream, parcel] of parcels) {
     append(stream, parcel.records, tallyOf(parcel, scrape.counts, present));
     for (const piece of parcel.exemplars) stream.append([piece]);

@@ -78,8 +78,8 @@ export class FanOut {
     return router.open(this.#facts);
   }
 
-  get branches(): Iterable<Branch> {
-    return this.#branches.values();
+  get branches(): readonly Branch[] {
+    return [...this.#branches.values()];
   }
 
   /** Of every branch. */
@@ -241,7 +241,7 @@ export class FanOut {
     old.strays?.delete(id);
     branch.strays?.add(id);
     this.#branchOf[id] = branch.number;
-    for (const outlet of branch.outlets) if (!kept.has(outlet)) outlet.stage(id, incoming);
+    for (const outlet of branch.outlets) if (!kept.has(outlet)) outlet.receive(id, incoming);
   }
 
   remove(id: number): void {
@@ -254,9 +254,14 @@ export class FanOut {
     for (const outlet of branch.outlets) outlet.remove(id);
   }
 
-  /** Whether two series go the same way. */
-  goTogether(a: number, b: number): boolean {
-    return this.#branchOf[a] === this.#branchOf[b];
+  /** A series lives on under another key as `heir`: only destinations that get nothing of that one are told of its end. */
+  inherit(id: number, heir: number): void {
+    const branch = this.#byNumber[this.#branchOf[heir]!]!;
+    const old = this.#byNumber[this.#branchOf[id]!]!;
+    if (old === branch) return;
+    const streams = new Set(branch.outlets.flatMap((outlet) => outlet.streams));
+    for (const outlet of old.outlets) outlet.leave(id, outlet.streams.filter((stream) => !streams.has(stream)), true);
+    for (const outlet of branch.outlets) outlet.renew();
   }
 
   /** After a scrape: branches that nothing is in any more go, images that are worn are built anew. */

@@ -152,6 +152,11 @@ export class ImageWriter {
     if (worn || this.#runs.length > RUNS_MAX + this.positions / 1000) this.#rebuild();
   }
 
+  /** Builds a new image in any case, with what is placed. */
+  renew(): void {
+    if (this.positions > 0) this.#rebuild();
+  }
+
   #rebuild(): void {
     const rawBytes = this.#runs.reduce((sum, run) => sum + run.rawBytes, 0);
     const pointer = heapAllocate(rawBytes + 8);

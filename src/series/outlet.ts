@@ -73,6 +73,9 @@ export class Outlet {
   readonly #dropped = new Set<number>();
   /** Samples of this scrape in whose place another one of the same labels went out. */
   #merged = 0;
+  /** Records of the image were handed out, and since then a series came that may lie in another image of the same stream. */
+  #mustRenew = false;
+  #wasCollected = false;
   /** Positions of series that left, with the streams that are to be told. */
   #left: { readonly position: number; readonly streams: readonly Stream[] }[] = [];
 
@@ -117,6 +120,20 @@ export class Outlet {
     const { labels } = this.#options.places;
     if (labels !== undefined) labels[id] = this.#hashOf(encoded, incoming);
     this.writer.stage(id, encoded);
+  }
+
+  /**
+   * Takes in a series from another image. A sender writes image by image, each with all its scrapes, in the order of their first ones; the series' older samples come first only if
+   * this image begins anew.
+   */
+  receive(id: number, incoming: Incoming): void {
+    this.stage(id, incoming);
+    this.renew();
+  }
+
+  /** With the next scrape the image begins anew, if anything of it was handed out. */
+  renew(): void {
+    this.#mustRenew ||= this.#wasCollected;
   }
 
   /** The labels as this feed has them; undefined when it has none. Valid until the next call. */
@@ -192,6 +209,8 @@ export class Outlet {
   /** What the scrape brought, as records for every stream. */
   collect(scratch: Scratch, extras: readonly ExtraSample[], timestampMs: number): Collected {
     this.writer.place();
+    if (this.#mustRenew) this.writer.renew();
+    this.#mustRenew = false;
     this.#merged = 0;
     const records: SamplesInput[] = [];
     const first = this.#column(scratch, timestampMs, true);
@@ -202,6 +221,7 @@ export class Outlet {
     }
     let appended = 0;
     for (const { samples } of records) appended += samples;
+    this.#wasCollected ||= appended > 0;
     return { records, appended, merged: this.#merged, dropped: this.#countDropped(scratch, extras) };
   }
 

@@ -386,7 +386,8 @@ export class TargetSeries implements PageSeries {
     const { vanished, gone } = this.#ids.settle(scratch, { used, accepted, follow: this.#options.trackTimestampsStaleness });
     if (!accepted) this.#page.withdraw(scratch);
     if (vanished.length === 0) return gone;
-    const alive = this.#ids.livingOn(vanished, used, (a, b) => this.#options.fanOut.goTogether(a, b));
+    const alive = this.#ids.livingOn(vanished, used);
+    for (const [id, heir] of alive) this.#options.fanOut.inherit(id, heir);
     for (const id of vanished) if (!alive.has(id)) this.#page.mark(id, timestampMs, scratch);
     this.#options.metrics.markers(vanished.length - alive.size);
     return gone;

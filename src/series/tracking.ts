@@ -105,8 +105,8 @@ export class Tracking {
     return { vanished, gone };
   }
 
-  /** Those of the vanished that live on under another key, and in the same places: other label order, or a rule made them one. */
-  livingOn(vanished: readonly number[], used: number, goTogether: (a: number, b: number) => boolean): Set<number> {
+  /** Those of the vanished that live on under another key, with the id that they live on as: other label order, or a rule made them one. */
+  livingOn(vanished: readonly number[], used: number): Map<number, number> {
     const lows = new Map<number, number[]>();
     // Nearly every series is ruled out by a few bits of its hash; only the rest is looked up.
     const maybe = new Uint8Array(FILTER_SIZE);
@@ -116,12 +116,12 @@ export class Tracking {
       if (same === undefined) lows.set(this.#labelLow[id]!, [id]);
       else same.push(id);
     }
-    const alive = new Set<number>();
+    const alive = new Map<number, number>();
     for (let id = 0; id < used; id++) {
       if (maybe[this.#labelLow[id]! & (FILTER_SIZE - 1)] === 0 || this.tracked[id] === UNTRACKED) continue;
       for (const other of lows.get(this.#labelLow[id]!) ?? []) {
-        if (this.#labelHigh[other] !== this.#labelHigh[id] || !goTogether(other, id)) continue;
-        alive.add(other);
+        if (this.#labelHigh[other] !== this.#labelHigh[id]) continue;
+        alive.set(other, id);
         // What was sent of the other is to be marked when this one vanishes, also if nothing of this one was sent.
         this.tracked[id] = TRACKED;
       }

@@ -27,8 +27,10 @@ import { systemRandom } from './io/random.ts';
 import { createKubernetes } from './kubernetes/kubernetes.ts';
 import type { Kubernetes } from './kubernetes/kubernetes.ts';
 import { errorText, TributaryError } from './model/error.ts';
-import { createNamespaceOwners, namespaceRule } from './owners/by-namespace.ts';
-import type { OwnerIndex } from './owners/owners.ts';
+import { createOwnersKeeper } from './owners/keeper.ts';
+import type { OwnersKeeper } from './owners/keeper.ts';
+import { createOwnersMetrics } from './owners/owners-metrics.ts';
+import { planOwners } from './owners/plan.ts';
 import type { CommandQueue } from './queue/command-queue.ts';
 import { startControl } from './queue/control.ts';
 import type { Control } from './queue/control.ts';
@@ -120,7 +122,7 @@ class Line implements Agent {
   readonly #queueSettings: Settings['queue'];
   readonly #reloadMetrics: { readonly successful: Gauge; readonly successTime: Gauge };
   readonly #ready: Gauge;
-  #owners: { readonly pattern: string | undefined; readonly index: OwnerIndex };
+  readonly #owners: OwnersKeeper;
   #config: LoadedConfig;
   #watch: ConfigWatch | undefined;
   #control: Control | undefined;
@@ -139,7 +141,6 @@ class Line implements Agent {
     this.#metrics = metrics;
     this.#queue = queue;
     this.#config = config;
-    this.#owners = { pattern: undefined, index: createNamespaceOwners(namespaceRule(undefined)) };
     this.#queueSettings = config.settings.queue;
     const nowMs = systemClock.nowMs();
     this.#reload = { successful: true, lastSuccessMs: nowMs, lastAttemptMs: nowMs, problems: [], error: '' };
@@ -164,6 +165,11 @@ class Line implements Agent {
       seedText: scrapeSeed(hostname(), config.settings),
     });
     this.#kubernetes = createKubernetes({ clock: systemClock, random: systemRandom, logger: logger.child({ stage: 'kubernetes' }), metrics, userAgent });
+    const ownersMetrics = createOwnersMetrics(metrics);
+    this.#owners = createOwnersKeeper({
+      path: options.flags.storagePath, disk: systemDisk, clock: systemClock, logger: logger.child({ stage: 'owners' }), metrics: ownersMetrics, kubernetes: this.#kubernetes,
+    });
+    metrics.beforeExposition(() => ownersMetrics.show(this.#owners.state()));
     this.#discovery = createDiscoveryManager({
       clock: systemClock,
       logger: logger.child({ stage: 'discovery' }),
@@ -286,14 +292,13 @@ class Line implements Agent {
     for (const name of this.#queue.names()) if (!wanted.has(name)) this.#queue.retire(name);
   }
 
-  #applyRouting({ externalLabels, routing }: Settings, wanted: ReadonlyMap<string, DestinationSettings>): void {
+  #applyRouting(settings: Settings, wanted: ReadonlyMap<string, DestinationSettings>): void {
     const destinations = [...wanted].map(([name, { writeRelabel, sendExemplars, replicaLabel, owner }]) => ({
       stream: this.#streams.get(name)!, writeRelabel, sendExemplars, ...(replicaLabel !== undefined && { replicaLabel }), ...(owner !== undefined && { owner }),
     }));
-    const pattern = routing?.owner.namespace;
-    // The same rule is the same index: what was decided by it stays decided.
-    if (this.#owners.pattern !== pattern) this.#owners = { pattern, index: createNamespaceOwners(namespaceRule(pattern)) };
-    this.#series.configure({ destinations, externalLabels, ...(routing !== undefined && { routing, index: this.#owners.index }) });
+    const { externalLabels, routing } = settings;
+    const index = this.#owners.apply(routing === undefined ? undefined : planOwners({ ...settings, routing }));
+    this.#series.configure({ destinations, externalLabels, ...(routing !== undefined && { routing }), ...(index !== undefined && { index }) });
   }
 
   #applyDestination(name: string, settings: DestinationSettings): void {
@@ -398,6 +403,7 @@ class Line implements Agent {
     await this.#reloading;
     await this.#discovery.stop();
     await this.#scraper.stop();
+    await this.#owners.stop();
     await Promise.all([...this.#senders.values()].map((sender) => sender.stop(this.#options.flags.flushDeadlineMs)));
     await this.#control?.close();
     await this.#queue.close();

@@ -39,10 +39,11 @@ export function createOwnersKeeper(deps: OwnersDeps & { readonly kubernetes: Kub
     apply(plan) {
       if (sameSettings(plan, kept?.plan)) return kept?.owners.index;
       const before = kept;
-      // Connected before the other one leaves: watches that both want go on.
       kept = plan === undefined ? undefined : begin(plan);
-      before?.owners.stop();
+      before?.owners.save();
+      // It begins before the other one leaves: a watch that both want goes on.
       kept?.owners.start(kept.api);
+      before?.owners.stop();
       release(before?.api);
       return kept?.owners.index;
     },

@@ -16,6 +16,7 @@ import { initZstd, zstdCompress } from '../../src/wire/zstd.ts';
 import { cadvisorPage, kubeStatePage, nodeExporterPage } from './pages.ts';
 import type { Page } from './pages.ts';
 import { atMost, type Bar } from './queue-disk.ts';
+import { measureOwners, ownersBars } from './route-owners.ts';
 import { inProcessSettings } from './support/inside.ts';
 
 const OWNERS = 14;
@@ -99,7 +100,7 @@ class BenchStream {
 }
 
 const routing: RoutingSettings = {
-  owner: { rules: [], podLabel: 'cluster_id', namespace: undefined },
+  owner: { rules: [], podLabel: 'cluster_id', namespace: undefined, followsLabels: false, tombstoneMs: 600_000 },
   jobs: [{ job: '.*', aboutOthers: true, namespaceLabels: ['exported_namespace', 'namespace'], podLabels: ['exported_pod', 'pod'], nodeLabels: ['node'], namespaceOnly: 'namespace', withoutPod: ['o0'] }],
   unowned: [],
   routes: [
@@ -238,19 +239,23 @@ export async function run(): Promise<{ table: string[]; figures: Record<string, 
   await initZstd();
   const lines = compareLines();
   const move = measureMove();
+  const decisionUs = measureDecisions();
+  const owners = await measureOwners();
   const figures = {
     one_destination_cpu_us_per_sample: lines.one,
     fourteen_destinations_cpu_us_per_sample: lines.many,
     fourteen_to_one: lines.ratio,
-    decision_us: measureDecisions(),
+    decision_us: decisionUs,
     move_10000_series_cpu_ms: move.cpuMs,
     move_10000_series_longest_piece_ms: move.stallMs,
+    ...owners,
   };
   const bars = [
     atMost('14 destinations to one, CPU per sample', figures.fourteen_to_one, 1.15),
     atMost('decision for a new series, us', figures.decision_us, 5),
     atMost('10,000 series move, CPU ms', figures.move_10000_series_cpu_ms, 200),
     atMost('10,000 series move, longest piece of work, ms', figures.move_10000_series_longest_piece_ms, 50),
+    ...ownersBars(owners),
   ];
   const rows = Object.entries(figures).map(([name, value]) => `${name.padEnd(44)} ${value.toPrecision(4)}`);
   return { table: [...rows, ...bars.map((b) => `${b.holds ? 'holds ' : 'MISSED'} ${b.name}: ${b.value.toPrecision(4)} of ${b.limit}`)], figures, bars };

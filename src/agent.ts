@@ -40,6 +40,7 @@ import { createSenderGauges } from './sender/sender-gauges.ts';
 import type { SenderGauges } from './sender/sender-gauges.ts';
 import { createSenderMetrics } from './sender/telemetry.ts';
 import type { SenderMetrics } from './sender/telemetry.ts';
+import type { ExplainOptions } from './series/explain.ts';
 import { createSeriesStage } from './series/stage.ts';
 import type { SeriesStage } from './series/stage.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -117,6 +118,7 @@ class Line implements Agent {
   readonly #reloadMetrics: { readonly successful: Gauge; readonly successTime: Gauge };
   readonly #ready: Gauge;
   #owners: { readonly pattern: string | undefined; readonly index: OwnerIndex };
+  #explaining: ExplainOptions = { destinations: [], externalLabels: new Map(), routing: undefined, index: undefined };
   #config: LoadedConfig;
   #watch: ConfigWatch | undefined;
   #control: Control | undefined;
@@ -285,7 +287,9 @@ class Line implements Agent {
     const pattern = routing?.owner.namespace;
     // The same rule is the same index: what was decided by it stays decided.
     if (this.#owners.pattern !== pattern) this.#owners = { pattern, index: createNamespaceOwners(namespaceRule(pattern)) };
-    this.#series.configure({ destinations, externalLabels, ...(routing !== undefined && { routing, index: this.#owners.index }) });
+    const { index } = this.#owners;
+    this.#series.configure({ destinations, externalLabels, ...(routing !== undefined && { routing, index }) });
+    this.#explaining = { destinations: destinations.map(({ stream: { name }, ...rest }) => ({ name, ...rest })), externalLabels, routing, index };
   }
 
   #applyDestination(name: string, settings: DestinationSettings): void {
@@ -361,6 +365,7 @@ class Line implements Agent {
       retired: () => this.#queue.retired(),
       nowMs: () => systemClock.nowMs(),
       config: () => this.#config,
+      explaining: () => this.#explaining,
       reload: () => this.#reload,
       metricsText: () => this.#metrics.text(),
       isReady: () => this.#isReady && this.#stopping === undefined,

@@ -37,6 +37,7 @@ export interface Flags {
 export type CommandLine =
   | { readonly kind: 'run'; readonly flags: Flags }
   | { readonly kind: 'check-config'; readonly files: readonly string[] }
+  | { readonly kind: 'check-route'; readonly file: string; readonly series: string }
   | { readonly kind: 'version' }
   | QueueCommandLine
   | { readonly kind: 'help'; readonly topic?: undefined }
@@ -56,16 +57,23 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   if (problems.length > 0) return { kind: 'error', problems };
   if (isOn(values, 'help')) return { kind: 'help' };
   if (isOn(values, 'version')) return { kind: 'version' };
-  if (words.length > 0) return parseCommand(words);
+  if (words.length > 0) return parseCommand(words, values);
   const flags = toFlags(values, problems);
   return problems.length > 0 ? { kind: 'error', problems } : { kind: 'run', flags };
 }
 
-function parseCommand(words: readonly string[]): CommandLine {
+function parseCommand(words: readonly string[], values: Values): CommandLine {
   const [first, second, ...files] = words;
-  if (first !== 'check' || second !== 'config') return { kind: 'error', problems: [`unknown command ${JSON.stringify(words.join(' '))}, expected: check config FILE..., or queue as the first word`] };
+  if (first === 'check' && second === 'route') return parseCheckRoute(files, values);
+  if (first !== 'check' || second !== 'config') return { kind: 'error', problems: [`unknown command ${JSON.stringify(words.join(' '))}, expected: check config FILE..., check route SERIES, or queue as the first word`] };
   if (files.length === 0) return { kind: 'error', problems: ['check config: no file given, expected: check config FILE...'] };
   return { kind: 'check-config', files };
+}
+
+function parseCheckRoute(words: readonly string[], values: Values): CommandLine {
+  const [series, ...more] = words;
+  if (series === undefined || more.length > 0) return { kind: 'error', problems: [`check route: ${words.length} series given, expected one: check route --config.file=FILE '{...}'`] };
+  return { kind: 'check-route', file: values.get('config.file')?.[0] ?? declarations.get('config.file')?.default ?? '', series };
 }
 
 function readArguments(args: readonly string[], problems: string[]): { values: Values; words: string[] } {

@@ -4,6 +4,7 @@
 import { failure, type Answer } from './answer.ts';
 import { destinations } from './api-destinations.ts';
 import * as metadata from './api-metadata.ts';
+import { route } from './api-route.ts';
 import * as status from './api-status.ts';
 import * as targets from './api-targets.ts';
 import type { Handler, WebRequest } from './context.ts';
@@ -61,6 +62,7 @@ const routes: readonly Route[] = [
   api('status/buildinfo', status.buildInfo),
   api('status/runtimeinfo', status.runtimeInfo),
   api('status/destinations', destinations),
+  api('route', route),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 

@@ -83,7 +83,7 @@ describe('refused', () => {
     ['port', ['--web.listen-address=:70000'], 'flag --web.listen-address: expected host:port, got ":70000"'],
     ['external URL', ['--web.external-url=ftp://x'], 'flag --web.external-url: expected an http or https URL, got "ftp://x"'],
     ['origin', ['--web.cors.origin=('], 'flag --web.cors.origin: expected a regular expression, got "("'],
-    ['command', ['serve'], 'unknown command "serve", expected: check config FILE..., or queue as the first word'],
+    ['command', ['serve'], 'unknown command "serve", expected: check config FILE..., check route SERIES, or queue as the first word'],
     ['check without a file', ['check', 'config'], 'check config: no file given, expected: check config FILE...'],
   ])('%s', (_name, args, expected) => expect(problems(...args)).toEqual([expected]));
 

@@ -45,6 +45,7 @@ import { createSenderGauges } from './sender/sender-gauges.ts';
 import type { SenderGauges } from './sender/sender-gauges.ts';
 import { createSenderMetrics } from './sender/telemetry.ts';
 import type { SenderMetrics } from './sender/telemetry.ts';
+import type { ExplainOptions } from './series/explain.ts';
 import { createSeriesStage } from './series/stage.ts';
 import type { SeriesStage } from './series/stage.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -123,6 +124,7 @@ class Line implements Agent {
   readonly #reloadMetrics: { readonly successful: Gauge; readonly successTime: Gauge };
   readonly #ready: Gauge;
   readonly #owners: OwnersKeeper;
+  #explaining: ExplainOptions = { destinations: [], externalLabels: new Map(), routing: undefined, index: undefined };
   #config: LoadedConfig;
   #watch: ConfigWatch | undefined;
   #control: Control | undefined;
@@ -299,6 +301,7 @@ class Line implements Agent {
     const { externalLabels, routing } = settings;
     const index = this.#owners.apply(routing === undefined ? undefined : planOwners({ ...settings, routing }));
     this.#series.configure({ destinations, externalLabels, ...(routing !== undefined && { routing }), ...(index !== undefined && { index }) });
+    this.#explaining = { destinations: destinations.map(({ stream: { name }, ...rest }) => ({ name, ...rest })), externalLabels, routing, index };
   }
 
   #applyDestination(name: string, settings: DestinationSettings): void {
@@ -382,6 +385,7 @@ class Line implements Agent {
       kubernetes: () => this.#kubernetes.state(),
       nowMs: () => systemClock.nowMs(),
       config: () => this.#config,
+      explaining: () => this.#explaining,
       reload: () => this.#reload,
       metricsText: () => this.#metrics.text(),
       isStarted: () => this.#isStarted && this.#stopping === undefined,

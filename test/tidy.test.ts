@@ -29,7 +29,8 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   // The rules of targets and relabelling are checked at load.
   config: ['discovery', 'io', 'kubernetes', 'relabel', 'targets', 'telemetry'],
   // A sub-command opens the queue itself when no collector runs.
-  cli: ['config', 'io', 'queue', 'telemetry', 'wire'],
+  // `check route` decides as the line does.
+  cli: ['config', 'io', 'owners', 'queue', 'route', 'series', 'telemetry', 'wire'],
   // The line.
   // Objects of the API server are watched once, for discovery and for whoever else asks.
   kubernetes: ['io', 'telemetry'],
@@ -44,7 +45,7 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   queue: ['io', 'telemetry', 'wire'],
   sender: ['destinations', 'io', 'queue', 'telemetry', 'wire'],
   // What people see: words of every stage as types, and no stage at work.
-  web: ['cli', 'config', 'discovery', 'kubernetes', 'queue', 'relabel', 'telemetry'],
+  web: ['cli', 'config', 'discovery', 'kubernetes', 'queue', 'relabel', 'series', 'telemetry'],
 };
 
 /** The files that join everything. */

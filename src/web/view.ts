@@ -8,6 +8,7 @@ import type { LabelMap } from '../model/labels.ts';
 import type { ScrapeErrorClass } from '../model/scrape-error.ts';
 import type { Target } from '../model/target.ts';
 import type { RelabelSettings } from '../relabel/config.ts';
+import type { SeriesExplanation } from '../series/explain.ts';
 import type { DestinationView, RetiredView } from './destination-view.ts';
 
 export type TargetHealth = 'unknown' | 'up' | 'down';
@@ -83,6 +84,8 @@ export interface AgentView {
   sharding(): ShardingView;
   /** The job's relabel rules applied one by one; undefined for a job that does not exist. */
   relabelSteps(pool: string, labels: LabelMap): readonly RelabelStepView[] | undefined;
+  /** Where a series goes and why; a text says what is wrong with the question. Fails with SELECTOR_INVALID for what is no series. */
+  explainRoute(series: string): SeriesExplanation | string;
   /** What the target's last pages told about metric families. */
   metadata(target: Target): Iterable<MetadataView>;
   configYaml(): string;

@@ -3,6 +3,7 @@
 import type { ProviderState } from '../discovery/manager.ts';
 import type { LoadedConfig } from './config/settings.ts';
 import type { ReflectorState } from './kubernetes/kubernetes.ts';
+import type { OwnersState } from './owners/create-owner-index.ts';
 import type { RetiredStream, StreamState } from './queue/queue.ts';
 import { parseSeries } from './route/explain.ts';
 import type { Scraper } from './scrape/scraper.ts';
@@ -28,6 +29,7 @@ export interface ViewSources {
   readonly retired: () => readonly RetiredStream[];
   readonly discovery: () => readonly ProviderState[];
   readonly kubernetes: () => readonly ReflectorState[];
+  readonly owners: () => OwnersState | undefined;
   readonly nowMs: () => number;
   readonly config: () => LoadedConfig;
   /** What decides where series go, as it is now. */
@@ -56,6 +58,8 @@ export function createAgentView(sources: ViewSources): AgentView {
     retired: () => sources.retired().map(retiredView),
     discovery: sources.discovery,
     kubernetes: sources.kubernetes,
+    owners: sources.owners,
+    ownerDestinations: () => ownerDestinations(sources.explaining().destinations),
     metricsText: sources.metricsText,
     isStarted: sources.isStarted,
     isReady: sources.isReady,
@@ -63,6 +67,12 @@ export function createAgentView(sources: ViewSources): AgentView {
     requestReload: sources.requestReload,
     requestQuit: sources.requestQuit,
   };
+}
+
+function ownerDestinations(destinations: ExplainOptions['destinations']): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const { name, owner } of destinations) if (owner !== undefined) found.set(owner, [...(found.get(owner) ?? []), name]);
+  return found;
 }
 
 function destinationView(name: string, sender: StateSource, sources: ViewSources): DestinationView {

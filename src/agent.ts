@@ -383,6 +383,7 @@ class Line implements Agent {
       retired: () => this.#queue.retired(),
       discovery: () => this.#discovery.state(),
       kubernetes: () => this.#kubernetes.state(),
+      owners: () => this.#owners.state(),
       nowMs: () => systemClock.nowMs(),
       config: () => this.#config,
       explaining: () => this.#explaining,

@@ -5,6 +5,7 @@ import { failure, type Answer } from './answer.ts';
 import { destinations } from './api-destinations.ts';
 import { discovery, kubernetes } from './api-discovery.ts';
 import * as metadata from './api-metadata.ts';
+import { owners } from './api-owners.ts';
 import { route } from './api-route.ts';
 import * as status from './api-status.ts';
 import * as targets from './api-targets.ts';
@@ -68,6 +69,7 @@ const routes: readonly Route[] = [
   open('/api/v1/status/discovery', discovery),
   open('/api/v1/status/kubernetes', kubernetes),
   api('route', route),
+  api('status/owners', owners),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 

@@ -4,6 +4,7 @@
 import type { ProviderState } from '../../discovery/manager.ts';
 import type { Problem, Remark } from '../config/settings.ts';
 import type { ReflectorState } from '../kubernetes/kubernetes.ts';
+import type { OwnersState } from '../owners/create-owner-index.ts';
 import type { LabelMap } from '../model/labels.ts';
 import type { ScrapeErrorClass } from '../model/scrape-error.ts';
 import type { Target } from '../model/target.ts';
@@ -98,6 +99,10 @@ export interface AgentView {
   discovery(): readonly ProviderState[];
   /** What is known of the API servers, in any order; empty where nothing asks one. */
   kubernetes(): readonly ReflectorState[];
+  /** What is known of owners and their pods; undefined where routing asks for none. */
+  owners(): OwnersState | undefined;
+  /** Names of the destinations of each owner. */
+  ownerDestinations(): ReadonlyMap<string, readonly string[]>;
   /** Own metrics, text exposition 0.0.4. */
   metricsText(): Promise<string>;
   /** Configuration applied, queue open. */

@@ -121,6 +121,8 @@ export const fakeView: AgentView = {
     { kind: 'file', jobs: ['node'], ready: true, groups: 2, targets: 1234, updatedAtMs: Date.UTC(2026, 0, 2) },
   ],
   kubernetes: () => [],
+  owners: () => ({ source: 'podmetadata', isComplete: true, pods: 3, tombstones: 1, unresolved: 2, absent: 0, owners: [{ owner: 'a', pods: 2, tombstones: 0 }, { owner: 'gone', pods: 0, tombstones: 1 }] }),
+  ownerDestinations: () => new Map([['a', ['master-a']], ['new', ['master-n']]]),
   metricsText: () => Promise.resolve('# HELP x X.\nx 1\n'),
   isStarted: () => true,
   isReady: () => true,

@@ -27,6 +27,10 @@ import { systemRandom } from './io/random.ts';
 import { createKubernetes } from './kubernetes/kubernetes.ts';
 import type { Kubernetes } from './kubernetes/kubernetes.ts';
 import { errorText, TributaryError } from './model/error.ts';
+import { createOwnersKeeper } from './owners/keeper.ts';
+import type { OwnersKeeper } from './owners/keeper.ts';
+import { createOwnersMetrics } from './owners/owners-metrics.ts';
+import { planOwners } from './owners/plan.ts';
 import type { CommandQueue } from './queue/command-queue.ts';
 import { startControl } from './queue/control.ts';
 import type { Control } from './queue/control.ts';
@@ -41,6 +45,7 @@ import { createSenderGauges } from './sender/sender-gauges.ts';
 import type { SenderGauges } from './sender/sender-gauges.ts';
 import { createSenderMetrics } from './sender/telemetry.ts';
 import type { SenderMetrics } from './sender/telemetry.ts';
+import type { ExplainOptions } from './series/explain.ts';
 import { createSeriesStage } from './series/stage.ts';
 import type { SeriesStage } from './series/stage.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -118,6 +123,8 @@ class Line implements Agent {
   readonly #queueSettings: Settings['queue'];
   readonly #reloadMetrics: { readonly successful: Gauge; readonly successTime: Gauge };
   readonly #ready: Gauge;
+  readonly #owners: OwnersKeeper;
+  #explaining: ExplainOptions = { destinations: [], externalLabels: new Map(), routing: undefined, index: undefined };
   #config: LoadedConfig;
   #watch: ConfigWatch | undefined;
   #control: Control | undefined;
@@ -160,6 +167,11 @@ class Line implements Agent {
       seedText: scrapeSeed(hostname(), config.settings),
     });
     this.#kubernetes = createKubernetes({ clock: systemClock, random: systemRandom, logger: logger.child({ stage: 'kubernetes' }), metrics, userAgent });
+    const ownersMetrics = createOwnersMetrics(metrics);
+    this.#owners = createOwnersKeeper({
+      path: options.flags.storagePath, disk: systemDisk, clock: systemClock, logger: logger.child({ stage: 'owners' }), metrics: ownersMetrics, kubernetes: this.#kubernetes,
+    });
+    metrics.beforeExposition(() => ownersMetrics.show(this.#owners.state()));
     this.#discovery = createDiscoveryManager({
       clock: systemClock,
       logger: logger.child({ stage: 'discovery' }),
@@ -276,15 +288,20 @@ class Line implements Agent {
       this.#quotas.set(name, maxBytes);
       this.#streams.set(name, this.#queue.stream(name, { maxBytes, policy: overflow, priority }));
     }
-    const destinations = [...wanted].map(([name, destination]) => ({
-      stream: this.#streams.get(name)!,
-      writeRelabel: destination.writeRelabel,
-      sendExemplars: destination.sendExemplars,
-    }));
-    this.#series.configure({ destinations, externalLabels: settings.externalLabels });
+    this.#applyRouting(settings, wanted);
     for (const [name, destination] of wanted) this.#applyDestination(name, destination);
     await Promise.all(removed.map((name) => this.#removeSender(name)));
     for (const name of this.#queue.names()) if (!wanted.has(name)) this.#queue.retire(name);
+  }
+
+  #applyRouting(settings: Settings, wanted: ReadonlyMap<string, DestinationSettings>): void {
+    const destinations = [...wanted].map(([name, { writeRelabel, sendExemplars, replicaLabel, owner }]) => ({
+      stream: this.#streams.get(name)!, writeRelabel, sendExemplars, ...(replicaLabel !== undefined && { replicaLabel }), ...(owner !== undefined && { owner }),
+    }));
+    const { externalLabels, routing } = settings;
+    const index = this.#owners.apply(routing === undefined ? undefined : planOwners({ ...settings, routing }));
+    this.#series.configure({ destinations, externalLabels, ...(routing !== undefined && { routing }), ...(index !== undefined && { index }) });
+    this.#explaining = { destinations: destinations.map(({ stream: { name }, ...rest }) => ({ name, ...rest })), externalLabels, routing, index };
   }
 
   #applyDestination(name: string, settings: DestinationSettings): void {
@@ -366,8 +383,10 @@ class Line implements Agent {
       retired: () => this.#queue.retired(),
       discovery: () => this.#discovery.state(),
       kubernetes: () => this.#kubernetes.state(),
+      owners: () => this.#owners.state(),
       nowMs: () => systemClock.nowMs(),
       config: () => this.#config,
+      explaining: () => this.#explaining,
       reload: () => this.#reload,
       metricsText: () => this.#metrics.text(),
       isStarted: () => this.#isStarted && this.#stopping === undefined,
@@ -389,6 +408,7 @@ class Line implements Agent {
     await this.#reloading;
     await this.#discovery.stop();
     await this.#scraper.stop();
+    await this.#owners.stop();
     await Promise.all([...this.#senders.values()].map((sender) => sender.stop(this.#options.flags.flushDeadlineMs)));
     await this.#control?.close();
     await this.#queue.close();

@@ -27,20 +27,25 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   // Quota and overflow are words of the queue.
   destinations: ['queue'],
   // The rules of targets and relabelling are checked at load.
-  config: ['discovery', 'io', 'relabel', 'targets', 'telemetry'],
+  config: ['discovery', 'io', 'kubernetes', 'relabel', 'targets', 'telemetry'],
   // A sub-command opens the queue itself when no collector runs.
-  cli: ['config', 'io', 'queue', 'telemetry', 'wire'],
+  // `check route` decides as the line does.
+  cli: ['config', 'io', 'owners', 'queue', 'route', 'series', 'telemetry', 'wire'],
   // The line.
   // Objects of the API server are watched once, for discovery and for whoever else asks.
   kubernetes: ['io', 'telemetry'],
   discovery: ['config', 'io', 'kubernetes', 'telemetry'],
   targets: ['config', 'discovery', 'relabel', 'telemetry'],
   scrape: ['discovery', 'exposition', 'io', 'relabel', 'targets', 'telemetry'],
-  series: ['exposition', 'io', 'queue', 'relabel', 'scrape', 'telemetry', 'wire'],
+  // Who owns a series: the words that routing asks with.
+  owners: ['io', 'kubernetes', 'relabel', 'telemetry'],
+  // Rules over labels and provenance, and the owner of a series.
+  route: ['owners', 'relabel', 'telemetry'],
+  series: ['exposition', 'io', 'owners', 'queue', 'relabel', 'route', 'scrape', 'telemetry', 'wire'],
   queue: ['io', 'telemetry', 'wire'],
   sender: ['destinations', 'io', 'queue', 'telemetry', 'wire'],
   // What people see: words of every stage as types, and no stage at work.
-  web: ['cli', 'config', 'discovery', 'kubernetes', 'queue', 'relabel', 'telemetry'],
+  web: ['cli', 'config', 'discovery', 'kubernetes', 'owners', 'queue', 'relabel', 'series', 'telemetry'],
 };
 
 /** The files that join everything. */

@@ -4,14 +4,17 @@
 import { hostname } from 'node:os';
 import * as path from 'node:path';
 import { buildDestination } from '../destinations/config.ts';
-import type { DestinationSettings, RemoteWriteBlock } from '../destinations/config.ts';
+import type { DestinationBlock, DestinationSettings, RemoteWriteBlock } from '../destinations/config.ts';
+import { buildKubernetes } from '../kubernetes/config.ts';
 import { Secret } from '../model/secret.ts';
 import { buildQueue } from '../queue/config.ts';
+import { buildRouting } from '../route/config.ts';
 import { buildScrape } from '../scrape/config.ts';
 import type { ScrapeBlock, ScrapeSettings } from '../scrape/config.ts';
 import { buildSharding } from '../targets/config.ts';
 import { printEffective } from './effective.ts';
 import type { CompleteConfig } from './effective.ts';
+import { expandEnv } from './env.ts';
 import { remarkDifferencesFrom2 } from './from-2.ts';
 import { globFiles } from './glob.ts';
 import { completeGlobal, completeJob } from './inherit.ts';
@@ -151,12 +154,26 @@ function checkOtlpScheme(top: TopBlock, global: GlobalBlock): void {
 function buildSettings({ top, global, jobs }: CompleteConfig, { env = process.env, hostName = hostname() }: LoadOptions): Settings {
   const { remote_write: entries, tributary } = top.values;
   const own = tributary.values.destinations;
-  const destinations: DestinationSettings[] = entries.map((entry) => buildDestination(entry, own.get(entry.values.name)));
+  const destinations: DestinationSettings[] = entries.map((entry) => {
+    const block = own.get(entry.values.name);
+    return expandReplica(buildDestination(entry, block), block, env);
+  });
   const scrape: ScrapeSettings[] = jobs.map((job) => buildScrape(job.values));
   remarkDuplicates(entries, destinations);
   const externalLabels = new Map([...global.values.external_labels].filter(([, value]) => value !== ''));
+  const { queue, routing, kubernetes } = tributary.values;
   const sharding = buildSharding(tributary.values.sharding, { environment: env['TRIBUTARY_MEMBER'], hostName });
-  return { externalLabels, scrape, destinations, queue: buildQueue(tributary.values.queue.values), sharding };
+  return { externalLabels, scrape, destinations, queue: buildQueue(queue.values), kubernetes: buildKubernetes(kubernetes), sharding, ...(routing !== undefined && { routing: buildRouting(routing) }) };
+}
+
+/** Replicas share one file: what tells them apart comes from the environment. */
+function expandReplica(destination: DestinationSettings, own: DestinationBlock | undefined, env: NodeJS.ProcessEnv): DestinationSettings {
+  const { replicaLabel } = destination;
+  if (replicaLabel === undefined || own === undefined) return destination;
+  const value = expandEnv(replicaLabel.value, env, (variable) => {
+    remark(own, 'replica_label', 'warning', `the environment variable ${variable} is empty: replicas are not told apart by it`);
+  });
+  return { ...destination, replicaLabel: { name: replicaLabel.name, value } };
 }
 
 function sortByPlace<T extends Problem>(found: readonly T[]): T[] {

@@ -2,7 +2,9 @@
 
 import type { DestinationSettings } from '../destinations/config.ts';
 import type { Remark } from './problem.ts';
+import type { ServerSettings } from '../kubernetes/kubernetes.ts';
 import type { QueueSettings } from '../queue/config.ts';
+import type { RoutingSettings } from '../route/config.ts';
 import type { ScrapeSettings } from '../scrape/config.ts';
 import type { ShardingSettings } from '../targets/config.ts';
 
@@ -11,6 +13,10 @@ export interface Settings {
   readonly scrape: readonly ScrapeSettings[];
   readonly destinations: readonly DestinationSettings[];
   readonly queue: QueueSettings;
+  /** Absent: every destination gets everything. */
+  readonly routing?: RoutingSettings;
+  /** The API server that is asked for owners. */
+  readonly kubernetes: ServerSettings;
   readonly sharding: ShardingSettings;
 }
 

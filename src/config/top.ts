@@ -4,8 +4,10 @@
 import { destinationsMap, remoteWriteBlock } from '../destinations/config.ts';
 import type { DestinationBlock } from '../destinations/config.ts';
 import { tlsBlock, tlsKeys } from '../io/http/config.ts';
+import { kubernetesBlock, kubernetesKeys } from '../kubernetes/config.ts';
 import { queueBlock, queueKeys } from '../queue/config.ts';
 import { relabelBlock } from '../relabel/config.ts';
+import { routingBlock } from '../route/config.ts';
 import { checkProtocols, limitKeys, scrapeBlock, scrapeSwitchKeys } from '../scrape/config.ts';
 import { shardingBlock, shardingKeys } from '../targets/config.ts';
 import { block, defaultBlock, fail, key, optional, remark } from './schema.ts';
@@ -35,6 +37,8 @@ const globPath = (what: string) => pathPattern(/^[^*]*(\*[^/]*)?$/, (name) => `i
 const tributaryKeys = {
   queue: key(queueBlock, defaultBlock(queueKeys), 'Where and how records are kept until they are acknowledged.'),
   destinations: key(destinationsMap, new Map<string, DestinationBlock>(), 'What is known about a destination beyond its `remote_write` entry, by its name.'),
+  routing: optional(routingBlock, 'Which series go to which destinations. Without it every destination gets everything that its `write_relabel_configs` keep.'),
+  kubernetes: key(kubernetesBlock, defaultBlock(kubernetesKeys), 'The API server that Tributary asks for itself.'),
   sharding: key(shardingBlock, defaultBlock(shardingKeys), 'How several collectors share the targets.'),
 };
 export type TributaryBlock = Block<typeof tributaryKeys>;

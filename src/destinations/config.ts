@@ -61,6 +61,10 @@ export interface DestinationSettings {
   readonly endpoints: readonly string[];
   /** A connection is given up at this age, so that a changed address is found. Milliseconds, 0 = never. */
   readonly connectionMaxAgeMs: number;
+  /** Whose series `owner` in a route means. */
+  readonly owner?: string;
+  /** Set on every series for this destination, after write_relabel_configs. */
+  readonly replicaLabel?: { readonly name: string; readonly value: string };
   readonly maxBytes?: number;
   readonly overflow: OverflowPolicy;
   readonly priority: number;
@@ -215,7 +219,21 @@ const delay: Type<number | 'auto'> = {
   },
 };
 
+const replicaLabelKeys = {
+  name: key(text, '', 'Name of the label, such as `__replica__` for Mimir and Cortex.', { limit: 'required' }),
+  value: key(text, '', 'Its value, different for each replica; `$NAME` and `${NAME}` are taken from the environment.', { limit: 'required' }),
+};
+
+const replicaLabelBlock = block(replicaLabelKeys, {
+  check(at) {
+    if (at.values.name === '' && !at.bad.has('name')) fail(at, 'name', 'name is empty, expected the name of a label');
+    if (at.values.value === '' && !at.bad.has('value')) fail(at, 'value', 'value is empty, expected a value that differs between replicas, such as ${HOSTNAME}');
+  },
+});
+
 export const destinationKeys = {
+  owner: optional(text, 'The owner whose series `owner` in a route sends here; several destinations may have one owner.'),
+  replica_label: optional(replicaLabelBlock, 'A label that every series gets for this destination alone, to tell the replicas of a pair apart. It is set after `write_relabel_configs`.'),
   profile: key(choice(profileNames, (value) => `unknown profile ${JSON.stringify(value)}`), 'auto', 'What is known about the receiver; `auto` finds it out.'),
   endpoints: key(listOf(url, 'empty or null endpoint'), [], 'Further URLs of the same storage, used in order while `url` cannot be reached; `url` is asked again after 1 to 10 minutes. One without a path takes path and query of `url`; credentials and TLS settings are those of the entry.', { limit: 'http or https' }),
   connection_max_age: key(duration, 300_000, 'A connection is given up at this age and its name resolved again.', { unit: 'duration', limit: '0 = never, else 1s or more' }),
@@ -288,6 +306,8 @@ export function buildDestination(entry: RemoteWriteBlock, own: DestinationBlock 
       maxSamplesPerSend: positive(values.metadata_config.values.max_samples_per_send, metadataConfigKeys.max_samples_per_send.default),
     },
     profile: own?.values.profile ?? 'auto',
+    owner: filled(own?.values.owner),
+    replicaLabel: own?.values.replica_label?.values,
     maxBytes: own?.values.max_bytes,
     endpoints: own?.values.endpoints ?? [],
     connectionMaxAgeMs: own?.values.connection_max_age ?? destinationKeys.connection_max_age.default,

@@ -44,3 +44,11 @@ export function formatLabels(labels: Iterable<LabelPair>): string {
   for (const [name, value] of labels) parts.push(`${name}=${JSON.stringify(value)}`);
   return `{${parts.join(', ')}}`;
 }
+
+/** Whether two maps have the same names with the same values, in any order. */
+export function sameLabels(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  if (a === b) return true;
+  if (a.size !== b.size) return false;
+  for (const [name, value] of a) if (b.get(name) !== value) return false;
+  return true;
+}

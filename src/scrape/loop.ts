@@ -136,12 +136,14 @@ export class ScrapeLoop implements ScheduleEntry, StreamHandler, PlainSink {
   /** From the next scrape on; one that runs ends as it began. */
   configure(config: LoopConfig): void {
     this.#config = config;
+    this.series.retarget(config.target);
     this.#intervalLength = this.#prepare();
   }
 
   /** The same target with other provenance: address, headers and schedule stay. */
   retarget(target: Target): void {
     this.#config = { ...this.#config, target };
+    this.series.retarget(target);
   }
 
   /** Scrapes fail with `error` from now on, or work again: the job has too many targets. */

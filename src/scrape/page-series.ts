@@ -2,6 +2,7 @@
 
 import type { MetricType, PageSink } from '../exposition/sink.ts';
 import type { ScrapeError } from '../model/scrape-error.ts';
+import type { Target } from '../model/target.ts';
 
 export interface ScrapeResult {
   /** Wall time of the scrape's start, whole milliseconds: the time of every sample that brings none, of markers and of report series. */
@@ -44,6 +45,8 @@ export interface PageSeries extends PageSink {
   commit(result: ScrapeResult): { readonly seriesAdded: number; readonly error: ScrapeError | undefined };
   /** From the next page on. Never called between `begin` and `commit`. */
   reconfigure(limits: SeriesLimits): void;
+  /** The same target with other provenance, from the next page on. May be called at any time. */
+  retarget(target: Target): void;
   /** The target is gone: every series that is followed, and the report series, get a marker. */
   end(timestampMs: number): void;
   /** What `end` would mark, in words that only `untrack` understands. */

@@ -21,16 +21,17 @@ interface Timed {
 }
 
 export class ExemplarMemory {
-  readonly #wanted: boolean;
+  /** Whether any destination wants them. */
+  isWanted: boolean;
   readonly #metrics: SeriesMetrics;
   #pending = new Map<number, ParsedExemplar[]>();
   /** What the accepted page brought, by series. */
   #fresh = new Map<number, readonly Timed[]>();
   readonly #last = new Map<number, Timed>();
-  readonly #labels = new Map<Outlet, Map<number, [string, string][]>>();
+  readonly #labels = new WeakMap<Outlet, Map<number, [string, string][]>>();
 
-  constructor(outlets: readonly Outlet[], metrics: SeriesMetrics) {
-    this.#wanted = outlets.some((outlet) => outlet.exemplarStreams.length > 0);
+  constructor(isWanted: boolean, metrics: SeriesMetrics) {
+    this.isWanted = isWanted;
     this.#metrics = metrics;
   }
 
@@ -40,15 +41,21 @@ export class ExemplarMemory {
   }
 
   add(id: number, exemplar: ParsedExemplar): void {
-    if (!this.#wanted) return;
+    if (!this.isWanted) return;
     const list = this.#pending.get(id);
     if (list === undefined) this.#pending.set(id, [exemplar]);
     else list.push(exemplar);
   }
 
-  remove(id: number): void {
+  remove(id: number, outlets: Iterable<Outlet>): void {
+    if (!this.isWanted) return;
     this.#last.delete(id);
-    for (const labels of this.#labels.values()) labels.delete(id);
+    this.forgetLabels(id, outlets);
+  }
+
+  /** The series has other labels, or goes elsewhere. */
+  forgetLabels(id: number, outlets: Iterable<Outlet>): void {
+    if (this.isWanted) for (const outlet of outlets) this.#labels.get(outlet)?.delete(id);
   }
 
   /** The page was accepted: sorts out which of its exemplars are new. Once per scrape, before `take`. */
@@ -70,7 +77,7 @@ export class ExemplarMemory {
     let newestMs = -Infinity;
     let count = 0;
     for (const [id, fresh] of this.#fresh) {
-      if (outlet.writer.positionOf(id) < 0) continue;
+      if (outlet.positionOf(id) < 0) continue;
       pieces.push(encodeExemplarSeries(this.#labelsOf(outlet, id), fresh));
       count += fresh.length;
       oldestMs = Math.min(oldestMs, fresh[0]!.timestampMs);

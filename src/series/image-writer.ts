@@ -10,6 +10,7 @@ import type { Image, ImageRun } from '../wire/image.ts';
 import { ByteWriter, decodeLabels, readVarint } from '../wire/labels.ts';
 import { putVarint, varintBytes } from '../wire/write-request.ts';
 import { compressHeap, decompressToHeap, heap, heapAllocate, heapFree, zstdDecompress } from '../wire/zstd.ts';
+import { Places } from './places.ts';
 
 /** A run holds about this much before compression, bytes: what a sender has to expand at once. */
 const PIECE_BYTES = 1024 * 1024;
@@ -31,7 +32,7 @@ export class ImageWriter {
   /** Further series with the labels of a position's first one: the first that has a value speaks. */
   readonly aliases = new Map<number, number[]>();
 
-  #positionOf = new Int32Array(64).fill(NO_SERIES);
+  readonly #places: Places;
   #dead = 0;
   #runs: ImageRun[] = [];
   #image: Image = { id: nextImageId(), runs: this.#runs };
@@ -39,14 +40,17 @@ export class ImageWriter {
   #stagedIds: number[] = [];
   #stagedAt: number[] = [];
 
+  /** `places` may be shared with images that hold other series. */
+  constructor(places = new Places()) {
+    this.#places = places;
+  }
+
   get image(): Image {
     return this.#image;
   }
 
   grow(capacity: number): void {
-    const larger = new Int32Array(capacity).fill(NO_SERIES);
-    larger.set(this.#positionOf.subarray(0, Math.min(capacity, this.#positionOf.length)));
-    this.#positionOf = larger;
+    this.#places.grow(capacity);
   }
 
   /** Stages a series. `labels` may be reused by the caller afterwards. */
@@ -91,14 +95,14 @@ export class ImageWriter {
       this.seriesAt = larger;
     }
     this.seriesAt[this.positions] = id;
-    this.#positionOf[id] = this.positions++;
+    this.#places.position[id] = this.positions++;
   }
 
   #alias(position: number, id: number): void {
     const others = this.aliases.get(position);
     if (others === undefined) this.aliases.set(position, [id]);
     else others.push(id);
-    this.#positionOf[id] = position;
+    this.#places.position[id] = position;
   }
 
   /** The label set at a position, read back from its run. For rare uses: it expands the run. */
@@ -114,14 +118,14 @@ export class ImageWriter {
   }
 
   positionOf(id: number): number {
-    return this.#positionOf[id]!;
+    return this.#places.position[id]!;
   }
 
   /** Forgets a series; its position stays empty until the next rebuild. */
   remove(id: number): void {
-    const position = this.#positionOf[id]!;
+    const position = this.#places.position[id]!;
     if (position === NO_SERIES) return this.#unstage(id);
-    this.#positionOf[id] = NO_SERIES;
+    this.#places.position[id] = NO_SERIES;
     const others = this.aliases.get(position);
     if (this.seriesAt[position] === id) {
       const heir = others?.shift();
@@ -146,6 +150,11 @@ export class ImageWriter {
     if (this.positions < REBUILD_FROM_POSITIONS) return;
     const worn = this.positions - this.#dead < this.positions * LIVE_SHARE_MIN;
     if (worn || this.#runs.length > RUNS_MAX + this.positions / 1000) this.#rebuild();
+  }
+
+  /** Builds a new image in any case, with what is placed. */
+  renew(): void {
+    if (this.positions > 0) this.#rebuild();
   }
 
   #rebuild(): void {

@@ -1,38 +1,58 @@
-// Where the series of a target go: the destinations that share a set of write rules see the same labels, so they share one image, and a
-// scrape becomes one column that each of their streams gets.
+// The series of one branch as one feed sees them: one image, and per scrape one column that each of their streams gets. Destinations that make the same labels
+// of a series share it; so do all series that go to the same of them.
 
 import type { LabelMap } from '../model/labels.ts';
-import type { RawInput, SamplesInput, Stream, Tally } from '../queue/queue.ts';
-import { applyRules } from '../relabel/relabel.ts';
-import type { CompiledRules } from '../relabel/relabel.ts';
+import { STALE_HIGH, STALE_LOW } from '../model/sample.ts';
+import type { SamplesInput, Stream } from '../queue/queue.ts';
 import { encodeColumn } from '../wire/column.ts';
 import { ByteWriter, encodeLabels } from '../wire/labels.ts';
 import { ImageWriter } from './image-writer.ts';
+import type { ExtraSample } from './page-samples.ts';
+import { NOWHERE } from './places.ts';
+import type { Places } from './places.ts';
+import { writeLabels } from './plan.ts';
+import type { Feed } from './plan.ts';
 import { MARKER, VALUE } from './scratch.ts';
 import type { Scratch } from './scratch.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
-import type { ExtraSample } from './page-samples.ts';
-import type { ScrapeCounts } from './report.ts';
 
-/** Destinations with equal write rules. */
-export interface Feed {
-  /** Equal for equal rules. */
-  readonly key: string;
-  /** write_relabel_configs; undefined when there are none. */
-  readonly rules: CompiledRules | undefined;
-  readonly streams: readonly Stream[];
-  /** Those of them that want exemplars. */
-  readonly exemplarStreams: readonly Stream[];
+/** A series as it comes in. */
+export interface Incoming {
+  /** Final labels, external ones included. */
+  readonly labels: LabelMap;
+  /** The same as bytes. */
+  readonly encoded: ByteWriter;
+  /** Half a hash of them. */
+  readonly hash: number;
+  /** What rules may see beside the labels. */
+  readonly provenance: () => ReadonlyMap<string, string>;
 }
 
-/** What one scrape brought. */
-export interface Yield {
-  readonly scratch: Scratch;
-  readonly extras: readonly ExtraSample[];
-  readonly timestampMs: number;
-  readonly counts: ScrapeCounts;
-  /** A ready piece of a write request. */
-  readonly exemplars: RawInput | undefined;
+/** What one scrape brought to an outlet. */
+export interface Collected {
+  readonly records: readonly SamplesInput[];
+  /** Samples in them. */
+  readonly appended: number;
+  /** In whose place another one of the same labels goes out. */
+  readonly merged: number;
+  /** Of series that the write rules drop, markers included. */
+  readonly dropped: number;
+}
+
+/** Markers for some of the streams: series that do not go there any more. */
+export interface Farewell {
+  readonly streams: readonly Stream[];
+  readonly record: SamplesInput;
+}
+
+export interface OutletOptions {
+  readonly feed: Feed;
+  readonly streams: readonly Stream[];
+  readonly places: Places;
+  /** Whether a series is one of this branch: `places` hold those of others, too. */
+  readonly holds: (id: number) => boolean;
+  readonly hash: (encoded: ByteWriter) => number;
+  readonly metrics: SeriesMetrics;
 }
 
 const relabelled = new ByteWriter(4096);
@@ -43,44 +63,104 @@ let columnTimestamps = new Float64Array(1024);
 let columnBitmap = new Uint8Array(128);
 
 export class Outlet {
-  readonly writer = new ImageWriter();
+  readonly writer: ImageWriter;
   #feed: Feed;
+  #streams: readonly Stream[];
+  #exemplarStreams: readonly Stream[] = [];
+  readonly #options: OutletOptions;
   readonly #metrics: SeriesMetrics;
   /** Series the write rules drop, and those that were there before this outlet, so that their samples are counted. */
   readonly #dropped = new Set<number>();
   /** Samples of this scrape in whose place another one of the same labels went out. */
   #merged = 0;
+  /** Records of the image were handed out, and since then a series came that may lie in another image of the same stream. */
+  #mustRenew = false;
+  #wasCollected = false;
+  /** Positions of series that left, with the streams that are to be told. */
+  #left: { readonly position: number; readonly streams: readonly Stream[] }[] = [];
 
-  constructor(feed: Feed, metrics: SeriesMetrics) {
-    this.#feed = feed;
-    this.#metrics = metrics;
+  constructor(options: OutletOptions) {
+    this.#options = options;
+    this.#feed = options.feed;
+    this.#streams = options.streams;
+    this.#metrics = options.metrics;
+    this.writer = new ImageWriter(options.places);
+    this.setFeed(options.feed, options.streams);
   }
 
   get key(): string {
     return this.#feed.key;
   }
 
-  /** Other destinations with the same rules. */
-  setFeed(feed: Feed): void {
-    this.#feed = feed;
+  get streams(): readonly Stream[] {
+    return this.#streams;
   }
 
   get exemplarStreams(): readonly Stream[] {
-    return this.#feed.exemplarStreams;
+    return this.#exemplarStreams;
   }
 
-  /** Takes in a new series: `labels` with external labels, `encoded` the same as bytes. */
-  stage(id: number, labels: LabelMap, encoded: ByteWriter): void {
+  /** With write rules, several series of the same labels are put down to them. */
+  get hasRules(): boolean {
+    return this.#feed.rules !== undefined;
+  }
+
+  /** Other destinations with the same labels. */
+  setFeed(feed: Feed, streams: readonly Stream[]): void {
+    this.#feed = feed;
+    this.#streams = streams;
+    this.#exemplarStreams = feed.exemplarStreams.filter((stream) => streams.includes(stream));
+  }
+
+  /** Takes in a series that is new here. */
+  stage(id: number, incoming: Incoming): void {
     this.#dropped.delete(id);
-    if (this.#feed.rules === undefined) return this.writer.stage(id, encoded);
-    const own: LabelMap = new Map(labels);
+    const encoded = this.#encode(incoming);
+    if (encoded === undefined) return void this.#dropped.add(id);
+    const { labels } = this.#options.places;
+    if (labels !== undefined) labels[id] = this.#hashOf(encoded, incoming);
+    this.writer.stage(id, encoded);
+  }
+
+  /**
+   * Takes in a series from another image. A sender writes image by image, each with all its scrapes, in the order of their first ones; the series' older samples come first only if
+   * this image begins anew.
+   */
+  receive(id: number, incoming: Incoming): void {
+    this.stage(id, incoming);
+    this.renew();
+  }
+
+  /** With the next scrape the image begins anew, if anything of it was handed out. */
+  renew(): void {
+    this.#mustRenew ||= this.#wasCollected;
+  }
+
+  /** The labels as this feed has them; undefined when it has none. Valid until the next call. */
+  #encode(incoming: Incoming): ByteWriter | undefined {
+    if (this.#feed.rules === undefined && this.#feed.replicaLabel === undefined) return incoming.encoded;
+    const own = writeLabels(this.#feed, incoming.labels, incoming.provenance);
     relabelled.length = 0;
     // A series that is left without any label is none.
-    if (!applyRules(this.#feed.rules, own) || encodeLabels(own, relabelled) === 0) {
-      this.#dropped.add(id);
-      return;
-    }
-    this.writer.stage(id, relabelled);
+    return own === undefined || encodeLabels(own, relabelled) === 0 ? undefined : relabelled;
+  }
+
+  #hashOf(encoded: ByteWriter, incoming: Incoming): number {
+    return encoded === incoming.encoded ? incoming.hash : this.#options.hash(encoded);
+  }
+
+  /** What tells the labels of a series here from others; undefined when this feed does not take it. */
+  identityOf(incoming: Incoming): number | undefined {
+    if (this.#options.places.labels === undefined) return incoming.hash;
+    const encoded = this.#encode(incoming);
+    return encoded === undefined ? undefined : this.#hashOf(encoded, incoming);
+  }
+
+  /** The same for a series that is here, `hash` being that of its labels; undefined when it is not. */
+  identity(id: number, hash: number): number | undefined {
+    if (this.#dropped.has(id) || !this.#options.holds(id)) return undefined;
+    const { labels } = this.#options.places;
+    return labels === undefined ? hash : labels[id]!;
   }
 
   /** A series that was there before this outlet: nothing of it goes here. */
@@ -89,60 +169,81 @@ export class Outlet {
   }
 
   remove(id: number): void {
-    this.#dropped.delete(id);
-    this.writer.remove(id);
+    if (!this.#dropped.delete(id)) this.writer.remove(id);
   }
 
-  /** Appends what the scrape brought to every stream, with a tally of what became of the rest. */
-  emit({ scratch, extras, timestampMs, counts, exemplars }: Yield): void {
+  /** A series that goes elsewhere, or has other labels now: these streams get a marker with the next scrape, if they were sent any of it. */
+  leave(id: number, streams: readonly Stream[], wasSent: boolean): void {
+    if (this.#dropped.delete(id)) return;
+    const position = this.writer.positionOf(id);
+    this.writer.remove(id);
+    // Another series with the same labels goes on there.
+    const goesOn = position !== NOWHERE && this.writer.seriesAt[position] !== NOWHERE;
+    if (wasSent && position !== NOWHERE && !goesOn && streams.length > 0) this.#left.push({ position, streams });
+  }
+
+  get hasLeft(): boolean {
+    return this.#left.length > 0;
+  }
+
+  /** Markers for what left since the last call. */
+  farewells(timestampMs: number): Farewell[] {
+    const left = this.#left;
+    this.#left = [];
+    const groups = new Map<string, { streams: readonly Stream[]; positions: number[] }>();
+    for (const { position, streams } of left) {
+      const alive = streams.filter((stream) => this.#streams.includes(stream));
+      const key = alive.map(({ name }) => name).join('\u0000');
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { streams: alive, positions: [position] });
+      else group.positions.push(position);
+    }
+    return [...groups.values()].filter(({ streams }) => streams.length > 0).map(({ streams, positions }) => ({ streams, record: this.#markers(positions, timestampMs) }));
+  }
+
+  #markers(positions: number[], timestampMs: number): SamplesInput {
+    const samples = positions.toSorted((a, b) => a - b).map((position) => ({ position, low: STALE_LOW, high: STALE_HIGH, timestampMs }));
+    return this.#sparse(samples);
+  }
+
+  /** What the scrape brought, as records for every stream. */
+  collect(scratch: Scratch, extras: readonly ExtraSample[], timestampMs: number): Collected {
     this.writer.place();
+    if (this.#mustRenew) this.writer.renew();
+    this.#mustRenew = false;
     this.#merged = 0;
     const records: SamplesInput[] = [];
-    const first = this.#column(scratch, timestampMs);
+    const first = this.#column(scratch, timestampMs, true);
     if (first !== undefined) records.push(first);
-    for (const layer of layers(extras)) {
+    for (const layer of layers(extras.filter(({ id }) => this.#options.holds(id)))) {
       const record = this.#layer(layer);
       if (record !== undefined) records.push(record);
     }
-    this.#append(records, this.#tally(counts, this.#countDropped(scratch, extras)));
-    if (exemplars !== undefined) for (const stream of this.#feed.exemplarStreams) stream.append([exemplars]);
+    let appended = 0;
+    for (const { samples } of records) appended += samples;
+    this.#wasCollected ||= appended > 0;
+    return { records, appended, merged: this.#merged, dropped: this.#countDropped(scratch, extras) };
+  }
+
+  /** Where a series stands in the image; NOWHERE where it is none of these. */
+  positionOf(id: number): number {
+    return this.#options.holds(id) ? this.writer.positionOf(id) : NOWHERE;
+  }
+
+  /** Only the markers of a scrape, for a stream that does not get the rest. */
+  collectMarkers(scratch: Scratch, timestampMs: number): SamplesInput | undefined {
+    return this.#column(scratch, timestampMs, false);
   }
 
   /** Samples of series that are not for these streams, markers included; the metric leaves those out. */
   #countDropped(scratch: Scratch, extras: readonly ExtraSample[]): number {
     if (this.#dropped.size === 0) return 0;
-    let dropped = 0;
-    let markers = 0;
-    for (const id of this.#dropped) {
-      if (scratch.seen[id] === VALUE) dropped++;
-      else if (scratch.seen[id] === MARKER) markers++;
-    }
-    for (const extra of extras) if (this.#dropped.has(extra.id)) dropped++;
-    this.#metrics.dropped('write_relabel', dropped * this.#feed.streams.length);
-    return dropped + markers;
+    const { values, markers } = countSeen(this.#dropped, scratch, extras);
+    this.#metrics.dropped('write_relabel', values * this.#streams.length);
+    return values + markers;
   }
 
-  /** With write rules, several series of the same labels are put down to them. */
-  #tally({ scraped, failed, relabelled: removed, limited }: ScrapeCounts, dropped: number): Tally {
-    const hasRules = this.#feed.rules !== undefined;
-    return { scraped, failed, limited, relabelled: removed + (hasRules ? 0 : this.#merged), unrouted: dropped + (hasRules ? this.#merged : 0) };
-  }
-
-  /** The tally rides on the first record and speaks of that one alone; one that says no more than the record itself stays away. */
-  #append(records: readonly SamplesInput[], tally: Tally): void {
-    const [first, ...others] = records;
-    if (first === undefined) {
-      if (tally.scraped > 0) for (const stream of this.#feed.streams) stream.count(tally);
-      return;
-    }
-    let { scraped } = tally;
-    for (const { samples } of others) scraped -= samples;
-    const isPlain = scraped === first.samples && tally.failed + tally.relabelled + tally.limited + tally.unrouted === 0;
-    const riding = isPlain ? records : [{ ...first, tally: { ...tally, scraped: Math.max(0, scraped) } }, ...others];
-    for (const stream of this.#feed.streams) stream.append(riding);
-  }
-
-  #column(scratch: Scratch, timestampMs: number): SamplesInput | undefined {
+  #column(scratch: Scratch, timestampMs: number, withValues: boolean): SamplesInput | undefined {
     const { seriesAt, positions, aliases } = this.writer;
     const { seen, bits, timestampsMs } = scratch;
     ensureColumn(positions);
@@ -154,7 +255,7 @@ export class Outlet {
       let id = seriesAt[position]!;
       if (id < 0) continue;
       if (aliases.size > 0) id = this.#speaker(position, id, seen);
-      if (seen[id] !== VALUE && seen[id] !== MARKER) continue;
+      if ((seen[id] !== VALUE || !withValues) && seen[id] !== MARKER) continue;
       columnBitmap[position >>> 3]! |= 1 << (position & 7);
       columnBits[2 * samples] = bits[2 * id]!;
       columnBits[2 * samples + 1] = bits[2 * id + 1]!;
@@ -184,7 +285,7 @@ export class Outlet {
     const all = [first, ...others];
     const having = all.filter((id) => seen[id] === VALUE);
     const marked = all.filter((id) => seen[id] === MARKER);
-    if (having.length > 1) this.#metrics.dropped('same_labels', (having.length - 1) * this.#feed.streams.length);
+    if (having.length > 1) this.#metrics.dropped('same_labels', (having.length - 1) * this.#streams.length);
     this.#merged += Math.max(0, having.length + marked.length - 1);
     return having[0] ?? marked[0] ?? first;
   }
@@ -197,27 +298,43 @@ export class Outlet {
       .sort((a, b) => a.position - b.position);
     // A position has one value in a column, also when several series stand there.
     const placed = known.filter(({ position }, i) => position !== known[i - 1]?.position);
-    this.#metrics.dropped('same_labels', (known.length - placed.length) * this.#feed.streams.length);
+    this.#metrics.dropped('same_labels', (known.length - placed.length) * this.#streams.length);
     this.#merged += known.length - placed.length;
     if (placed.length === 0) return undefined;
+    return this.#sparse(placed.map(({ extra: { low, high, timestampMs }, position }) => ({ position, low, high, timestampMs })));
+  }
+
+  /** A column of a few positions, given in ascending order, each with a timestamp of its own. */
+  #sparse(samples: readonly { readonly position: number; readonly low: number; readonly high: number; readonly timestampMs: number }[]): SamplesInput {
     const { positions } = this.writer;
     ensureColumn(positions);
     columnBitmap.fill(0, 0, Math.ceil(positions / 8));
     let oldestMs = Infinity;
     let newestMs = -Infinity;
-    for (const [i, { extra, position }] of placed.entries()) {
+    for (const [i, { position, low, high, timestampMs }] of samples.entries()) {
       columnBitmap[position >>> 3]! |= 1 << (position & 7);
-      columnBits[2 * i] = extra.low;
-      columnBits[2 * i + 1] = extra.high;
-      columnTimestamps[i] = extra.timestampMs;
-      oldestMs = Math.min(oldestMs, extra.timestampMs);
-      newestMs = Math.max(newestMs, extra.timestampMs);
+      columnBits[2 * i] = low;
+      columnBits[2 * i + 1] = high;
+      columnTimestamps[i] = timestampMs;
+      oldestMs = Math.min(oldestMs, timestampMs);
+      newestMs = Math.max(newestMs, timestampMs);
     }
-    const samples = placed.length;
     const bitmap = columnBitmap.subarray(0, Math.ceil(positions / 8));
-    const column = encodeColumn({ bitmap, bits: columnBits, samples, timestampsMs: columnTimestamps });
-    return { type: 'samples', image: this.writer.image, positions, samples, timestampMs: newestMs, oldestMs, newestMs, column };
+    const column = encodeColumn({ bitmap, bits: columnBits, samples: samples.length, timestampsMs: columnTimestamps });
+    return { type: 'samples', image: this.writer.image, positions, samples: samples.length, timestampMs: newestMs, oldestMs, newestMs, column };
   }
+}
+
+/** Samples of these series on a page: values, and markers. */
+export function countSeen(ids: ReadonlySet<number>, scratch: Scratch, extras: readonly ExtraSample[]): { readonly values: number; readonly markers: number } {
+  let values = 0;
+  let markers = 0;
+  for (const id of ids) {
+    if (scratch.seen[id] === VALUE) values++;
+    else if (scratch.seen[id] === MARKER) markers++;
+  }
+  for (const extra of extras) if (ids.has(extra.id)) values++;
+  return { values, markers };
 }
 
 /** Splits extra samples so that no series is twice in one layer; order per series is kept. */

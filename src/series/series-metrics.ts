@@ -1,5 +1,6 @@
 // What the series stage counts, over all targets.
 
+import type { UnroutedReason } from '../route/route.ts';
 import type { Counter, Metrics } from '../telemetry/metrics.ts';
 
 /**
@@ -10,6 +11,9 @@ export type SeriesDropReason = 'duplicate' | 'out_of_order' | 'out_of_bounds' | 
 
 export interface SeriesMetrics {
   dropped(reason: SeriesDropReason, samples: number): void;
+  /** Samples that routes take nowhere, or not to the owner. */
+  unrouted(reason: UnroutedReason, owner: string, samples: number): void;
+  moved(series: number): void;
   added(series: number): void;
   removed(series: number): void;
   markers(series: number): void;
@@ -23,6 +27,8 @@ export function createSeriesMetrics(metrics: Metrics): SeriesMetrics {
     'Samples read from pages that were not appended, by reason; write_relabel and same_labels count copies per destination.',
     ['reason'],
   );
+  const unrouted = metrics.counters('tributary_route_unrouted_samples_total', 'Samples that routes took nowhere, or not to their owner, by reason; with the owner that has no destination.', ['reason', 'owner']);
+  const moved = metrics.counter('tributary_route_moved_series_total', 'Series whose destinations changed while they were scraped.');
   const added = metrics.counter('tributary_series_added_total', 'Series that were new to their target.');
   const removed = metrics.counter('tributary_series_removed_total', 'Series that left the cache of their target.');
   const markers = metrics.counter('tributary_series_staleness_markers_total', 'Staleness markers written for vanished series.');
@@ -51,6 +57,8 @@ export function createSeriesMetrics(metrics: Metrics): SeriesMetrics {
       dropped.with(reason).inc(samples);
       asPrometheus[reason]?.inc(samples);
     },
+    unrouted: (reason, owner, samples) => void (samples > 0 && unrouted.with(reason, owner).inc(samples)),
+    moved: (series) => moved.inc(series),
     added: (series) => added.inc(series),
     removed: (series) => removed.inc(series),
     markers: (series) => markers.inc(series),

@@ -1,8 +1,8 @@
 // What the series of one target need to know; see series.ts.
 
+import type { FanOut } from './fan-out.ts';
 import type { LabelPolicy } from './final-labels.ts';
 import type { KeyHash } from './hash.ts';
-import type { Outlet } from './outlet.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
 
 export interface SeriesOptions {
@@ -15,7 +15,9 @@ export interface SeriesOptions {
   readonly scrapeTimeoutMs: number;
   /** Global external labels, added where absent. */
   readonly externalLabels: ReadonlyMap<string, string>;
-  readonly outlets: readonly Outlet[];
+  readonly fanOut: FanOut;
+  /** Whether any destination wants exemplars. */
+  readonly wantsExemplars: boolean;
   readonly hash: KeyHash;
   readonly metrics: SeriesMetrics;
   /** Wall clock in milliseconds. */

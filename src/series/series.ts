@@ -11,28 +11,33 @@
 // Report series (`up`, `scrape_*`) go out in every case. A series is tracked when its last sample came without a timestamp
 // of its own (or track_timestamps_staleness is set). Sources: Prometheus scrape/scrape.go (append, cache), reference cases in test/fixtures/vectors.
 
+import assert from 'node:assert/strict';
 import type { MetricType, ParsedExemplar } from '../exposition/sink.ts';
 import type { LabelMap } from '../model/labels.ts';
 import type { ScrapeError } from '../model/scrape-error.ts';
+import type { Target } from '../model/target.ts';
 import type { PageSeries, ScrapeResult, SeriesLimits } from '../scrape/page-series.ts';
-import { ByteWriter, encodeLabels } from '../wire/labels.ts';
+import { Doubts } from './doubts.ts';
+import { emit } from './emission.ts';
 import { ExemplarMemory } from './exemplars.ts';
-import { finishLabels, reportLabels } from './final-labels.ts';
+import { IncomingLabels } from './incoming-labels.ts';
 import { KeyTable, keyText } from './key-table.ts';
 import { type FamilyMetadata, MetadataMemory } from './metadata.ts';
 import { NewestTimestamps } from './newest.ts';
 import type { Outlet } from './outlet.ts';
 import { PageOrder } from './page-order.ts';
 import { PageSamples } from './page-samples.ts';
-import { isPageError, type ReportFacts, reportNames, reportValues, type ScrapeCounts, scrapeCounts } from './report.ts';
+import { wantExemplars } from './plan.ts';
+import type { Plan } from './plan.ts';
+import { ReportSeries } from './report-series.ts';
+import { isPageError, type ScrapeCounts, scrapeCounts } from './report.ts';
 import { ABSENT, type Scratch, VALUE } from './scratch.ts';
 import type { SeriesOptions } from './series-options.ts';
-import { AMBIGUOUS, DROPPED, NORMAL, REPORT, TRACKED, Tracking, UNTRACKED, UNUSED } from './tracking.ts';
+import { AMBIGUOUS, DOUBTED, DROPPED, NORMAL, REPORT, TRACKED, Tracking, UNTRACKED, UNUSED } from './tracking.ts';
 
 /** A cache that grew past twice its last accepted size and this many entries more is emptied: pages that always fail must not fill memory. */
 const FORCED_FLUSH_SLACK = 1000;
 
-const scratchLabels = new ByteWriter(4096);
 const noBytes = new Uint8Array(0);
 
 export class TargetSeries implements PageSeries {
@@ -43,7 +48,7 @@ export class TargetSeries implements PageSeries {
   readonly #keys: KeyTable;
   readonly #order = new PageOrder();
   readonly #metadata: MetadataMemory;
-  #exemplars: ExemplarMemory;
+  readonly #exemplars: ExemplarMemory;
   readonly #ids = new Tracking();
   readonly #newest = new NewestTimestamps();
   /** Keys that need more than their hash: repeated on a page, or sharing their hash with another. */
@@ -53,57 +58,45 @@ export class TargetSeries implements PageSeries {
   #isMissing = false;
   #bytes: Uint8Array = noBytes;
   #view: DataView = new DataView(noBytes.buffer);
-  readonly #probe = new Int32Array(2);
+  readonly #labels: IncomingLabels;
   readonly #page: PageSamples;
   /** Ids not yet counted as added, oldest first; those of the page being read from `#firstNew` on. */
   #uncounted: number[] = [];
   #firstNew = 0;
   #lastTimestampMs = -Infinity;
   #keptAtLastSuccess = 0;
-  #reports: number[] = [];
+  readonly #reports: ReportSeries;
+  readonly #doubts: Doubts;
+  /** Of the page being read. */
+  #timestampMs = 0;
 
   constructor(options: SeriesOptions) {
     this.#options = options;
     this.#keys = new KeyTable(options.hash, (capacity) => this.#grow(capacity));
     this.#metadata = new MetadataMemory(options.hash);
+    this.#labels = new IncomingLabels({ ...options, ids: this.#ids });
     const { honorTimestamps, sampleLimit, metrics } = options;
     this.#page = new PageSamples({ honorTimestamps, sampleLimit, metrics, newest: this.#newest, keepNewest: () => this.#keepNewest() });
-    this.#exemplars = new ExemplarMemory(options.outlets, options.metrics);
-    this.#openOutlets();
+    this.#exemplars = new ExemplarMemory(options.wantsExemplars, options.metrics);
+    options.fanOut.grow(this.#keys.capacity);
+    this.#doubts = new Doubts(options.fanOut, this.#ids);
+    this.#reports = new ReportSeries({
+      hasExtras: options.extraScrapeMetrics,
+      ids: this.#ids,
+      fanOut: options.fanOut,
+      addId: () => this.#keys.addUnkeyed(),
+      incoming: (id, name) => this.#labels.incoming(id, this.#labels.report(name)),
+    });
   }
 
-  #openOutlets(): void {
-    for (const outlet of this.#options.outlets) outlet.writer.grow(this.#keys.capacity);
-    for (const name of reportNames(this.#options.extraScrapeMetrics)) this.#addReport(name);
+  /** Other destinations, rules, routes or external labels, from the next page on. What is tracked stays so: each series is decided about again at its next line. */
+  follow(plan: Plan): void {
+    this.#doubts.follow(plan);
   }
 
-  /**
-   * Other destinations, write rules or external labels: from the next page on every series is taken in anew for `outlets`. What is tracked stays
-   * so until then: series that are not on that page, or have other labels now, get their marker in those outlets that are kept.
-   */
-  reopen(outlets: readonly Outlet[], externalLabels: ReadonlyMap<string, string>): void {
-    const fresh = outlets.filter((outlet) => !this.#options.outlets.includes(outlet));
-    this.#options = { ...this.#options, outlets, externalLabels };
-    this.#exemplars = new ExemplarMemory(outlets, this.#options.metrics);
-    this.#known.clear();
-    this.#uncounted = [];
-    for (let id = 0; id < this.#keys.used; id++) {
-      if (this.#ids.kind[id] === UNUSED) continue;
-      this.#keys.detach(id);
-      if (this.#ids.kind[id] === DROPPED) continue;
-      this.#ids.kind[id] = NORMAL;
-      // Nothing of it was sent there: its marker is not for them.
-      for (const outlet of fresh) outlet.exclude(id);
-    }
-    this.#order.clear();
-    this.#reports = [];
-    this.#openOutlets();
-  }
-
-  /** Some outlets are gone, none is new. */
-  keepOutlets(outlets: readonly Outlet[]): void {
-    this.#options = { ...this.#options, outlets };
-    this.#exemplars = new ExemplarMemory(outlets, this.#options.metrics);
+  retarget(target: Target): void {
+    const { job, labels, provenance } = target;
+    this.#doubts.retarget({ job, labels, provenance, honorLabels: this.#options.policy.honorLabels });
   }
 
   reconfigure(limits: SeriesLimits): void {
@@ -127,8 +120,10 @@ export class TargetSeries implements PageSeries {
   /** Begins a scrape whose samples get `timestampMs` where the page tells none. */
   begin(timestampMs: number): void {
     if (this.#page.isOpen) this.#forgetPage(this.#page.open(this.#keys.capacity));
+    this.#catchUp();
     this.#page.open(this.#keys.capacity);
     this.#page.begin(timestampMs, this.#options.nowMs());
+    this.#timestampMs = timestampMs;
     this.#firstNew = this.#uncounted.length;
     this.#order.begin();
     this.#metadata.begin();
@@ -157,8 +152,8 @@ export class TargetSeries implements PageSeries {
     if (id < 0) return false;
     const length = this.#keys.lengthOf(id);
     if (length === 0 || start + length >= end || !this.#keys.matches(id, this.#view, start)) return false;
-    // Seen already, or not to be told by its hash: `find` and `add` decide by the text.
-    return this.#page.stateOf(id) === ABSENT && this.#ids.kind[id] !== AMBIGUOUS;
+    // Seen already, not to be told by its hash, or to be decided about again: `find` and `add` see to it.
+    return this.#page.stateOf(id) === ABSENT && this.#ids.kind[id]! < AMBIGUOUS;
   }
 
   find(bytes: Uint8Array, start: number, keyEnd: number): number {
@@ -166,7 +161,8 @@ export class TargetSeries implements PageSeries {
     let id = this.#keys.find(this.#view, start, keyEnd - start);
     this.#isMissing = id < 0;
     if (id < 0) return -1;
-    if (this.#page.stateOf(id) !== ABSENT || this.#ids.kind[id] === AMBIGUOUS) {
+    if (this.#page.stateOf(id) !== ABSENT || this.#ids.kind[id]! >= AMBIGUOUS) {
+      if (this.#doubted(id, start, keyEnd) >= 0) return -1;
       const known = this.#known.get(keyText(bytes, start, keyEnd)) ?? -1;
       if (known < 0) return -1;
       if (known !== id && this.#ids.kind[id] === NORMAL) this.#ids.kind[id] = AMBIGUOUS;
@@ -178,12 +174,8 @@ export class TargetSeries implements PageSeries {
 
   add(bytes: Uint8Array, start: number, keyEnd: number, labels: LabelMap): number {
     if (bytes !== this.#bytes) this.#bind(bytes);
+    this.#options.fanOut.notePage(labels);
     const kept = this.#finish(labels);
-    scratchLabels.length = 0;
-    if (kept) {
-      for (const [name, value] of this.#options.externalLabels) if (!labels.has(name)) labels.set(name, value);
-      encodeLabels(labels, scratchLabels);
-    }
     const twin = this.#isMissing ? -1 : this.#keys.find(this.#view, start, keyEnd - start);
     this.#isMissing = false;
     const id = twin < 0 ? this.#addKey(start, keyEnd, kept, labels) : this.#resolveTwin(twin, start, keyEnd, kept, labels);
@@ -200,7 +192,7 @@ export class TargetSeries implements PageSeries {
   /** A line whose labels are refused was read all the same and counts as scraped. */
   #finish(labels: LabelMap): boolean {
     try {
-      return finishLabels(labels, this.#options.policy);
+      return this.#labels.finish(labels);
     } catch (error) {
       this.#page.scraped++;
       throw error;
@@ -209,8 +201,10 @@ export class TargetSeries implements PageSeries {
 
   /** A key whose hash is known: the same series again, or a collision. The labels decide. */
   #resolveTwin(twin: number, start: number, keyEnd: number, kept: boolean, labels: LabelMap): number {
+    const doubted = this.#doubted(twin, start, keyEnd);
+    if (doubted >= 0) return this.#decideAgain(doubted, kept, labels);
     const isTwinKept = this.#ids.kind[twin] !== DROPPED;
-    const same = kept ? isTwinKept && this.#hasLabels(twin) : !isTwinKept;
+    const same = kept ? isTwinKept && this.#labels.areThoseOf(twin) : !isTwinKept;
     const id = same ? twin : this.#collide(twin, start, keyEnd, kept, labels);
     this.#known.set(keyText(this.#bytes, start, keyEnd), id);
     return id;
@@ -230,25 +224,47 @@ export class TargetSeries implements PageSeries {
     return id;
   }
 
-  #hasLabels(id: number): boolean {
-    this.#hashLabels();
-    return this.#ids.hasLabels(id, this.#probe);
-  }
-
-  #hashLabels(): void {
-    this.#options.hash(scratchLabels.view, 0, scratchLabels.length, this.#probe);
-  }
-
   #takeIn(id: number, kept: boolean, labels: LabelMap): void {
-    this.#ids.kind[id] = kept ? NORMAL : DROPPED;
-    this.#ids.tracked[id] = UNTRACKED;
+    this.#ids.begin(id, kept ? NORMAL : DROPPED);
     this.#uncounted.push(id);
     if (!kept) return;
-    this.#hashLabels();
-    this.#ids.setLabels(id, this.#probe);
+    this.#options.fanOut.takeIn(id, this.#labels.incoming(id, labels));
     this.#newest.begin(id, () => this.#ids.labelKey(id));
-    for (const outlet of this.#options.outlets) outlet.stage(id, labels, scratchLabels);
   }
+
+  // ---- decisions that are made again
+
+  /** Takes note of what has changed since the last page. */
+  #catchUp(): void {
+    if (this.#doubts.catchUp(this.#keys.used, (plan) => this.#changePlan(plan))) this.#reports.isDoubted = true;
+  }
+
+  /** Returns whether labels change with it. */
+  #changePlan({ feeds, externalLabels }: Plan): boolean {
+    this.#exemplars.isWanted = wantExemplars(feeds);
+    return this.#labels.change(externalLabels);
+  }
+
+  /** The series of a key that was found as `id`, if it is to be decided about again; else -1. */
+  #doubted(id: number, start: number, keyEnd: number): number {
+    if (this.#ids.kind[id] === DOUBTED && this.#page.stateOf(id) === ABSENT) return id;
+    if (this.#known.size === 0) return -1;
+    const known = this.#known.get(keyText(this.#bytes, start, keyEnd)) ?? -1;
+    return known >= 0 && this.#doubts.has(known) ? known : -1;
+  }
+
+  #decideAgain(id: number, kept: boolean, labels: LabelMap): number {
+    assert(kept, 'a series that metric rules kept is dropped by the same rules');
+    this.#doubts.settle(id);
+    const newestMs = this.#newest.of(id);
+    const wasSent = (this.#ids.tracked[id] === TRACKED || newestMs !== -Infinity) && newestMs < this.#timestampMs;
+    const before = this.#ids.labelHash(id);
+    this.#exemplars.forgetLabels(id, this.#options.fanOut.outlets());
+    this.#options.fanOut.move(id, this.#labels.incoming(id, labels), before, wasSent);
+    return id;
+  }
+
+  // ---- page reader, values
 
   sample(id: number, value: number, timestampMs: number | undefined): void {
     this.#page.sample(id, value, timestampMs);
@@ -304,10 +320,11 @@ export class TargetSeries implements PageSeries {
     const extra = this.#options.extraScrapeMetrics ? this.#options : undefined;
     const facts = { result, error, samplesScraped, samplesPostRelabel, seriesAdded, extra };
     // Before staleness is settled, so that they count as there; and after it, because a page that is refused takes all values with it.
-    this.#putReports(scratch, facts);
+    this.#reports.put(this.#page, scratch, facts);
     const gone = this.#settleStaleness(scratch, result.timestampMs, kind === 'accepted');
-    this.#putReports(scratch, facts);
-    this.#emit(scratch, result.timestampMs, kind === 'accepted', scrapeCounts(this.#page.takeCounts(), this.#reports.length, error));
+    this.#reports.put(this.#page, scratch, facts);
+    this.#reports.settle();
+    this.#emit(scratch, result.timestampMs, kind === 'accepted', scrapeCounts(this.#page.takeCounts(), this.#reports.size, error));
     this.#remove(gone);
     this.#giveBack(kind === 'accepted');
     this.#lastTimestampMs = result.timestampMs;
@@ -315,6 +332,7 @@ export class TargetSeries implements PageSeries {
   }
 
   end(timestampMs: number): void {
+    this.#catchUp();
     const scratch = this.#page.open(this.#keys.capacity);
     this.#page.forget(scratch);
     for (let id = 0; id < this.#keys.used; id++) {
@@ -369,6 +387,7 @@ export class TargetSeries implements PageSeries {
     if (!accepted) this.#page.withdraw(scratch);
     if (vanished.length === 0) return gone;
     const alive = this.#ids.livingOn(vanished, used);
+    for (const [id, heir] of alive) this.#options.fanOut.inherit(id, heir);
     for (const id of vanished) if (!alive.has(id)) this.#page.mark(id, timestampMs, scratch);
     this.#options.metrics.markers(vanished.length - alive.size);
     return gone;
@@ -379,31 +398,11 @@ export class TargetSeries implements PageSeries {
     this.#newest.keep(this.#keys.capacity, (id) => (this.#ids.tracked[id] === TRACKED ? this.#lastTimestampMs : -Infinity));
   }
 
-  #addReport(name: string): void {
-    const id = this.#keys.addUnkeyed();
-    const labels = reportLabels(this.#options.policy.targetLabels, name);
-    for (const [label, value] of this.#options.externalLabels) if (!labels.has(label)) labels.set(label, value);
-    scratchLabels.length = 0;
-    encodeLabels(labels, scratchLabels);
-    this.#takeIn(id, true, labels);
-    this.#uncounted.pop();
-    this.#ids.kind[id] = REPORT;
-    this.#reports.push(id);
-  }
-
-  #putReports(scratch: Scratch, facts: ReportFacts): void {
-    const values = reportValues(facts);
-    for (const [i, id] of this.#reports.entries()) {
-      this.#page.putReport(id, values[i]!, scratch);
-      this.#ids.tracked[id] = TRACKED;
-    }
-  }
-
   #emit(scratch: Scratch, timestampMs: number, accepted: boolean, counts: ScrapeCounts): void {
     if (accepted) this.#exemplars.settle(scratch, timestampMs);
-    for (const outlet of this.#options.outlets) {
-      outlet.emit({ scratch, extras: this.#page.extras, timestampMs, counts, exemplars: accepted ? this.#exemplars.take(outlet) : undefined });
-    }
+    const { fanOut, metrics } = this.#options;
+    const exemplars = (outlet: Outlet) => (accepted ? this.#exemplars.take(outlet) : undefined);
+    metrics.markers(emit(fanOut.branches, { scratch, extras: this.#page.extras, timestampMs, counts, exemplars }, metrics));
     this.#newest.note(scratch, this.#page.extras, timestampMs, this.#keys.used);
   }
 
@@ -412,10 +411,10 @@ export class TargetSeries implements PageSeries {
     for (const id of ids) {
       if (this.#ids.kind[id] !== DROPPED) this.#newest.leave(id, () => this.#ids.labelKey(id));
       this.#keys.remove(id);
-      this.#ids.kind[id] = UNUSED;
-      this.#ids.tracked[id] = UNTRACKED;
-      for (const outlet of this.#options.outlets) outlet.remove(id);
-      this.#exemplars.remove(id);
+      this.#ids.begin(id, UNUSED);
+      this.#exemplars.remove(id, this.#options.fanOut.outlets());
+      this.#options.fanOut.remove(id);
+      this.#doubts.settle(id);
     }
     if (this.#known.size > 0) {
       const removed = new Set(ids);
@@ -428,7 +427,7 @@ export class TargetSeries implements PageSeries {
     this.#page.giveBack();
     if (accepted) this.#keptAtLastSuccess = this.#keys.count;
     else if (this.#keys.count > 2 * this.#keptAtLastSuccess + FORCED_FLUSH_SLACK) this.#flushByForce();
-    for (const outlet of this.#options.outlets) outlet.writer.rebuildIfWorn();
+    this.#options.fanOut.tidy();
   }
 
   #flushByForce(): void {
@@ -444,7 +443,7 @@ export class TargetSeries implements PageSeries {
     this.#ids.grow(capacity);
     this.#newest.grow(capacity);
     this.#order.grow(capacity);
-    for (const outlet of this.#options.outlets) outlet.writer.grow(capacity);
+    this.#options.fanOut.grow(capacity);
     this.#page.grow(capacity);
   }
 }

@@ -1,32 +1,35 @@
 // The series stage as a whole: opens the series of targets and keeps them in step with destinations, write rules and external labels.
 
 import type { Target } from '../model/target.ts';
-import type { RelabelSettings } from '../relabel/config.ts';
 import { compileRules } from '../relabel/relabel.ts';
 import type { Random } from '../io/random.ts';
-import type { Stream } from '../queue/queue.ts';
+import type { OwnerIndex } from '../owners/owners.ts';
+import type { RoutingSettings } from '../route/config.ts';
+import type { Router } from '../route/route.ts';
+import { createRouter } from '../route/router.ts';
+import { OWNER } from '../route/subject.ts';
 import type { ScrapeSettings } from '../scrape/config.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { ByteWriter } from '../wire/labels.ts';
+import { FanOut } from './fan-out.ts';
 import { createKeyHash } from './hash.ts';
 import type { KeyHash } from './hash.ts';
-import { Outlet } from './outlet.ts';
-import type { Feed } from './outlet.ts';
+import { planFeeds, wantExemplars } from './plan.ts';
+import type { Plan, SeriesDestination } from './plan.ts';
 import { createSeriesMetrics } from './series-metrics.ts';
 import { TargetSeries } from './series.ts';
+
+export type { SeriesDestination } from './plan.ts';
 
 /** Bytes of the key of the series hash. */
 const HASH_KEY_BYTES = 16;
 
-/** A destination as this stage knows it. */
-export interface SeriesDestination {
-  readonly stream: Stream;
-  readonly writeRelabel: readonly RelabelSettings[];
-  readonly sendExemplars: boolean;
-}
-
 export interface SeriesTargets {
   readonly destinations: readonly SeriesDestination[];
   readonly externalLabels: ReadonlyMap<string, string>;
+  /** Who the destinations are, and what goes where. Absent: everything goes everywhere. */
+  readonly routing?: RoutingSettings;
+  readonly index?: OwnerIndex;
 }
 
 export interface SeriesStage {
@@ -48,18 +51,24 @@ export function createSeriesStage(options: SeriesStageOptions): SeriesStage {
   const hash = options.hash ?? createKeyHash(options.random.bytes(HASH_KEY_BYTES));
   const metrics = createSeriesMetrics(options.metrics);
   const seriesCount = options.metrics.gauge('tributary_series', 'Series known from the last pages of all targets.');
-  const open = new Map<TargetSeries, Outlet[]>();
-  let feeds: Feed[] = [];
-  let externalLabels: ReadonlyMap<string, string> = new Map();
+  const hashProbe = new Int32Array(2);
+  const hashLabels = (encoded: ByteWriter): number => {
+    hash(encoded.view, 0, encoded.length, hashProbe);
+    return hashProbe[0]!;
+  };
+  const open = new Set<TargetSeries>();
+  let plan = makePlan({ destinations: [], externalLabels: new Map() }, undefined);
+  let opened = 0;
   options.metrics.beforeExposition(() => {
     let count = 0;
-    for (const series of open.keys()) count += series.size;
+    for (const series of open) count += series.size;
     seriesCount.set(count);
   });
 
   return {
     open(target, settings) {
-      const outlets = feeds.map((feed) => new Outlet(feed, metrics));
+      const { job, labels, provenance } = target;
+      const fanOut = new FanOut({ plan, facts: { job, labels, provenance, honorLabels: settings.honorLabels }, hash: hashLabels, metrics, turn: opened++ });
       const series = new TargetSeries({
         policy: {
           targetLabels: target.labels,
@@ -75,57 +84,32 @@ export function createSeriesStage(options: SeriesStageOptions): SeriesStage {
         sampleLimit: settings.sampleLimit,
         extraScrapeMetrics: settings.extraScrapeMetrics,
         scrapeTimeoutMs: target.scrapeTimeoutMs,
-        externalLabels,
-        outlets,
+        externalLabels: plan.externalLabels,
+        fanOut,
+        wantsExemplars: wantExemplars(plan.feeds),
         hash,
         metrics,
         nowMs: options.nowMs,
         onRelease: () => open.delete(series),
       });
-      open.set(series, outlets);
+      open.add(series);
       return series;
     },
 
     configure(targets) {
-      const sameLabels = equalMaps(externalLabels, targets.externalLabels);
-      feeds = groupByRules(targets.destinations);
-      ({ externalLabels } = targets);
-      for (const [series, outlets] of open) {
-        const next = feeds.map((feed) => outlets.find((outlet) => outlet.key === feed.key) ?? new Outlet(feed, metrics));
-        for (const [i, outlet] of next.entries()) outlet.setFeed(feeds[i]!);
-        const isNew = next.some((outlet) => !outlets.includes(outlet));
-        open.set(series, next);
-        if (isNew || !sameLabels) series.reopen(next, externalLabels);
-        else series.keepOutlets(next);
-      }
+      plan = makePlan(targets, plan.router);
+      for (const series of open) series.follow(plan);
     },
   };
 }
 
-/** Destinations with equal rules share a feed. */
-function groupByRules(destinations: readonly SeriesDestination[]): Feed[] {
-  const groups = new Map<string, SeriesDestination[]>();
-  for (const destination of destinations) {
-    const key = rulesKey(destination.writeRelabel);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [destination]);
-    else group.push(destination);
-  }
-  return [...groups].map(([key, members]) => ({
-    key,
-    // Write rules may name any label: UTF-8 names are valid there whatever a job says.
-    rules: members[0]!.writeRelabel.length === 0 ? undefined : compileRules(members[0]!.writeRelabel, 'utf8'),
-    streams: members.map((member) => member.stream),
-    exemplarStreams: members.filter((member) => member.sendExemplars).map((member) => member.stream),
-  }));
-}
-
-function rulesKey(rules: readonly RelabelSettings[]): string {
-  return JSON.stringify(rules, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
-}
-
-function equalMaps(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
-  if (a.size !== b.size) return false;
-  for (const [key, value] of a) if (b.get(key) !== value) return false;
-  return true;
+/** A router that decides as the last one did stays: its answers, budgets and place in the log of changes go on. */
+function makePlan({ destinations, externalLabels, routing, index }: SeriesTargets, last: Router | undefined): Plan {
+  const feeds = planFeeds(destinations);
+  const routed = destinations.map(({ stream: { name }, owner }) => ({ name, ...(owner !== undefined && { owner }) }));
+  const isOwnerRead = feeds.some(({ hiddenNames }) => hiddenNames === 'all' || hiddenNames.has(OWNER));
+  const router = createRouter({ routing, destinations: routed, index, isOwnerRead });
+  const isSame = last !== undefined && last.key === router.key && last.index === index;
+  (isSame ? router : last)?.close();
+  return { feeds, router: isSame ? last : router, externalLabels };
 }

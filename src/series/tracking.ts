@@ -14,6 +14,8 @@ export const REPORT = 2;
 export const AMBIGUOUS = 3;
 /** The id is free. */
 export const UNUSED = 4;
+/** Like NORMAL, but where it goes is to be decided again: its next line is parsed once more. */
+export const DOUBTED = 5;
 
 /** Whether and how a series is followed. UNSENT: seen on pages that broke off, nothing of it went out. */
 export const UNTRACKED = 0;
@@ -46,10 +48,21 @@ export class Tracking {
     this.#labelHigh = grown(this.#labelHigh, new Int32Array(capacity));
   }
 
+  /** The id stands for something of this kind from now on. */
+  begin(id: number, kind: number): void {
+    this.kind[id] = kind;
+    this.tracked[id] = UNTRACKED;
+  }
+
   /** Sets the hash of a series' final labels, from its two halves. */
   setLabels(id: number, hash: Int32Array): void {
     this.#labelLow[id] = hash[0]!;
     this.#labelHigh[id] = hash[1]!;
+  }
+
+  /** Half of it. */
+  labelHash(id: number): number {
+    return this.#labelLow[id]!;
   }
 
   hasLabels(id: number, hash: Int32Array): boolean {
@@ -92,8 +105,8 @@ export class Tracking {
     return { vanished, gone };
   }
 
-  /** Those of the vanished that live on under another key: other label order, or a rule made them one. */
-  livingOn(vanished: readonly number[], used: number): Set<number> {
+  /** Those of the vanished that live on under another key, with the id that they live on as: other label order, or a rule made them one. */
+  livingOn(vanished: readonly number[], used: number): Map<number, number> {
     const lows = new Map<number, number[]>();
     // Nearly every series is ruled out by a few bits of its hash; only the rest is looked up.
     const maybe = new Uint8Array(FILTER_SIZE);
@@ -103,12 +116,12 @@ export class Tracking {
       if (same === undefined) lows.set(this.#labelLow[id]!, [id]);
       else same.push(id);
     }
-    const alive = new Set<number>();
+    const alive = new Map<number, number>();
     for (let id = 0; id < used; id++) {
       if (maybe[this.#labelLow[id]! & (FILTER_SIZE - 1)] === 0 || this.tracked[id] === UNTRACKED) continue;
       for (const other of lows.get(this.#labelLow[id]!) ?? []) {
         if (this.#labelHigh[other] !== this.#labelHigh[id]) continue;
-        alive.add(other);
+        alive.set(other, id);
         // What was sent of the other is to be marked when this one vanishes, also if nothing of this one was sent.
         this.tracked[id] = TRACKED;
       }

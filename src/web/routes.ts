@@ -5,6 +5,8 @@ import { failure, type Answer } from './answer.ts';
 import { destinations } from './api-destinations.ts';
 import { discovery, kubernetes } from './api-discovery.ts';
 import * as metadata from './api-metadata.ts';
+import { owners } from './api-owners.ts';
+import { route } from './api-route.ts';
 import * as status from './api-status.ts';
 import * as targets from './api-targets.ts';
 import type { Handler, WebRequest } from './context.ts';
@@ -66,6 +68,8 @@ const routes: readonly Route[] = [
   // Asked most of all while an API server that does not answer keeps the collector from being ready.
   open('/api/v1/status/discovery', discovery),
   open('/api/v1/status/kubernetes', kubernetes),
+  api('route', route),
+  api('status/owners', owners),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 

@@ -8,7 +8,9 @@ import type { ScrapeError } from '../../../src/model/scrape-error.ts';
 import type { Target } from '../../../src/model/target.ts';
 import type { QueuedRecord, RecordInput, Stream, Tally } from '../../../src/queue/queue.ts';
 import { addTallies, noTally, tallyOf } from '../../../src/queue/tally.ts';
+import type { OwnerIndex } from '../../../src/owners/owners.ts';
 import type { RelabelSettings } from '../../../src/relabel/config.ts';
+import type { RoutingSettings } from '../../../src/route/config.ts';
 import type { ScrapeSettings } from '../../../src/scrape/config.ts';
 import { Assembler } from '../../../src/sender/assembly.ts';
 import type { KeyHash } from '../../../src/series/hash.ts';
@@ -79,6 +81,8 @@ export interface DestinationOptions {
   readonly name?: string;
   readonly writeRelabel?: readonly RelabelSettings[];
   readonly sendExemplars?: boolean;
+  readonly owner?: string;
+  readonly replicaLabel?: { readonly name: string; readonly value: string };
 }
 
 export interface WorldOptions {
@@ -87,6 +91,11 @@ export interface WorldOptions {
   readonly externalLabels?: Readonly<Record<string, string>>;
   readonly destinations?: readonly DestinationOptions[];
   readonly hash?: KeyHash;
+  readonly routing?: RoutingSettings;
+  readonly index?: OwnerIndex;
+  readonly job?: string;
+  /** `__*` labels of the target. */
+  readonly provenance?: Readonly<Record<string, string>>;
 }
 
 export interface PageOptions {
@@ -107,6 +116,8 @@ export class World {
   readonly stage: SeriesStage;
   readonly streams = new Map<string, KeptStream>();
   series: TargetSeries;
+  target: Target;
+  readonly #options: WorldOptions;
   /** Time of the scrape that comes next. */
   nowMs = START_MS;
   #lastMs = START_MS;
@@ -116,19 +127,31 @@ export class World {
     this.stage = createSeriesStage({
       random: seededRandom(1), metrics: this.metrics, nowMs: () => this.nowMs, ...(hash === undefined ? {} : { hash }),
     });
+    this.#options = options;
     this.configure(options.destinations ?? [{}], options.externalLabels);
-    const labels = Object.entries({ job: 'j', ...options.targetLabels }).sort(([a], [b]) => (a < b ? -1 : 1));
-    const target: Target = {
-      key: 'k', job: 'j', labels, discoveredLabels: new Map(), provenance: new Map(), url: 'http://h/', scrapeIntervalMs: STEP_MS, scrapeTimeoutMs: STEP_MS,
+    const { job: name = 'j' } = options;
+    const labels = Object.entries({ job: name, ...options.targetLabels }).sort(([a], [b]) => (a < b ? -1 : 1));
+    const provenance = new Map(Object.entries(options.provenance ?? {}));
+    this.target = {
+      key: 'k', job: name, labels, discoveredLabels: new Map(), provenance, url: 'http://h/', scrapeIntervalMs: STEP_MS, scrapeTimeoutMs: STEP_MS,
     };
-    this.series = this.stage.open(target, job({ jobName: 'j', ...options.settings }));
+    this.series = this.stage.open(this.target, job({ jobName: name, ...options.settings }));
   }
 
-  configure(destinations: readonly DestinationOptions[], externalLabels: Readonly<Record<string, string>> = {}): void {
+  configure(destinations: readonly DestinationOptions[], externalLabels: Readonly<Record<string, string>> = {}, routing = this.#options.routing): void {
+    const { index } = this.#options;
     this.stage.configure({
-      destinations: destinations.map(({ name = 'd', writeRelabel = [], sendExemplars = false }) => ({ stream: this.#stream(name).stream, writeRelabel, sendExemplars })),
+      destinations: destinations.map(({ name = 'd', writeRelabel = [], sendExemplars = false, ...rest }) => ({ stream: this.#stream(name).stream, writeRelabel, sendExemplars, ...rest })),
       externalLabels: new Map(Object.entries(externalLabels)),
+      ...(routing !== undefined && { routing }),
+      ...(index !== undefined && { index }),
     });
+  }
+
+  /** The target's hidden labels change, as discovery tells it. */
+  retarget(provenance: Readonly<Record<string, string>>): void {
+    this.target = { ...this.target, provenance: new Map(Object.entries(provenance)) };
+    this.series.retarget(this.target);
   }
 
   #stream(name: string): KeptStream {

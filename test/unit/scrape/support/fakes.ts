@@ -92,6 +92,7 @@ export class FakeSeries implements PageSeries {
   readonly commits: (ScrapeResult & { readonly page: readonly string[] })[] = [];
   readonly ends: number[] = [];
   readonly limits: SeriesLimits[] = [];
+  readonly targets: Target[] = [];
   /** Names of the last good page. */
   tracked = new Set<string>();
   untracked: string[] = [];
@@ -122,6 +123,10 @@ export class FakeSeries implements PageSeries {
 
   reconfigure(limits: SeriesLimits): void {
     this.limits.push(limits);
+  }
+
+  retarget(target: Target): void {
+    this.targets.push(target);
   }
 
   end(timestampMs: number): void {

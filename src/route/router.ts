@@ -1,0 +1,246 @@
+// Decides where series go. Everything that the configuration fixes is compiled when it is loaded; what is left per series is finding its owner and testing
+// routes in order. Answers are interned by which routes matched and who the owner is, so that a set of destinations is put together once.
+
+import type { LabelMap } from '../model/labels.ts';
+import type { OwnerIndex } from '../owners/owners.ts';
+import { Budget } from './budget.ts';
+import { ChangeLog } from './change-log.ts';
+import type { PodlessPolicy, RouteSettings, RoutingSettings } from './config.ts';
+import { compileMatch } from './match.ts';
+import type { Candidate, Match } from './match.ts';
+import { clearOwnership, emptyOwnership, findOwner } from './owner.ts';
+import type { Ownership, OwnerRule } from './owner.ts';
+import { createPolicies } from './policy.ts';
+import type { JobPolicy } from './policy.ts';
+import type { Changes, Decision, Leg, Router, RouteSet, TargetFacts, TargetRouter, UnroutedReason } from './route.ts';
+import { OWNER, Subject } from './subject.ts';
+
+export interface RoutedDestination {
+  readonly name: string;
+  /** Whose series `owner` in a route brings here. */
+  readonly owner?: string;
+}
+
+export interface RouterOptions {
+  /** Undefined: no block, everything goes everywhere. */
+  readonly routing: RoutingSettings | undefined;
+  readonly destinations: readonly RoutedDestination[];
+  readonly index: OwnerIndex | undefined;
+  /** Something else than routes looks at `__owner__`: it is found for every series. */
+  readonly isOwnerRead?: boolean;
+}
+
+export interface CompiledRoute {
+  readonly settings: RouteSettings;
+  readonly matches: Match;
+  readonly budget: Budget | undefined;
+  /** It leads to the owner. */
+  readonly asksOwner: boolean;
+}
+
+/** The word for every route that matched, by its place: routes are few. */
+const PLACE = '.';
+
+const noRouting: RoutingSettings = { owner: { rules: [], podLabel: undefined, namespace: undefined, followsLabels: false, tombstoneMs: 0 }, jobs: [], unowned: [], routes: [] };
+
+/** Fails with SELECTOR_INVALID or REGEX_INVALID for settings that were not checked. */
+export function createRouter(options: RouterOptions): RouteTable {
+  return new RouteTable(options);
+}
+
+export class RouteTable implements Router {
+  readonly key: string;
+  readonly routes: readonly CompiledRoute[];
+  readonly rules: readonly OwnerRule[];
+  readonly index: OwnerIndex | undefined;
+  /** Selectors or write rules look at the owner: it is found before routes are tested. */
+  readonly isOwnerFirst: boolean;
+  readonly #routing: RoutingSettings;
+  readonly #destinations: readonly RoutedDestination[];
+  readonly #byOwner = new Map<string, string[]>();
+  readonly #policyOf: (job: string) => JobPolicy;
+  readonly #log: ChangeLog;
+  readonly #sets = new Map<string, RouteSet>();
+
+  constructor({ routing = noRouting, destinations, index, isOwnerRead = false }: RouterOptions) {
+    this.key = JSON.stringify([routing, destinations, isOwnerRead]);
+    this.index = index;
+    this.isOwnerFirst = isOwnerRead || routing.routes.some(({ match }) => match.some((text) => text.includes(OWNER)));
+    this.#routing = routing;
+    this.#destinations = destinations;
+    for (const { name, owner } of destinations) if (owner !== undefined) this.#byOwner.set(owner, [...(this.#byOwner.get(owner) ?? []), name]);
+    this.#policyOf = createPolicies(routing.jobs);
+    this.#log = new ChangeLog(index);
+    this.routes = routing.routes.map((settings) => ({
+      settings,
+      matches: compileMatch(settings.match),
+      budget: settings.samplesPerSecond > 0 ? new Budget({ samplesPerSecond: settings.samplesPerSecond, mode: settings.overBudget }) : undefined,
+      asksOwner: settings.to.includes('owner'),
+    }));
+    this.rules = routing.owner.rules.map(({ match, owner }) => {
+      const test = compileMatch(match);
+      return { owner, matches: (subject, labels) => test({ subject, labels, owner: '' }) };
+    });
+  }
+
+  get hasRoutes(): boolean {
+    return this.routes.length > 0;
+  }
+
+  get everything(): RouteSet {
+    return this.setOf(this.#destinations.map(({ name }) => name));
+  }
+
+  get cursor(): number {
+    return this.#log.cursor;
+  }
+
+  open(facts: TargetFacts): OpenTarget {
+    return new OpenTarget(this, new Subject(facts, this.#policyOf(facts.job)));
+  }
+
+  setOf(names: readonly string[]): RouteSet {
+    return this.#intern(`=${names.join()}`, () => ({ legs: this.#legs(new Map(names.map((name) => [name, undefined]))), unrouted: undefined }));
+  }
+
+  changes(cursor: number): Changes | undefined {
+    return this.#log.since(cursor);
+  }
+
+  close(): void {
+    this.#log.close();
+  }
+
+  /** The set for the routes that matched, given by their places, and an owner. */
+  setFor(matched: string, found: Ownership): RouteSet {
+    const key = `${matched}|${ownerKey(found)}|${found.isUnresolved ? 'u' : ''}`;
+    return this.#intern(key, () => this.#build(matched, found));
+  }
+
+  #intern(key: string, build: () => Omit<RouteSet, 'key'>): RouteSet {
+    let set = this.#sets.get(key);
+    if (set === undefined) {
+      const { legs, unrouted } = build();
+      set = { key: setKey(legs, unrouted), legs, unrouted };
+      this.#sets.set(key, set);
+    }
+    return set;
+  }
+
+  #build(matched: string, found: Ownership): Omit<RouteSet, 'key'> {
+    const places = matched.split(PLACE).filter((place) => place !== '').map(Number);
+    const budgets = new Map<string, Budget | undefined>();
+    let missing: UnroutedReason = places.length === 0 ? 'no_route' : 'none';
+    for (const place of places) {
+      const { settings, budget } = this.routes[place]!;
+      for (const word of settings.to) {
+        if (word === 'owner') missing = found.isUnresolved ? 'unresolved' : 'no_owner';
+        // A destination that two routes lead to is bound by neither's budget unless both have one: the first counts.
+        for (const name of this.#named(word, found)) if (!budgets.has(name)) budgets.set(name, budget);
+      }
+    }
+    const legs = this.#legs(budgets);
+    const unowned = this.#unowned(places, found);
+    if (unowned !== undefined) return { legs, unrouted: { reason: 'unowned', owner: unowned } };
+    return { legs, unrouted: legs.length === 0 ? { reason: missing, owner: '' } : undefined };
+  }
+
+  #named(word: string, found: Ownership): readonly string[] {
+    if (word === 'all') return this.#destinations.map(({ name }) => name);
+    return word === 'owner' ? this.#ofOwner(found) : [word];
+  }
+
+  #ofOwner({ owner, policy, owners }: Ownership): readonly string[] {
+    if (owner !== '') return this.#byOwner.get(owner) ?? this.#routing.unowned;
+    if (policy === undefined) return [];
+    if (policy === 'broadcast') return [...this.#byOwner.values()].flat();
+    if (policy === 'node_owners') return owners.flatMap((one) => this.#byOwner.get(one) ?? this.#routing.unowned);
+    return isNames(policy) ? policy : [];
+  }
+
+  /** An owner of the series that has no destination, where a route leads to the owner. */
+  #unowned(places: readonly number[], { owner, owners }: Ownership): string | undefined {
+    if (this.#routing.unowned.length > 0 || !places.some((place) => this.routes[place]!.asksOwner)) return undefined;
+    return [...(owner === '' ? owners : [owner])].find((one) => !this.#byOwner.has(one));
+  }
+
+  #legs(budgets: ReadonlyMap<string, Budget | undefined>): Leg[] {
+    return this.#destinations.filter(({ name }) => budgets.has(name)).map(({ name }) => ({ name, budget: budgets.get(name) }));
+  }
+}
+
+function isNames(policy: PodlessPolicy): policy is readonly string[] {
+  return typeof policy !== 'string';
+}
+
+function ownerKey({ owner, policy, owners }: Ownership): string {
+  if (owner !== '') return `o${owner}`;
+  if (policy === undefined) return '';
+  if (policy === 'node_owners') return `n${owners.join()}`;
+  return isNames(policy) ? `d${policy.join()}` : policy;
+}
+
+function setKey(legs: readonly Leg[], unrouted: RouteSet['unrouted']): string {
+  const names = legs.map(({ name, budget }) => (budget === undefined ? name : `${name}\u0001${budget.id}`));
+  return unrouted === undefined ? names.join('\u0000') : `${names.join('\u0000')}\u0002${unrouted.reason}\u0000${unrouted.owner}`;
+}
+
+/** The router of one target: one series at a time. */
+export class OpenTarget implements TargetRouter {
+  readonly subject: Subject;
+  readonly found = emptyOwnership();
+  readonly #table: RouteTable;
+  readonly #candidate: Candidate;
+  #matched = '';
+
+  constructor(table: RouteTable, subject: Subject) {
+    this.#table = table;
+    this.subject = subject;
+    this.#candidate = { subject, labels: new Map(), owner: '' };
+  }
+
+  notePage(labels: LabelMap): void {
+    this.subject.notePage(labels);
+  }
+
+  decide(labels: LabelMap): Decision {
+    this.subject.look(labels);
+    const { isOwnerFirst } = this.#table;
+    if (isOwnerFirst) this.#find(labels);
+    else clearOwnership(this.found);
+    const asksOwner = this.#match(labels);
+    if (asksOwner && !isOwnerFirst) this.#find(labels);
+    const { entries, isUnresolved } = this.found;
+    return { set: this.#table.setFor(this.#matched, this.found), entries, isUnresolved };
+  }
+
+  #find(labels: LabelMap): void {
+    findOwner(this.subject, labels, this.#table, this.found);
+  }
+
+  /** Notes the places of the routes that match, each behind PLACE. Returns whether one of them leads to the owner. */
+  #match(labels: LabelMap): boolean {
+    const candidate = this.#candidate;
+    candidate.labels = labels;
+    candidate.owner = this.found.owner;
+    this.#matched = '';
+    let asksOwner = false;
+    const { routes } = this.#table;
+    for (let i = 0; i < routes.length; i++) {
+      const route = routes[i]!;
+      if (!route.matches(candidate)) continue;
+      this.#matched += PLACE + String(i);
+      asksOwner ||= route.asksOwner;
+      if (!route.settings.continue) break;
+    }
+    return asksOwner;
+  }
+
+  provenance(labels: LabelMap): ReadonlyMap<string, string> {
+    this.subject.look(labels);
+    const seen = new Map<string, string>();
+    for (const name of this.subject.provenanceNames()) seen.set(name, this.subject.provenance(name));
+    if (this.found.owner !== '') seen.set(OWNER, this.found.owner);
+    return seen;
+  }
+}

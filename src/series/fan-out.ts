@@ -1,0 +1,309 @@
+// Where the series of one target go. A series is decided about once, when it comes in, and belongs to a branch from then on; whatever follows it through a scrape works on
+// branches, so that what a sample costs does not depend on how many destinations there are.
+//
+// A decision is made again when an index entry it came from has changed, when the target's provenance has, or when the configuration has: the series is then parsed once
+// more at its next line (series.ts) and comes back through `move`. If the answer is the same nothing happens. If not, it leaves its old images, and streams that it does
+// not go to any more get a staleness marker; streams that it goes on to, with the same labels, see nothing of it.
+//
+// Report series (`up` ...) go wherever any series of the page goes; before any is known, where their own labels lead. A target that is down tells those who knew it.
+
+import { sameLabels } from '../model/labels.ts';
+import type { LabelMap } from '../model/labels.ts';
+import type { Stream } from '../queue/queue.ts';
+import type { RouteSet, TargetFacts, TargetRouter } from '../route/route.ts';
+import type { ByteWriter } from '../wire/labels.ts';
+import { Branch } from './branch.ts';
+import { Dependents } from './dependents.ts';
+import { grown } from './key-table.ts';
+import { Outlet } from './outlet.ts';
+import type { Incoming } from './outlet.ts';
+import { Places } from './places.ts';
+import { readsHidden } from './plan.ts';
+import type { Plan } from './plan.ts';
+import type { SeriesMetrics } from './series-metrics.ts';
+
+/** Of the branch that everything is in where there are no routes. */
+const EVERYTHING = '*';
+const NO_BRANCH = 0xffff;
+
+export interface FanOutOptions {
+  readonly plan: Plan;
+  readonly facts: TargetFacts;
+  readonly hash: (encoded: ByteWriter) => number;
+  readonly metrics: SeriesMetrics;
+  /** Differs between targets: where they begin to count their scrapes. */
+  readonly turn: number;
+}
+
+/** Series to be decided about again: all, or those that `mark` finds for these entries. */
+export type Doubt = 'all' | ReadonlySet<number>;
+
+const nothing: LabelMap = new Map();
+
+export class FanOut {
+  readonly #options: FanOutOptions;
+  #plan: Plan;
+  #facts: TargetFacts;
+  #router: TargetRouter;
+  /** Whether decisions are asked for: there are routes, or write rules look at what is hidden. */
+  #decides = false;
+  #cursor = 0;
+  readonly #branches = new Map<string, Branch>();
+  readonly #byNumber: (Branch | undefined)[] = [];
+  #branchOf = new Uint16Array(64).fill(NO_BRANCH);
+  readonly #places = new Map<string, Places>();
+  readonly #dependents = new Dependents();
+  #capacity = 64;
+  /** The set that report series go to, once series of a page have said so. */
+  #health: RouteSet | undefined;
+  /** Branches got their first or lost their last series since the set was worked out. */
+  #isHealthOld = false;
+
+  constructor(options: FanOutOptions) {
+    this.#options = options;
+    this.#plan = options.plan;
+    this.#facts = options.facts;
+    this.#router = this.#openRouter();
+    if (!this.#hasRoutes) this.#everything();
+  }
+
+  get #hasRoutes(): boolean {
+    return this.#plan.router.hasRoutes;
+  }
+
+  #openRouter(): TargetRouter {
+    const { router, feeds } = this.#plan;
+    this.#cursor = router.cursor;
+    this.#decides = router.hasRoutes || feeds.some(readsHidden);
+    return router.open(this.#facts);
+  }
+
+  get branches(): readonly Branch[] {
+    return [...this.#branches.values()];
+  }
+
+  /** Of every branch. */
+  *outlets(): Iterable<Outlet> {
+    for (const branch of this.#branches.values()) yield* branch.outlets;
+  }
+
+  grow(capacity: number): void {
+    this.#capacity = capacity;
+    this.#branchOf = grown(this.#branchOf, new Uint16Array(capacity).fill(NO_BRANCH));
+    this.#dependents.grow(capacity);
+    for (const places of this.#places.values()) places.grow(capacity);
+  }
+
+  // ---- what changes
+
+  /**
+   * Another configuration. What is in a branch stays there for now; `used` is the bound of ids. Returns whether every series is to be decided about again.
+   */
+  follow(plan: Plan, used: number): boolean {
+    const before = this.#plan;
+    this.#plan = plan;
+    const isRouted = before.router.hasRoutes || plan.router.hasRoutes;
+    const isOther = before.router.key !== plan.router.key;
+    this.#router = this.#openRouter();
+    let fresh = 0;
+    for (const branch of this.#branches.values()) {
+      for (const outlet of branch.follow(plan, this.#openOutlet)) {
+        fresh++;
+        // Nothing of what is known was sent there: a marker is not for it.
+        for (let id = 0; id < used; id++) if (this.#branchOf[id] === branch.number) outlet.exclude(id);
+      }
+    }
+    for (const key of this.#places.keys()) if (!plan.feeds.some((feed) => feed.key === key)) this.#places.delete(key);
+    if (!plan.router.hasRoutes) this.#everything();
+    this.#isHealthOld = true;
+    return fresh > 0 || (isOther && (isRouted || this.#decides));
+  }
+
+  /** Other provenance. Returns whether it matters to routes or rules. */
+  retarget(facts: TargetFacts): boolean {
+    const before = this.#facts;
+    this.#facts = facts;
+    if (!this.#decides || sameLabels(before.provenance, facts.provenance)) return false;
+    this.#router = this.#openRouter();
+    return true;
+  }
+
+  /** What has changed since the last call and may change decisions. */
+  doubt(): Doubt | undefined {
+    if (!this.#decides) return undefined;
+    const changes = this.#plan.router.changes(this.#cursor);
+    if (changes === undefined) return undefined;
+    this.#cursor = changes.cursor;
+    return changes.changed;
+  }
+
+  /** Calls back with the series whose decisions came from these entries. */
+  mark(entries: ReadonlySet<number>, used: number, callback: (id: number) => void): void {
+    this.#dependents.forEach(entries, used, callback);
+  }
+
+  // ---- series
+
+  /** As TargetRouter.notePage. */
+  notePage(labels: LabelMap): void {
+    if (this.#decides) this.#router.notePage(labels);
+  }
+
+  /** A series that is new. */
+  takeIn(id: number, incoming: Omit<Incoming, 'provenance'>): void {
+    this.#enter(id, this.#decide(id, incoming.labels), this.#complete(incoming));
+  }
+
+  /** A series that is known and was decided about before. `before` is half the hash of the labels it had; `wasSent`: its end is to be marked where it leaves. */
+  move(id: number, incoming: Omit<Incoming, 'provenance'>, before: number, wasSent: boolean): void {
+    const old = this.#byNumber[this.#branchOf[id]!]!;
+    const branch = this.#decide(id, incoming.labels);
+    if (old !== branch) {
+      if (--old.members === 0) this.#isHealthOld = true;
+      if (branch.members++ === 0) this.#isHealthOld = true;
+      this.#options.metrics.moved(1);
+    }
+    this.#shift(id, { old, branch }, this.#complete(incoming), { before, wasSent });
+  }
+
+  /** A report series, new or not. */
+  takeInReport(id: number, incoming: Omit<Incoming, 'provenance'>): void {
+    const branch = this.#reportBranch(incoming.labels);
+    branch.reports++;
+    this.#place(id, branch, this.#complete(incoming));
+  }
+
+  moveReport(id: number, incoming: Omit<Incoming, 'provenance'>, before: number, wasSent: boolean): void {
+    const old = this.#byNumber[this.#branchOf[id]!]!;
+    const branch = this.#reportBranch(incoming.labels);
+    old.reports--;
+    branch.reports++;
+    this.#shift(id, { old, branch }, this.#complete(incoming), { before, wasSent });
+  }
+
+  /** Works out where report series go. Returns whether that has changed. Before the end of each scrape. */
+  settleHealth(): boolean {
+    if (!this.#isHealthOld || !this.#hasRoutes) return false;
+    this.#isHealthOld = false;
+    const names = new Set<string>();
+    for (const { members, set } of this.#branches.values()) if (members > 0) for (const { name } of set.legs) names.add(name);
+    if (names.size === 0) return false;
+    // In the order of the configuration, so that equal sets are one.
+    const ordered = this.#plan.router.everything.legs.map(({ name }) => name).filter((name) => names.has(name));
+    const next = this.#plan.router.setOf(ordered);
+    const isSame = next.key === this.#health?.key;
+    this.#health = next;
+    return !isSame;
+  }
+
+  #reportBranch(labels: LabelMap): Branch {
+    if (!this.#hasRoutes) return this.#everything();
+    if (this.#health !== undefined) return this.#branchFor(this.#health);
+    this.#router.notePage(nothing);
+    return this.#branchFor(this.#router.decide(labels).set);
+  }
+
+  #decide(id: number, labels: LabelMap): Branch {
+    if (!this.#decides) return this.#everything();
+    const { set, entries } = this.#router.decide(labels);
+    this.#dependents.set(id, entries);
+    return this.#hasRoutes ? this.#branchFor(set) : this.#everything();
+  }
+
+  #complete(incoming: Omit<Incoming, 'provenance'>): Incoming {
+    return { ...incoming, provenance: () => this.#router.provenance(incoming.labels) };
+  }
+
+  #enter(id: number, branch: Branch, incoming: Incoming): void {
+    if (branch.members++ === 0) this.#isHealthOld = true;
+    this.#place(id, branch, incoming);
+  }
+
+  #place(id: number, branch: Branch, incoming: Incoming): void {
+    this.#branchOf[id] = branch.number;
+    branch.strays?.add(id);
+    for (const outlet of branch.outlets) outlet.stage(id, incoming);
+  }
+
+  #shift(id: number, { old, branch }: { readonly old: Branch; readonly branch: Branch }, incoming: Incoming, past: Past): void {
+    const next = new Map<Stream, number>();
+    for (const outlet of branch.outlets) {
+      const identity = outlet.identityOf(incoming);
+      if (identity !== undefined) for (const stream of outlet.streams) next.set(stream, identity);
+    }
+    const kept = new Set<Outlet>();
+    for (const outlet of old.outlets) {
+      const identity = outlet.identity(id, past.before);
+      const gone = identity === undefined ? [] : outlet.streams.filter((stream) => next.get(stream) !== identity);
+      if (identity !== undefined && gone.length === 0 && old === branch) kept.add(outlet);
+      else outlet.leave(id, gone, past.wasSent);
+    }
+    old.strays?.delete(id);
+    branch.strays?.add(id);
+    this.#branchOf[id] = branch.number;
+    for (const outlet of branch.outlets) if (!kept.has(outlet)) outlet.receive(id, incoming);
+  }
+
+  remove(id: number): void {
+    const branch = this.#byNumber[this.#branchOf[id]!];
+    if (branch === undefined) return;
+    this.#branchOf[id] = NO_BRANCH;
+    this.#dependents.remove(id);
+    branch.strays?.delete(id);
+    if (--branch.members === 0) this.#isHealthOld = true;
+    for (const outlet of branch.outlets) outlet.remove(id);
+  }
+
+  /** A series lives on under another key as `heir`: only destinations that get nothing of that one are told of its end. */
+  inherit(id: number, heir: number): void {
+    const branch = this.#byNumber[this.#branchOf[heir]!]!;
+    const old = this.#byNumber[this.#branchOf[id]!]!;
+    if (old === branch) return;
+    const streams = new Set(branch.outlets.flatMap((outlet) => outlet.streams));
+    for (const outlet of old.outlets) outlet.leave(id, outlet.streams.filter((stream) => !streams.has(stream)), true);
+    for (const outlet of branch.outlets) outlet.renew();
+  }
+
+  /** After a scrape: branches that nothing is in any more go, images that are worn are built anew. */
+  tidy(): void {
+    for (const [key, branch] of this.#branches) {
+      if (branch.isEmpty && !branch.takesAll) {
+        this.#branches.delete(key);
+        this.#byNumber[branch.number] = undefined;
+      } else for (const outlet of branch.outlets) outlet.writer.rebuildIfWorn();
+    }
+  }
+
+  // ---- branches
+
+  #everything(): Branch {
+    return this.#branches.get(EVERYTHING) ?? this.#openBranch(EVERYTHING, { ...this.#plan.router.everything, key: EVERYTHING });
+  }
+
+  #branchFor(set: RouteSet): Branch {
+    return this.#branches.get(set.key) ?? this.#openBranch(set.key, set);
+  }
+
+  #openBranch(key: string, set: RouteSet): Branch {
+    const free = this.#byNumber.indexOf(undefined);
+    const number = free < 0 ? this.#byNumber.length : free;
+    const branch = new Branch(set, { number, turn: this.#options.turn, takesAll: key === EVERYTHING });
+    this.#branches.set(key, branch);
+    this.#byNumber[number] = branch;
+    branch.follow(this.#plan, this.#openOutlet);
+    return branch;
+  }
+
+  readonly #openOutlet = (feed: Plan['feeds'][number], streams: readonly Stream[], branch: Branch): Outlet => {
+    let places = this.#places.get(feed.key);
+    if (places === undefined) this.#places.set(feed.key, (places = new Places({ capacity: this.#capacity, keepsLabels: feed.rules !== undefined })));
+    const { hash, metrics } = this.#options;
+    return new Outlet({ feed, streams, places, holds: (id) => this.#branchOf[id] === branch.number, hash, metrics });
+  };
+}
+
+/** What a series was until now. */
+interface Past {
+  readonly before: number;
+  readonly wasSent: boolean;
+}

@@ -15,6 +15,7 @@ import { expandEnv } from './env.ts';
 import { globFiles } from './glob.ts';
 import { completeGlobal, completeJob } from './inherit.ts';
 import type { Problem } from './problem.ts';
+import { checkRouting, remarkIdleRules } from './routing.ts';
 import { checkRules, checkStaticTargets } from './rules.ts';
 import { fail, remark } from './schema.ts';
 import type { LoadedConfig, Settings } from './settings.ts';
@@ -77,6 +78,7 @@ function readConfig(file: string, sources: Sources, options: LoadOptions): Compl
   checkDestinationNames(top.values.remote_write);
   checkOtlpScheme(top, global);
   checkTributary(top.values.tributary, top.values.remote_write);
+  checkRouting(top.values.tributary, top.values.remote_write, jobs);
   return { top, global, jobs };
 }
 
@@ -153,7 +155,9 @@ function buildSettings({ top, global, jobs }: CompleteConfig, env: NodeJS.Proces
   remarkDuplicates(entries, destinations);
   const externalLabels = new Map([...global.values.external_labels].filter(([, value]) => value !== ''));
   const { queue, routing } = tributary.values;
-  return { externalLabels, scrape, destinations, queue: buildQueue(queue.values), ...(routing !== undefined && { routing: buildRouting(routing) }) };
+  const settings: Settings = { externalLabels, scrape, destinations, queue: buildQueue(queue.values), ...(routing !== undefined && { routing: buildRouting(routing) }) };
+  remarkIdleRules(entries, settings);
+  return settings;
 }
 
 /** Replicas share one file: what tells them apart comes from the environment. */

@@ -127,9 +127,10 @@ function hasHidden(name: string, { scrape, routing }: Settings, before: readonly
 function givesHidden(name: string, { jobName, discovery }: Settings['scrape'][number]): boolean {
   // The namespace and pod that series name are told for jobs that speak about others, however their targets are found.
   if (/^__meta_kubernetes_(namespace|pod_name)$/.test(name) && compileRegex(aboutOthersPattern).matches(jobName)) return true;
-  return discovery.some((provider) => {
-    if (provider.kind === 'static') return provider.groups.some(({ labels }) => labels.has(name));
-    // Lists from files and servers may bring anything; the others bring what is named after them.
-    return provider.kind === 'file' || provider.kind === 'http' || name.startsWith(`__meta_${String((provider as { kind: string }).kind)}_`);
-  });
+  return discovery.some((provider) => (provider.kind === 'static' ? provider.groups.some(({ labels }) => labels.has(name)) : mayGive(provider.kind, name)));
+}
+
+/** Lists from files and servers may bring anything; the others bring what is named after them. */
+function mayGive(kind: string, name: string): boolean {
+  return kind === 'file' || kind === 'http' || name.startsWith(`__meta_${kind}_`);
 }

@@ -15,13 +15,16 @@ import type { ByteWriter } from '../wire/labels.ts';
 import { Branch } from './branch.ts';
 import { Dependents } from './dependents.ts';
 import { Held } from './held.ts';
+import type { HeldJournal } from './held-stream.ts';
 import type { IncomingLabels } from './incoming-labels.ts';
 import { grown } from './key-table.ts';
 import { Outlet } from './outlet.ts';
 import type { Incoming } from './outlet.ts';
+import type { ExtraSample } from './page-samples.ts';
 import { Places } from './places.ts';
 import { readsHidden } from './plan.ts';
 import type { Plan } from './plan.ts';
+import type { Scratch } from './scratch.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
 
 /** Of the branch that everything is in where there are no routes. */
@@ -35,6 +38,8 @@ export interface FanOutOptions {
   readonly facts: TargetFacts;
   readonly hash: (encoded: ByteWriter) => number;
   readonly metrics: SeriesMetrics;
+  /** Keeps what waits for a pod on disk. */
+  readonly journal: HeldJournal | undefined;
   /** Differs between targets: where they begin to count their scrapes. */
   readonly turn: number;
 }
@@ -57,7 +62,7 @@ export class FanOut {
   #branchOf = new Uint16Array(64).fill(NO_BRANCH);
   readonly #places = new Map<string, Places>();
   readonly #dependents = new Dependents();
-  readonly held = new Held();
+  readonly held: Held;
   #capacity = 64;
   /** The set that report series go to, once series of a page have said so. */
   #health: RouteSet | undefined;
@@ -66,6 +71,7 @@ export class FanOut {
 
   constructor(options: FanOutOptions) {
     this.#options = options;
+    this.held = new Held(options.journal);
     this.#plan = options.plan;
     this.#facts = options.facts;
     this.#router = this.#openRouter();
@@ -164,6 +170,11 @@ export class FanOut {
     }
     this.held.add(id, incoming.labels, this.#router.pageNote);
     this.#enter(id, this.#branchFor(WAITING), this.#complete(incoming));
+  }
+
+  /** A scrape was accepted: samples of series that wait are kept. */
+  keepHeld(scratch: Scratch, extras: readonly ExtraSample[], timestampMs: number): void {
+    this.held.keep(scratch, extras, timestampMs, this.#facts);
   }
 
   /** At the end of a scrape: what has waited for one goes where it is known to belong now, or by what is known without its pod. */

@@ -105,7 +105,7 @@ const start = (before?: Life) => new Life(before).begin();
 
 afterEach(async () => {
   for (const life of lives.splice(0)) {
-    expect(life.balances()).toEqual(life.balances().map(() => 0));
+    assert.deepEqual(life.balances(), life.balances().map(() => 0));
     await life.end();
   }
 });

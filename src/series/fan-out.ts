@@ -301,7 +301,7 @@ export class FanOut {
   /** After a scrape: branches that nothing is in any more go, images that are worn are built anew. */
   tidy(): void {
     for (const [key, branch] of this.#branches) {
-      if (branch.isEmpty && !branch.takesAll) {
+      if (branch.isEmpty && (!branch.takesAll || this.#hasRoutes)) {
         this.#branches.delete(key);
         this.#byNumber[branch.number] = undefined;
       } else for (const outlet of branch.outlets) outlet.writer.rebuildIfWorn();

@@ -196,6 +196,45 @@ describe('an owner that changes', () => {
   });
 });
 
+describe('destinations that come and go', () => {
+  const c: DestinationOptions = { name: 'c', owner: 'c' };
+  const page = 'c{namespace="hero-user-a",pod="p"} 1\nc{namespace="hero-user-c",pod="q"} 2\n';
+
+  test('a new one gets its owner\'s series from the next page on, the others see nothing of it', () => {
+    const one = world();
+    one.scrape(page);
+    for (const name of ['a', 'user']) one.sent(name);
+    one.configure([...masters, c]);
+    one.scrape(page);
+    expect([sent(one, 'a'), sent(one, 'c'), sent(one, 'user').length]).toEqual([['c{namespace="hero-user-a",pod="p"} 1'], ['c{namespace="hero-user-c",pod="q"} 2'], 2]);
+  });
+  test('one that goes gets nothing more; when it comes back it goes on', () => {
+    const one = new World({ destinations: [...masters, c], routing: toOwner, index: new TestOwners({ namespace, hasPods: false }), job: 'cadvisor', settings: { honorLabels: true } });
+    one.scrape(page);
+    one.sent('c');
+    one.configure(masters);
+    one.scrape(page);
+    one.scrape(page);
+    expect(sent(one, 'c')).toEqual([]);
+    one.configure([...masters, c]);
+    one.scrape(page);
+    expect(sent(one, 'c')).toEqual(['c{namespace="hero-user-c",pod="q"} 2']);
+  });
+  test('routes that come, and go again', () => {
+    const one = new World({ destinations: masters, index: new TestOwners({ namespace, hasPods: false }), job: 'cadvisor', settings: { honorLabels: true } });
+    one.scrape(page);
+    for (const name of ['a', 'b', 'user']) one.sent(name);
+    one.configure(masters, {}, toOwner);
+    one.scrape(page);
+    expect([sent(one, 'a'), sent(one, 'b').map((line) => line.replace(/ [^ ]*$/, ' stale')), sent(one, 'user').length]).toEqual([
+      ['c{namespace="hero-user-a",pod="p"} 1', 'c{namespace="hero-user-c",pod="q"} stale'], ['c{namespace="hero-user-a",pod="p"} stale', 'c{namespace="hero-user-c",pod="q"} stale'], 2,
+    ]);
+    one.configure(masters);
+    one.scrape(page);
+    for (const name of ['a', 'b', 'user']) expect(sent(one, name)).toEqual(['c{namespace="hero-user-a",pod="p"} 1', 'c{namespace="hero-user-c",pod="q"} 2']);
+  });
+});
+
 describe('a pod that is not known yet', () => {
   const line = 'c{namespace="hero-user-a",pod="new"} 1\n';
   const inOrder = (one: World, name: string) => short(one.all(name)).filter((text) => text.startsWith('c'));

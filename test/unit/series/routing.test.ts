@@ -177,6 +177,15 @@ describe('an owner that changes', () => {
     const lines = one.all('user').filter((line) => line.includes('pod="p"'));
     expect(lines.map((line) => Number(/@(-\d+)/.exec(line)?.[1] ?? 0))).toEqual([-7, -6, -5, -4, -3, -2, -1, 0].map((i) => i * STEP_MS));
   });
+  test('a configuration that is loaded again without a change loses no change of owners', () => {
+    const index = pods();
+    const one = world(index);
+    one.scrape(page);
+    index.setPod('n', 'p', 'b');
+    one.configure(masters);
+    one.scrape(page);
+    expect(sent(one, 'b').filter((text) => text.includes('"p"'))).toEqual(['c{namespace="n",pod="p"} 1']);
+  });
   test('series are moved and counted', async () => {
     const index = pods();
     const one = world(index);
@@ -184,6 +193,45 @@ describe('an owner that changes', () => {
     index.setPod('n', 'p', 'b');
     one.scrape(page);
     expect(await one.metrics.text()).toContain('tributary_route_moved_series_total 1\n');
+  });
+});
+
+describe('destinations that come and go', () => {
+  const c: DestinationOptions = { name: 'c', owner: 'c' };
+  const page = 'c{namespace="hero-user-a",pod="p"} 1\nc{namespace="hero-user-c",pod="q"} 2\n';
+
+  test('a new one gets its owner\'s series from the next page on, the others see nothing of it', () => {
+    const one = world();
+    one.scrape(page);
+    for (const name of ['a', 'user']) one.sent(name);
+    one.configure([...masters, c]);
+    one.scrape(page);
+    expect([sent(one, 'a'), sent(one, 'c'), sent(one, 'user').length]).toEqual([['c{namespace="hero-user-a",pod="p"} 1'], ['c{namespace="hero-user-c",pod="q"} 2'], 2]);
+  });
+  test('one that goes gets nothing more; when it comes back it goes on', () => {
+    const one = new World({ destinations: [...masters, c], routing: toOwner, index: new TestOwners({ namespace, hasPods: false }), job: 'cadvisor', settings: { honorLabels: true } });
+    one.scrape(page);
+    one.sent('c');
+    one.configure(masters);
+    one.scrape(page);
+    one.scrape(page);
+    expect(sent(one, 'c')).toEqual([]);
+    one.configure([...masters, c]);
+    one.scrape(page);
+    expect(sent(one, 'c')).toEqual(['c{namespace="hero-user-c",pod="q"} 2']);
+  });
+  test('routes that come, and go again', () => {
+    const one = new World({ destinations: masters, index: new TestOwners({ namespace, hasPods: false }), job: 'cadvisor', settings: { honorLabels: true } });
+    one.scrape(page);
+    for (const name of ['a', 'b', 'user']) one.sent(name);
+    one.configure(masters, {}, toOwner);
+    one.scrape(page);
+    expect([sent(one, 'a'), sent(one, 'b').map((line) => line.replace(/ [^ ]*$/, ' stale')), sent(one, 'user').length]).toEqual([
+      ['c{namespace="hero-user-a",pod="p"} 1', 'c{namespace="hero-user-c",pod="q"} stale'], ['c{namespace="hero-user-a",pod="p"} stale', 'c{namespace="hero-user-c",pod="q"} stale'], 2,
+    ]);
+    one.configure(masters);
+    one.scrape(page);
+    for (const name of ['a', 'b', 'user']) expect(sent(one, name)).toEqual(['c{namespace="hero-user-a",pod="p"} 1', 'c{namespace="hero-user-c",pod="q"} 2']);
   });
 });
 

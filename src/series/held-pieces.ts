@@ -1,5 +1,6 @@
-// Samples that wait for their pod, as bytes: pieces of a write request, each series with what it takes to decide about it in another process. That stands in one more
-// label, which nothing but this file reads: [job, target labels, provenance, honor_labels, what the page told], as JSON. See docs/formats/queue.md.
+// Samples that wait for their pod, as bytes: pieces of a write request, with what it takes to decide about them in another process. That stands in a series of its own, without
+// samples and with one label that nothing but this file reads: [job, target labels, provenance, honor_labels, what the page told], as JSON. It holds for the series behind it, until
+// another one comes: those of a target share it. See docs/formats/queue.md.
 
 import type { LabelMap, Labels } from '../model/labels.ts';
 import type { RawInput } from '../queue/queue.ts';
@@ -9,7 +10,7 @@ import type { Field } from '../wire/fields.ts';
 import { ByteWriter, decodeLabels, encodeLabels } from '../wire/labels.ts';
 import { encodeSeriesHeader, putSample, putVarint, sampleBytes, TAG_SERIES_LABEL, TAG_SERIES_SAMPLE, TAG_TIMESERIES, varintBytes } from '../wire/write-request.ts';
 
-/** The label that holds the rest. No page has it: names that begin with `__` come from rules, and this one means nothing to them. */
+/** The only label of a series that tells of those behind it. */
 const HELD_LABEL = '__tributary_held__';
 const TAG_SAMPLE_VALUE = 0x09;
 const TAG_SAMPLE_TIMESTAMP = 0x10;
@@ -35,10 +36,23 @@ const scratch = new ByteWriter(4096);
 
 /** A record with these series, none of which is without samples. */
 export function encodeHeld(series: readonly HeldSeries[]): RawInput {
-  return pieceOf(series.map(({ labels, facts, page, samples }) => {
-    const told: Facts = [facts.job, facts.labels, [...facts.provenance], facts.honorLabels, page];
-    return { labels: new Map([...labels, [HELD_LABEL, JSON.stringify(told)]]), samples };
-  }));
+  const pieces: { labels: LabelMap; samples: readonly HeldSample[] }[] = [];
+  let last: HeldSeries | undefined;
+  for (const one of series) {
+    if (last === undefined || !isToldAlike(last, one)) pieces.push({ labels: new Map([[HELD_LABEL, tell(one)]]), samples: [] });
+    pieces.push(one);
+    last = one;
+  }
+  return pieceOf(pieces);
+}
+
+function isToldAlike(a: HeldSeries, b: HeldSeries): boolean {
+  return a.facts === b.facts && a.page.join('\u0000') === b.page.join('\u0000');
+}
+
+function tell({ facts, page }: HeldSeries): string {
+  const told: Facts = [facts.job, facts.labels, [...facts.provenance], facts.honorLabels, page];
+  return JSON.stringify(told);
 }
 
 /** A record of series with their samples: ready pieces of a write request. */
@@ -72,20 +86,30 @@ function encodeSample({ low, high, timestampMs }: HeldSample): Uint8Array {
 export function decodeHeld(body: Uint8Array): HeldSeries[] {
   const found: HeldSeries[] = [];
   const field = createField(body);
-  while (nextField(field)) if (field.tag === TAG_TIMESERIES) found.push(decodeSeries(field));
+  let told: Pick<HeldSeries, 'facts' | 'page'> | undefined;
+  while (nextField(field)) {
+    if (field.tag !== TAG_TIMESERIES) continue;
+    const { labels, samples } = decodeSeries(field);
+    const text = labels.get(HELD_LABEL);
+    if (text !== undefined) told = hear(text);
+    else if (told !== undefined) found.push({ labels, samples, ...told });
+  }
   return found;
 }
 
-function decodeSeries(field: Field): HeldSeries {
+function hear(text: string): Pick<HeldSeries, 'facts' | 'page'> {
+  const [job, labels, provenance, honorLabels, page] = JSON.parse(text) as Facts;
+  return { facts: { job, labels, provenance: new Map(provenance), honorLabels }, page };
+}
+
+function decodeSeries(field: Field): Pick<HeldSeries, 'labels' | 'samples'> {
   const labels: LabelMap = new Map();
   const samples: HeldSample[] = [];
   for (const part = fieldsOf(field); nextField(part); ) {
     if (part.tag === TAG_SERIES_LABEL) for (const [name, value] of decodeLabels(part.bytes.subarray(part.start, part.end))) labels.set(name, value);
     else if (part.tag === TAG_SERIES_SAMPLE) samples.push(decodeSample(fieldsOf(part)));
   }
-  const [job, targetLabels, provenance, honorLabels, page] = JSON.parse(labels.get(HELD_LABEL) ?? '') as Facts;
-  labels.delete(HELD_LABEL);
-  return { labels, facts: { job, labels: targetLabels, provenance: new Map(provenance), honorLabels }, page, samples };
+  return { labels, samples };
 }
 
 function decodeSample(field: Field): HeldSample {

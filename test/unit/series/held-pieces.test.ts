@@ -15,8 +15,13 @@ const series: HeldSeries[] = [
 describe('held samples as bytes', () => {
   test('come back as they were, with what it takes to decide', () => expect(decodeHeld(encodeHeld(series).body)).toEqual(series));
   test('tell how many there are, and of what time', () => expect(encodeHeld(series)).toMatchObject({ type: 'raw', samples: 3, oldestMs: 1000, newestMs: 1_700_000_000_000 }));
+  test('name what series share once', () => {
+    const alike = Array.from({ length: 100 }, (_, i) => ({ ...series[0]!, labels: new Map([['__name__', `c${i}`]]) }));
+    expect(decodeHeld(encodeHeld(alike).body)).toEqual(alike);
+    expect(decodeWriteRequest(Buffer.from(encodeHeld(alike).body)).series.length).toBe(101);
+  });
   test('are pieces of a write request', () => {
     const decoded = decodeWriteRequest(Buffer.from(encodeHeld(series).body)).series;
-    expect(decoded.map(({ labels }) => Object.fromEntries(labels)['__name__'])).toEqual(['c', 'd']);
+    expect(decoded.map(({ labels, samples }) => [Object.fromEntries(labels)['__name__'], samples.length])).toEqual([[undefined, 0], ['c', 2], [undefined, 0], ['d', 1]]);
   });
 });

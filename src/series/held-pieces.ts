@@ -8,7 +8,7 @@ import type { TargetFacts } from '../route/route.ts';
 import { createField, fieldsOf, int64Of, nextField } from '../wire/fields.ts';
 import type { Field } from '../wire/fields.ts';
 import { ByteWriter, decodeLabels, encodeLabels } from '../wire/labels.ts';
-import { encodeSeriesHeader, putSample, putVarint, sampleBytes, TAG_SERIES_LABEL, TAG_SERIES_SAMPLE, TAG_TIMESERIES, varintBytes } from '../wire/write-request.ts';
+import { putSample, putVarint, sampleBytes, TAG_SERIES_LABEL, TAG_SERIES_SAMPLE, TAG_TIMESERIES, varintBytes } from '../wire/write-request.ts';
 
 /** The only label of a series that tells of those behind it. */
 const HELD_LABEL = '__tributary_held__';
@@ -32,7 +32,9 @@ export interface HeldSeries {
 
 type Facts = readonly [job: string, labels: Labels, provenance: readonly (readonly [string, string])[], honorLabels: boolean, page: readonly string[]];
 
-const scratch = new ByteWriter(4096);
+// One record at a time is under construction.
+const encoded = new ByteWriter(4096);
+const body = new ByteWriter(64 * 1024);
 
 /** A record with these series, none of which is without samples. */
 export function encodeHeld(series: readonly HeldSeries[]): RawInput {
@@ -57,35 +59,48 @@ function tell({ facts, page }: HeldSeries): string {
 
 /** A record of series with their samples: ready pieces of a write request. */
 export function pieceOf(series: readonly { readonly labels: LabelMap; readonly samples: readonly HeldSample[] }[]): RawInput {
-  const all = series.flatMap(({ samples }) => samples.map(({ timestampMs }) => timestampMs));
-  const pieces = series.flatMap(({ labels, samples }) => encodeSeries(labels, samples));
-  return { type: 'raw', samples: all.length, oldestMs: minOf(all), newestMs: -minOf(all.map((ms) => -ms)), body: Buffer.concat(pieces) };
+  let count = 0;
+  let oldestMs = Infinity;
+  let newestMs = -Infinity;
+  body.length = 0;
+  for (const { labels, samples } of series) {
+    putSeries(labels, samples);
+    count += samples.length;
+    for (const { timestampMs } of samples) {
+      oldestMs = Math.min(oldestMs, timestampMs);
+      newestMs = Math.max(newestMs, timestampMs);
+    }
+  }
+  return { type: 'raw', samples: count, oldestMs, newestMs, body: Buffer.from(body.bytes.subarray(0, body.length)) };
 }
 
-function minOf(numbers: readonly number[]): number {
-  return numbers.reduce((least, one) => Math.min(least, one), Infinity);
+function putSeries(labels: LabelMap, samples: readonly HeldSample[]): void {
+  encoded.length = 0;
+  encodeLabels(labels, encoded);
+  let content = encoded.length;
+  for (const sample of samples) content += fieldBytes(sampleBytes(sample, sample.timestampMs));
+  body.reserve(fieldBytes(content));
+  const { bytes } = body;
+  bytes[body.length] = TAG_TIMESERIES;
+  let at = putVarint(bytes, body.length + 1, content);
+  encoded.bytes.copy(bytes, at, 0, encoded.length);
+  at += encoded.length;
+  for (const sample of samples) {
+    bytes[at] = TAG_SERIES_SAMPLE;
+    at = putSample(bytes, putVarint(bytes, at + 1, sampleBytes(sample, sample.timestampMs)), sample, sample.timestampMs);
+  }
+  body.length = at;
 }
 
-function encodeSeries(labels: LabelMap, samples: readonly HeldSample[]): Uint8Array[] {
-  scratch.length = 0;
-  encodeLabels(labels, scratch);
-  const encoded = Buffer.from(scratch.bytes.subarray(0, scratch.length));
-  const content = Buffer.concat(samples.map(encodeSample));
-  return [encodeSeriesHeader(encoded, content.length), content];
-}
-
-function encodeSample({ low, high, timestampMs }: HeldSample): Uint8Array {
-  const length = sampleBytes({ low, high }, timestampMs);
-  const bytes = new Uint8Array(1 + varintBytes(length) + length);
-  bytes[0] = TAG_SERIES_SAMPLE;
-  putSample(bytes, putVarint(bytes, 1, length), { low, high }, timestampMs);
-  return bytes;
+/** Of a field with a content of so many bytes. */
+function fieldBytes(content: number): number {
+  return 1 + varintBytes(content) + content;
 }
 
 /** The series of a record that `encodeHeld` made. Fails with WRITE_REQUEST_DAMAGED or SyntaxError for other bytes: records have checksums. */
-export function decodeHeld(body: Uint8Array): HeldSeries[] {
+export function decodeHeld(bytes: Uint8Array): HeldSeries[] {
   const found: HeldSeries[] = [];
-  const field = createField(body);
+  const field = createField(bytes);
   let told: Pick<HeldSeries, 'facts' | 'page'> | undefined;
   while (nextField(field)) {
     if (field.tag !== TAG_TIMESERIES) continue;

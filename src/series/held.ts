@@ -13,6 +13,9 @@ import type { Scratch } from './scratch.ts';
 /** Series that wait, over all targets: 1 kB each. When a whole cluster is new, the rest goes by its namespace at once. */
 const HELD_MAX = 50_000;
 
+/** Series of a record on disk: who moves them later does so in one turn, some 30 ms. */
+const RECORD_SERIES_MAX = 2000;
+
 let heldByAll = 0;
 
 interface Waiting {
@@ -76,11 +79,14 @@ export class Held {
     if (this.#journal === undefined) return;
     const grown = [...this.#waiting].filter(([id, { samples }]) => samples.length > before.get(id)!);
     if (grown.length === 0) return;
-    const series = grown.map(([id, { labels, page, samples }]): HeldSeries => ({ labels, page, facts, samples: samples.slice(before.get(id)) }));
-    const sequence = this.#journal.write(encodeHeld(series));
-    if (sequence === undefined) return;
-    const record = { sequence, series: grown.length, lost: 0 };
-    for (const [, { records }] of grown) records.push(record);
+    for (let i = 0; i < grown.length; i += RECORD_SERIES_MAX) {
+      const some = grown.slice(i, i + RECORD_SERIES_MAX);
+      const series = some.map(([id, { labels, page, samples }]): HeldSeries => ({ labels, page, facts, samples: samples.slice(before.get(id)) }));
+      const sequence = this.#journal.write(encodeHeld(series));
+      if (sequence === undefined) return;
+      const record = { sequence, series: some.length, lost: 0 };
+      for (const [, { records }] of some) records.push(record);
+    }
   }
 
   /** It is known where the series goes: its samples are free. Returns whether it waited. */

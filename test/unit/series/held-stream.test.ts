@@ -28,6 +28,8 @@ beforeAll(initZstd);
 
 const namespace = /^hero-user-(.+)$/;
 const names = ['a', 'b', 'user'];
+/** Report series of the second scrape; at the first it is not known who gets any. */
+const REPORTS = 5;
 const line = (value: number) => `c{namespace="hero-user-a",pod="p"} ${value}\nnode_x ${value}\n`;
 
 /** A process, until it is killed. */
@@ -63,12 +65,11 @@ class Life {
   }
 
   /** One scrape, and all that follows without time. */
-  async scrape(): Promise<void> {
-    const value = ++this.#scrapes;
+  async scrape(page = line(++this.#scrapes)): Promise<void> {
     const reader = createPageReader('text', this.series);
     const timestampMs = this.clock.nowMs();
     this.series.begin(timestampMs);
-    const body = Buffer.from(line(value));
+    const body = Buffer.from(page);
     reader.feed(body);
     reader.finish();
     this.series.commit({ timestampMs, error: undefined, durationSeconds: 0.1, bodyBytes: body.length });
@@ -121,6 +122,18 @@ describe('while the process lives', () => {
     expect([await life.got('a'), await life.got('b'), await life.got('user')]).toEqual([[], [1, 2], [1, 2]]);
     await life.clock.advance(1000);
     expect([life.waiting().pending, life.waiting().lost.moved_out]).toEqual([0, 1]);
+  });
+
+  test('of many series it stands in several records, and each is settled', async () => {
+    const life = await start();
+    const page = Array.from({ length: 4100 }, (_, i) => `c{namespace="hero-user-a",pod="p${i}"} ${i}\n`).join('');
+    await life.scrape(page);
+    const { pendingRecords } = life.queue.find(HELD_STREAM)!.state();
+    expect([life.waiting().pending, pendingRecords]).toEqual([4100, 3]);
+    await life.clock.advance(10_000);
+    await life.scrape(page);
+    await life.clock.advance(1000);
+    expect([life.waiting().pending, life.waiting().lost.moved_out, life.queue.find('a')!.state().counters.appended]).toEqual([0, 4100, 8200 + REPORTS]);
   });
 
   test('without room on disk it waits in memory alone', async () => {

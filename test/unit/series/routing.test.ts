@@ -49,6 +49,12 @@ describe('the owner by namespace', () => {
     expect(text).toContain('tributary_route_unrouted_samples_total{reason="unowned",owner="z"} 1\n');
     expect(text).toContain('tributary_route_unrouted_samples_total{reason="no_owner",owner=""} 1\n');
   });
+  test('many owners without a destination share an image', () => {
+    const one = world();
+    one.scrape(Array.from({ length: 50 }, (_, i) => `c{namespace="hero-user-z${i}",pod="p"} 1\n`).join(''));
+    // Everything goes to `user` alone, and so do the report series.
+    expect(one.streams.get('user')!.take().map(({ samples }) => samples)).toEqual([55]);
+  });
   test('routing.unowned takes what has an owner without a destination', () => {
     const one = world(undefined, { routing: routing([route(['owner'])], { unowned: ['user'] }) });
     one.scrape('c{namespace="hero-user-z",pod="q"} 2\n');

@@ -37,15 +37,15 @@ export function placeHeld(body: Uint8Array, mayWait: boolean, plan: Plan, metric
 function decide({ labels, facts, page }: HeldSeries, { router }: Plan) {
   const target = router.open(facts);
   target.recallPage(page);
-  const { set, isUnresolved } = target.decide(labels);
-  return { target, set: router.hasRoutes ? set : router.everything, isUnresolved };
+  const { set, unrouted, isUnresolved } = target.decide(labels);
+  return router.hasRoutes ? { target, set, unrouted, isUnresolved } : { target, set: router.everything, unrouted: undefined, isUnresolved };
 }
 
 /** Returns whether it goes anywhere. */
 function place(series: HeldSeries, plan: Plan, into: Map<string, Placed[]>, metrics: SeriesMetrics): boolean {
   const { labels, samples } = series;
-  const { target, set } = decide(series, plan);
-  if (set.unrouted !== undefined) metrics.unrouted(set.unrouted.reason, set.unrouted.owner, samples.length);
+  const { target, set, unrouted } = decide(series, plan);
+  if (unrouted?.reason !== undefined) metrics.unrouted(unrouted.reason, unrouted.owner, samples.length);
   let isPlaced = false;
   for (const feed of plan.feeds) {
     const streams = feed.streams.filter(({ name }) => set.legs.some((leg) => leg.name === name));

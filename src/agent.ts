@@ -32,6 +32,7 @@ import type { OwnersKeeper } from './owners/keeper.ts';
 import { createOwnersMetrics } from './owners/owners-metrics.ts';
 import { planOwners } from './owners/plan.ts';
 import type { CommandQueue } from './queue/command-queue.ts';
+import { HELD_STREAM } from './queue/config.ts';
 import { startControl } from './queue/control.ts';
 import type { Control } from './queue/control.ts';
 import { openQueue } from './queue/queue.ts';
@@ -46,6 +47,7 @@ import type { SenderGauges } from './sender/sender-gauges.ts';
 import { createSenderMetrics } from './sender/telemetry.ts';
 import type { SenderMetrics } from './sender/telemetry.ts';
 import type { ExplainOptions } from './series/explain.ts';
+import { HeldStream } from './series/held-stream.ts';
 import { createSeriesStage } from './series/stage.ts';
 import type { SeriesStage } from './series/stage.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -108,6 +110,7 @@ class Line implements Agent {
   readonly #options: AgentOptions;
   readonly #metrics: Metrics;
   readonly #queue: CommandQueue;
+  readonly #held: HeldStream;
   readonly #series: SeriesStage;
   readonly #scraper: Scraper;
   readonly #kubernetes: Kubernetes;
@@ -154,7 +157,8 @@ class Line implements Agent {
       successTime: metrics.gauge('prometheus_config_last_reload_success_timestamp_seconds', 'Timestamp of the last successful configuration reload.'),
     };
     this.#ready = metrics.gauge('prometheus_ready', 'Whether startup was fully completed and the collector is ready for normal operation.');
-    this.#series = createSeriesStage({ random: systemRandom, metrics, nowMs: () => systemClock.nowMs() });
+    this.#held = new HeldStream({ queue, clock: systemClock, logger: logger.child({ stage: 'series' }), place: (body, mayWait) => this.#series.placeHeld(body, mayWait) });
+    this.#series = createSeriesStage({ random: systemRandom, metrics, nowMs: () => systemClock.nowMs(), journal: this.#held });
     this.#scraper = createScraper({
       clock: systemClock,
       disk: systemDisk,
@@ -193,6 +197,7 @@ class Line implements Agent {
     const { flags, build, logger, startedMs } = this.#options;
     this.#noteLoaded();
     await this.#applyDestinations(this.#config.settings);
+    this.#held.start();
     // The web server comes before scraping: a port in use must not cost a scrape.
     this.#web = await startWebServer({ view: this.#createView(), flags, build, metrics: this.#metrics, logger, startedMs });
     this.#control = await startControl({
@@ -291,7 +296,7 @@ class Line implements Agent {
     this.#applyRouting(settings, wanted);
     for (const [name, destination] of wanted) this.#applyDestination(name, destination);
     await Promise.all(removed.map((name) => this.#removeSender(name)));
-    for (const name of this.#queue.names()) if (!wanted.has(name)) this.#queue.retire(name);
+    for (const name of this.#queue.names()) if (!wanted.has(name) && name !== HELD_STREAM) this.#queue.retire(name);
   }
 
   #applyRouting(settings: Settings, wanted: ReadonlyMap<string, DestinationSettings>): void {
@@ -408,6 +413,7 @@ class Line implements Agent {
     await this.#reloading;
     await this.#discovery.stop();
     await this.#scraper.stop();
+    await this.#held.stop();
     await this.#owners.stop();
     await Promise.all([...this.#senders.values()].map((sender) => sender.stop(this.#options.flags.flushDeadlineMs)));
     await this.#control?.close();

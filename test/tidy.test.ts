@@ -25,7 +25,8 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   wire: ['exposition'],
   // Profiles know which addresses and encodings a receiver takes.
   // Quota and overflow are words of the queue.
-  destinations: ['queue'],
+  // Announced ones arrive as documents of an API server or of a folder, are read as the configuration is, and belong to the owners of their namespaces.
+  destinations: ['config', 'io', 'kubernetes', 'owners', 'queue', 'relabel', 'telemetry'],
   // The rules of targets and relabelling are checked at load.
   config: ['discovery', 'io', 'kubernetes', 'relabel', 'targets', 'telemetry'],
   // A sub-command opens the queue itself when no collector runs.
@@ -48,7 +49,7 @@ const imports: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The files that join everything. */
-const joiners = new Set(['src/main.ts', 'src/agent.ts', 'src/agent-view.ts']);
+const joiners = new Set(['src/main.ts', 'src/agent.ts', 'src/agent-destinations.ts', 'src/agent-view.ts']);
 
 /** Third-party package to the one file that knows it. */
 const packages: Readonly<Record<string, string>> = {

@@ -24,6 +24,7 @@ import { createSenderMetrics } from './sender/telemetry.ts';
 import type { SenderMetrics } from './sender/telemetry.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import type { MastersView } from './web/view.ts';
 
 /** Ledger note under which the names of unnamed destinations are kept. */
 const NAMES_NOTE = 'unnamed-destinations';
@@ -56,7 +57,7 @@ export class Destinations {
   readonly #senderMetrics: SenderMetrics;
   readonly #senderGauges: SenderGauges;
   readonly #cpuBusyShare = createBusyMeter(systemClock);
-  readonly masters: Masters;
+  readonly #masters: Masters;
   /** Ends when what was begun last has ended. */
   #turn: Promise<void> = Promise.resolve();
   #settings: Settings | undefined;
@@ -68,7 +69,7 @@ export class Destinations {
     this.#senderMetrics = createSenderMetrics(metrics);
     this.#senderGauges = createSenderGauges(metrics);
     const mastersMetrics = createMastersMetrics(metrics);
-    this.masters = new Masters({
+    this.#masters = new Masters({
       folder: `${storagePath}/masters`,
       disk: systemDisk,
       clock: systemClock,
@@ -78,7 +79,7 @@ export class Destinations {
       onChange: () => void this.#applyAnnounced(),
     });
     metrics.beforeExposition(() => {
-      mastersMetrics.show(this.masters.state(), this.masters.sources(), systemClock.nowMs());
+      mastersMetrics.show(this.#masters.state(), this.#masters.sources(), systemClock.nowMs());
       for (const sender of this.#senders.values()) sender.observeMetrics();
     });
   }
@@ -92,6 +93,10 @@ export class Destinations {
     return this.#quotas.get(name) ?? 0;
   }
 
+  mastersView(): MastersView {
+    return { masters: this.#masters.state(), sources: this.#masters.sources(), keepError: this.#masters.keepError };
+  }
+
   stream(name: string): Stream | undefined {
     return this.#streams.get(name);
   }
@@ -100,7 +105,7 @@ export class Destinations {
   apply(settings: Settings): Promise<void> {
     return this.#next(async () => {
       const names = await this.#nameEntries(settings.destinations);
-      this.masters.apply(settings.masters, { server: settings.kubernetes, namespacePattern: settings.routing?.owner.namespace, configured: new Set(names) });
+      this.#masters.apply(settings.masters, { server: settings.kubernetes, namespacePattern: settings.routing?.owner.namespace, configured: new Set(names) });
       this.#settings = settings;
       await this.#putInForce(settings, names);
     });
@@ -119,15 +124,13 @@ export class Destinations {
   }
 
   #next(act: () => Promise<void>): Promise<void> {
-    const done = this.#turn.then(async () => {
-      if (!this.#isStopped) await act();
-    });
+    const done = this.#turn.then(() => (this.#isStopped ? undefined : act()));
     this.#turn = done.catch(() => undefined);
     return done;
   }
 
   async #putInForce(settings: Settings, names: readonly string[]): Promise<void> {
-    const wanted = new Map([...settings.destinations.map((destination, i) => [names[i]!, destination] as const), ...this.masters.destinations()]);
+    const wanted = new Map([...settings.destinations.map((destination, i) => [names[i]!, destination] as const), ...this.#masters.destinations()]);
     const removed = [...this.#senders.keys()].filter((name) => !wanted.has(name));
     const share = evenShare(settings);
     for (const [name, { maxBytes = share, overflow, priority }] of wanted) {
@@ -161,7 +164,7 @@ export class Destinations {
           clock: systemClock,
           userAgent: `Tributary/${version}`,
           connectionMaxAgeMs,
-          refuseAddress: (host, address) => this.masters.refuseAddress(name, host, address),
+          refuseAddress: (host, address) => this.#masters.refuseAddress(name, host, address),
           ...(roundRobinDns && { roundRobinDns: systemRandom }),
         }),
       createAssembler: (limits) => new Assembler(limits),
@@ -194,7 +197,7 @@ export class Destinations {
   /** No document changes anything any more. */
   async stopMasters(): Promise<void> {
     this.#isStopped = true;
-    await this.masters.stop();
+    await this.#masters.stop();
     await this.#turn;
   }
 

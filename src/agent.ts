@@ -297,6 +297,7 @@ class Line implements Agent {
       quotaBytes: (name) => this.#destinations.quotaBytes(name),
       quarantinedEntries: (name) => this.#queue.refused.count(name),
       retired: () => this.#queue.retired(),
+      masters: () => this.#destinations.mastersView(),
       discovery: () => this.#discovery.state(),
       kubernetes: () => this.#kubernetes.state(),
       nowMs: () => systemClock.nowMs(),

@@ -45,7 +45,7 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   queue: ['io', 'telemetry', 'wire'],
   sender: ['destinations', 'io', 'queue', 'telemetry', 'wire'],
   // What people see: words of every stage as types, and no stage at work.
-  web: ['cli', 'config', 'discovery', 'kubernetes', 'queue', 'relabel', 'telemetry'],
+  web: ['cli', 'config', 'destinations', 'discovery', 'kubernetes', 'queue', 'relabel', 'telemetry'],
 };
 
 /** The files that join everything. */

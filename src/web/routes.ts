@@ -4,6 +4,7 @@
 import { failure, type Answer } from './answer.ts';
 import { destinations } from './api-destinations.ts';
 import { discovery, kubernetes } from './api-discovery.ts';
+import { masters } from './api-masters.ts';
 import * as metadata from './api-metadata.ts';
 import * as status from './api-status.ts';
 import * as targets from './api-targets.ts';
@@ -66,6 +67,7 @@ const routes: readonly Route[] = [
   // Asked most of all while an API server that does not answer keeps the collector from being ready.
   open('/api/v1/status/discovery', discovery),
   open('/api/v1/status/kubernetes', kubernetes),
+  open('/api/v1/status/masters', masters),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 

@@ -4,6 +4,7 @@
 import { isIP } from 'node:net';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Lookup } from '../../io/http/types.ts';
+import { networks, parseNetwork } from './network.ts';
 
 /** How long a server that has moved is not recognised. Milliseconds. */
 const REFRESH_MS = 60_000;
@@ -36,13 +37,15 @@ export class ApiServers {
 
   /** Whether a name or an address is one of theirs. */
   has(hostOrAddress: string): boolean {
+    const hosts = this.#options.hosts();
+    if (isIP(hostOrAddress) !== 0) return networks(hosts.flatMap((host) => this.#of(host)).flatMap((address) => parseNetwork(address) ?? []))(hostOrAddress);
     const asked = hostOrAddress.toLowerCase().replace(/\.$/, '');
-    return this.#options.hosts().some((host) => host.toLowerCase() === asked || this.#of(host).includes(asked));
+    return hosts.some((host) => host.toLowerCase() === asked);
   }
 
   #of(host: string): readonly string[] {
-    const known = this.#addresses.get(host);
-    if (known === undefined && isIP(host) === 0) this.#resolve(host);
+    if (isIP(host) !== 0) return [host];
+    if (!this.#addresses.has(host)) this.#resolve(host);
     return this.#addresses.get(host) ?? [];
   }
 
@@ -55,7 +58,7 @@ export class ApiServers {
   #resolve(host: string): void {
     if (!this.#addresses.has(host)) this.#addresses.set(host, []);
     this.#options.lookup(host, { all: true }, (error, found) => {
-      if (error === null) this.#addresses.set(host, found.map(({ address }) => address.toLowerCase()));
+      if (error === null) this.#addresses.set(host, found.map(({ address }) => address));
     });
   }
 }

@@ -80,7 +80,7 @@ type SecretsBlock = Block<typeof secretsKeys>;
 type ObjectsBlock = Block<typeof objectsKeys>;
 type FilesBlock = Block<typeof filesKeys>;
 
-function checkNotEmpty<N extends string>(at: SecretsBlock | ObjectsBlock | FilesBlock, names: readonly N[]): void {
+function checkNotEmpty(at: SecretsBlock | ObjectsBlock | FilesBlock, names: readonly string[]): void {
   const values = at.values as Readonly<Record<string, unknown>>;
   for (const name of names) if (values[name] === '' && !at.bad.has(name)) fail(at, name, `${name} is empty, expected a value`);
 }

@@ -3,10 +3,10 @@
 
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { isNull } from '../../config/node.ts';
+import type { Position } from '../../config/node.ts';
 import { formatProblem } from '../../config/problem.ts';
-import type { Problem } from '../../config/problem.ts';
 import { checkRules } from '../../config/rules.ts';
-import { defaultBlock, fail } from '../../config/schema.ts';
+import { defaultBlock, fail, report } from '../../config/schema.ts';
 import type { Context } from '../../config/schema.ts';
 import { parseYaml } from '../../config/yaml.ts';
 import { errorText } from '../../model/error.ts';
@@ -48,13 +48,13 @@ function refused(...problems: readonly string[]): ReadDocument {
 }
 
 function parse(bytes: Uint8Array, context: Context): DocumentBlock | undefined {
-  const tell = (text: string, { line, column }: Pick<Problem, 'line' | 'column'> = { line: 0, column: 0 }) => void context.problems.push({ file: context.file, line, column, path: '', text });
+  const tell = (text: string, at: Position = { line: 0, column: 0 }) => report(context, at, '', text);
   const text = decode(bytes);
-  if (text === undefined) return tell('the document is not UTF-8, expected YAML or JSON') as undefined;
+  if (text === undefined) return tell('the document is not UTF-8, expected YAML or JSON');
   const { root, problems } = parseYaml(text);
   for (const problem of problems) tell(problem.text, problem.at);
   if (problems.length > 0) return undefined;
-  if (root === undefined || isNull(root)) return tell('the document is empty, expected endpoints at least') as undefined;
+  if (root === undefined || isNull(root)) return tell('the document is empty, expected endpoints at least');
   return documentBlock.read(root, '', context);
 }
 

@@ -27,8 +27,10 @@ export function networks(list: readonly Network[]): Contains {
   const blocks = new BlockList();
   for (const { address, prefix, family } of list) blocks.addSubnet(address, prefix, family);
   return (address) => {
-    const version = isIP(address);
-    return version !== 0 && blocks.check(address, version === 4 ? 'ipv4' : 'ipv6');
+    // A zone (`fe80::1%eth0`) is about the way, not about the place.
+    const [plain = ''] = address.split('%');
+    const version = isIP(plain);
+    return version !== 0 && blocks.check(plain, version === 4 ? 'ipv4' : 'ipv6');
   };
 }
 
@@ -43,7 +45,5 @@ const special = SPECIAL.map(([reason, list]) => ({ reason, contains: networks(li
 
 /** `loopback`, `link-local` and so on; undefined for an address like any other. */
 export function specialAddress(address: string): string | undefined {
-  // A zone is about the way, not about the place.
-  const [plain = ''] = address.split('%');
-  return special.find(({ contains }) => contains(plain))?.reason;
+  return special.find(({ contains }) => contains(address))?.reason;
 }

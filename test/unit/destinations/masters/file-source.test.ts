@@ -50,7 +50,7 @@ test('a change without an event is seen with the next poll', async () => {
 
 test('a file that is gone begins its grace, and one that cannot be read keeps the last good', async () => {
   const { clock, disk, folderEvents, life } = await withFolder();
-  const { readFile } = disk;
+  const read = disk.readFile.bind(disk);
   disk.readFile = () => {
     throw new Error('EIO');
   };
@@ -58,7 +58,7 @@ test('a file that is gone begins its grace, and one that cannot be read keeps th
   await clock.advance(250);
   await life.settle();
   expect(life.shown()).toEqual(['master-a a1.example broken']);
-  disk.readFile = readFile;
+  disk.readFile = read;
   disk.remove('/routes/a.yml');
   folderEvents[0]!();
   await clock.advance(250);

@@ -23,8 +23,8 @@ import type { ProviderDependencies } from './provider.ts';
 
 /** Changes of one provider within this time are passed on together. */
 const COLLECT_MS = 100;
-/** Groups passed on in one turn: some 20 ms of work where each is a pod with sixty labels. */
-const SLICE_GROUPS = 1000;
+/** Groups passed on in one turn: some 10 ms of work where each is a pod with sixty labels. */
+const SLICE_GROUPS = 500;
 /** How long old feeds of a job stay while new providers are silent. */
 const GRACE_MS = 5_000;
 

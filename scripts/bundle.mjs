@@ -8,12 +8,16 @@ export async function bundle(entry, name) {
   // Loaded late: this file is imported before the dependencies may be installed.
   const { build } = await import('esbuild');
   // Two folders below the root, as test/bench and test/support are: what these find beside themselves, they find from here too.
-  const outfile = join(root, '.cache', 'bundles', `${name}.mjs`);
+  const outdir = join(root, '.cache', 'bundles');
   await build({
     absWorkingDir: root,
-    entryPoints: [entry],
-    outfile,
+    entryPoints: [{ in: entry, out: name }],
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: `${name}-[hash]`,
     bundle: true,
+    // What is loaded late in the program is loaded late here, or its packages would weigh in every measurement.
+    splitting: true,
     format: 'esm',
     platform: 'node',
     target: 'node20',
@@ -21,5 +25,5 @@ export async function bundle(entry, name) {
     sourcemap: true,
     logLevel: 'warning',
   });
-  return outfile;
+  return join(outdir, `${name}.mjs`);
 }

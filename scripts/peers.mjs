@@ -5,9 +5,10 @@
 // `.cache/peers/peers.json` holds {"binaries": {name: path below .cache/peers}, "reasons": {name: text}}.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { lastLine, unpackDebian } from './debian.mjs';
 import { root } from './ensure.mjs';
 
 /** Binary name to the package that holds it below usr/bin. */
@@ -15,14 +16,12 @@ export const peerPackages = {
   'victoria-metrics': 'victoria-metrics',
   vmagent: 'victoria-metrics',
   prometheus: 'prometheus',
+  promtool: 'prometheus',
   'prometheus-node-exporter': 'prometheus-node-exporter',
 };
 
 /** Shared libraries that a small system may lack; fetched only when a binary does not start without them. */
 const libraryPackages = ['libzstd1'];
-
-/** A download of some 40 MB over a slow line. */
-const downloadTimeoutMs = 300_000;
 
 const folder = join(root, '.cache', 'peers');
 
@@ -62,53 +61,8 @@ function replaceFolder(work) {
 }
 
 function fetchInto(work) {
-  const packages = [...new Set(Object.values(peerPackages))];
-  for (const tool of ['apt-get', 'dpkg']) {
-    if (spawnSync(tool, ['--version']).error !== undefined) return unavailable(`no ${tool} on this system`);
-  }
-  mkdirSync(join(work, 'archives'), { recursive: true });
-  const failure = download(work, packages);
-  if (failure !== undefined) return unavailable(failure);
-  unpack(work);
-  return verify(work);
-}
-
-/** Undefined when all archives are there, else why not. */
-function download(work, packages) {
-  const archives = join(work, 'archives');
-  const plain = apt(archives, ['download', ...packages]);
-  if (plain.status === 0) return undefined;
-  // The package lists are missing or stale. Only root may refresh the system's; everyone else keeps lists of their own.
-  const options = process.getuid?.() === 0 ? [] : privateAptOptions(join(root, '.cache', 'apt'));
-  const update = apt(archives, [...options, 'update']);
-  const again = apt(archives, [...options, 'download', ...packages]);
-  if (again.status === 0) return undefined;
-  return `apt-get download failed: ${lastLine(again.stderr) || lastLine(update.stderr) || lastLine(plain.stderr) || 'no answer in time'}`;
-}
-
-function privateAptOptions(place) {
-  for (const path of ['state/lists/partial', 'cache/archives/partial']) mkdirSync(join(place, path), { recursive: true });
-  const settings = {
-    'Dir::State': join(place, 'state'),
-    'Dir::State::status': '/var/lib/dpkg/status',
-    'Dir::Cache': join(place, 'cache'),
-    'Debug::NoLocking': '1',
-  };
-  return Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
-}
-
-function apt(cwd, args) {
-  return spawnSync('apt-get', ['-q', '-o', 'APT::Sandbox::User=', ...args], { cwd, encoding: 'utf8', timeout: downloadTimeoutMs });
-}
-
-function unpack(work) {
-  const archives = join(work, 'archives');
-  for (const name of readdirSync(archives)) {
-    if (!name.endsWith('.deb')) continue;
-    const { status, stderr } = spawnSync('dpkg', ['-x', join(archives, name), join(work, 'root')], { encoding: 'utf8' });
-    if (status !== 0) throw new Error(`dpkg -x ${name}: ${lastLine(stderr)}`);
-  }
-  rmSync(archives, { recursive: true });
+  const failure = unpackDebian(work, [...new Set(Object.values(peerPackages))]);
+  return failure === undefined ? verify(work) : unavailable(failure);
 }
 
 /** Starts every binary once with its version flag. */
@@ -132,9 +86,8 @@ function trial(binary) {
 
 /** The second attempt: a small script that starts the binary with the libraries of the same distribution beside it. */
 function addWithLibraries(work, name, reason, result) {
-  const archives = join(work, 'archives');
-  mkdirSync(archives, { recursive: true });
-  if (download(work, libraryPackages) === undefined) unpack(work);
+  // Without them the trial below says what is missing.
+  unpackDebian(work, libraryPackages);
   const script = `${name}.sh`;
   const library = '"$here/root/usr/lib/$(uname -m)-linux-gnu"';
   const lines = ['#!/bin/sh', 'here=$(dirname "$0")', `LD_LIBRARY_PATH=${library} exec "$here/root/usr/bin/${name}" "$@"`, ''];
@@ -146,10 +99,6 @@ function addWithLibraries(work, name, reason, result) {
 
 function unavailable(reason) {
   return { binaries: {}, reasons: Object.fromEntries(Object.keys(peerPackages).map((name) => [name, reason])) };
-}
-
-function lastLine(text) {
-  return (text ?? '').trim().split('\n').at(-1) ?? '';
 }
 
 /** The reasons to say out loud, one line per peer that is missing. */

@@ -3,6 +3,7 @@
 
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { fetchDeployTools, missingDeployTools } from './deploy-tools.mjs';
 import { ensure, root, statusOf } from './ensure.mjs';
 import { fetchPeers, missingPeers } from './peers.mjs';
 
@@ -10,6 +11,7 @@ const report = join(root, '.cache', 'test-report.json');
 
 ensure();
 const peers = fetchPeers();
+const deployTools = fetchDeployTools();
 
 /** Each step that is no suite counts as one check. */
 const failedSteps = [];
@@ -36,7 +38,7 @@ function bin(name) {
 function summarize() {
   const results = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined;
   const counts = countTests(results);
-  const notRun = [...missingPeers(peers), ...skippedSuites(results)];
+  const notRun = [...missingPeers(peers), ...missingDeployTools(deployTools), ...skippedSuites(results)];
   console.log(`\n== not run (${notRun.length})`);
   for (const line of notRun) console.log(`  ${line}`);
   for (const name of failedSteps) console.log(`  FAILED: ${name}`);

@@ -3,9 +3,13 @@
 import type { ProviderState } from '../discovery/manager.ts';
 import type { LoadedConfig } from './config/settings.ts';
 import type { ReflectorState } from './kubernetes/kubernetes.ts';
+import type { OwnersState } from './owners/create-owner-index.ts';
 import type { RetiredStream, StreamState } from './queue/queue.ts';
+import { parseSeries } from './route/explain.ts';
 import type { Scraper } from './scrape/scraper.ts';
 import type { DestinationState } from './sender/state.ts';
+import { explain } from './series/explain.ts';
+import type { ExplainOptions, SeriesExplanation } from './series/explain.ts';
 import type { DestinationView, RetiredView } from './web/destination-view.ts';
 import type { AgentView, ReloadView } from './web/view.ts';
 
@@ -26,8 +30,11 @@ export interface ViewSources {
   readonly masters: AgentView['masters'];
   readonly discovery: () => readonly ProviderState[];
   readonly kubernetes: () => readonly ReflectorState[];
+  readonly owners: () => OwnersState | undefined;
   readonly nowMs: () => number;
   readonly config: () => LoadedConfig;
+  /** What decides where series go, as it is now. */
+  readonly explaining: () => ExplainOptions;
   readonly reload: () => ReloadView;
   readonly metricsText: AgentView['metricsText'];
   readonly isStarted: () => boolean;
@@ -43,6 +50,7 @@ export function createAgentView(sources: ViewSources): AgentView {
     pools: () => scraper.pools(),
     sharding: () => sources.config().settings.sharding,
     relabelSteps: (pool, labels) => scraper.relabelSteps(pool, labels),
+    explainRoute: (text) => explainRoute(text, sources),
     metadata: (target) => scraper.metadata(target),
     configYaml: () => sources.config().yaml,
     remarks: () => sources.config().remarks,
@@ -52,6 +60,8 @@ export function createAgentView(sources: ViewSources): AgentView {
     masters: sources.masters,
     discovery: sources.discovery,
     kubernetes: sources.kubernetes,
+    owners: sources.owners,
+    ownerDestinations: () => ownerDestinations(sources.explaining().destinations),
     metricsText: sources.metricsText,
     isStarted: sources.isStarted,
     isReady: sources.isReady,
@@ -59,6 +69,12 @@ export function createAgentView(sources: ViewSources): AgentView {
     requestReload: sources.requestReload,
     requestQuit: sources.requestQuit,
   };
+}
+
+function ownerDestinations(destinations: ExplainOptions['destinations']): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const { name, owner } of destinations) if (owner !== undefined) found.set(owner, [...(found.get(owner) ?? []), name]);
+  return found;
 }
 
 function destinationView(name: string, sender: StateSource, sources: ViewSources): DestinationView {
@@ -91,3 +107,22 @@ function destinationView(name: string, sender: StateSource, sources: ViewSources
 function retiredView({ name, removedMs, isParked, state }: RetiredStream): RetiredView {
   return { name, removedMs, state: isParked ? 'parked' : 'grace', pendingSamples: state.counters.pending, diskBytes: state.diskBytes };
 }
+
+/** A series with the labels of a live target has its provenance, too. */
+function explainRoute(text: string, { scraper, config, explaining }: ViewSources): SeriesExplanation | string {
+  const series = parseSeries(text);
+  if (typeof series === 'string') return series;
+  const { labels } = series;
+  for (const { name, active } of scraper.pools()) {
+    const found = active.find(({ target }) => target.labels.every(([label, value]) => !identifying.has(label) || labels.get(label) === value));
+    if (found === undefined) continue;
+    const { job, provenance, labels: own } = found.target;
+    const honorLabels = config().settings.scrape.find(({ jobName }) => jobName === name)?.honorLabels ?? false;
+    // With honor_labels a label that differs from the target's is the page's.
+    const filled = honorLabels ? own.filter(([label, value]) => labels.get(label) === value) : own;
+    return explain(explaining(), series, { job, provenance, labels: filled, honorLabels });
+  }
+  return explain(explaining(), series);
+}
+
+const identifying = new Set(['job', 'instance']);

@@ -26,8 +26,10 @@ import { systemRandom } from './io/random.ts';
 import { createKubernetes } from './kubernetes/kubernetes.ts';
 import type { Kubernetes } from './kubernetes/kubernetes.ts';
 import { errorText, TributaryError } from './model/error.ts';
-import { createNamespaceOwners, namespaceRule } from './owners/by-namespace.ts';
-import type { OwnerIndex } from './owners/owners.ts';
+import { createOwnersKeeper } from './owners/keeper.ts';
+import type { OwnersKeeper } from './owners/keeper.ts';
+import { createOwnersMetrics } from './owners/owners-metrics.ts';
+import { planOwners } from './owners/plan.ts';
 import type { CommandQueue } from './queue/command-queue.ts';
 import { startControl } from './queue/control.ts';
 import type { Control } from './queue/control.ts';
@@ -35,6 +37,7 @@ import { openQueue } from './queue/queue.ts';
 import { scrapeSeed } from './scrape/schedule.ts';
 import { createScraper } from './scrape/scraper.ts';
 import type { Scraper } from './scrape/scraper.ts';
+import type { ExplainOptions } from './series/explain.ts';
 import { createSeriesStage } from './series/stage.ts';
 import type { SeriesStage } from './series/stage.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -103,7 +106,8 @@ class Line implements Agent {
   readonly #queueSettings: Settings['queue'];
   readonly #reloadMetrics: { readonly successful: Gauge; readonly successTime: Gauge };
   readonly #ready: Gauge;
-  #owners: { readonly pattern: string | undefined; readonly index: OwnerIndex };
+  readonly #owners: OwnersKeeper;
+  #explaining: ExplainOptions = { destinations: [], externalLabels: new Map(), routing: undefined, index: undefined };
   #config: LoadedConfig;
   #watch: ConfigWatch | undefined;
   #control: Control | undefined;
@@ -122,7 +126,6 @@ class Line implements Agent {
     this.#metrics = metrics;
     this.#queue = queue;
     this.#config = config;
-    this.#owners = { pattern: undefined, index: createNamespaceOwners(namespaceRule(undefined)) };
     this.#queueSettings = config.settings.queue;
     const nowMs = systemClock.nowMs();
     this.#reload = { successful: true, lastSuccessMs: nowMs, lastAttemptMs: nowMs, problems: [], error: '' };
@@ -145,6 +148,11 @@ class Line implements Agent {
       seedText: scrapeSeed(hostname(), config.settings),
     });
     this.#kubernetes = createKubernetes({ clock: systemClock, random: systemRandom, logger: logger.child({ stage: 'kubernetes' }), metrics, userAgent });
+    const ownersMetrics = createOwnersMetrics(metrics);
+    this.#owners = createOwnersKeeper({
+      path: options.flags.storagePath, disk: systemDisk, clock: systemClock, logger: logger.child({ stage: 'owners' }), metrics: ownersMetrics, kubernetes: this.#kubernetes,
+    });
+    metrics.beforeExposition(() => ownersMetrics.show(this.#owners.state()));
     this.#destinations = new Destinations({
       queue, kubernetes: this.#kubernetes, logger, metrics,
       version: build.version,
@@ -258,14 +266,14 @@ class Line implements Agent {
     this.#watch = watchConfig(files, () => void this.reload(), systemClock, this.#options.logger);
   }
 
-  #applyRouting({ externalLabels, routing }: Settings, fed: readonly FedDestination[]): void {
+  #applyRouting(settings: Settings, fed: readonly FedDestination[]): void {
     const destinations = fed.map(({ stream, settings: { writeRelabel, sendExemplars, replicaLabel, owner } }) => ({
       stream, writeRelabel, sendExemplars, ...(replicaLabel !== undefined && { replicaLabel }), ...(owner !== undefined && { owner }),
     }));
-    const pattern = routing?.owner.namespace;
-    // The same rule is the same index: what was decided by it stays decided.
-    if (this.#owners.pattern !== pattern) this.#owners = { pattern, index: createNamespaceOwners(namespaceRule(pattern)) };
-    this.#series.configure({ destinations, externalLabels, ...(routing !== undefined && { routing, index: this.#owners.index }) });
+    const { externalLabels, routing } = settings;
+    const index = this.#owners.apply(routing === undefined ? undefined : planOwners({ ...settings, routing }));
+    this.#series.configure({ destinations, externalLabels, ...(routing !== undefined && { routing }), ...(index !== undefined && { index }) });
+    this.#explaining = { destinations: destinations.map(({ stream: { name }, ...rest }) => ({ name, ...rest })), externalLabels, routing, index };
   }
 
   #applyScraping(settings: Settings): void {
@@ -300,8 +308,10 @@ class Line implements Agent {
       masters: () => this.#destinations.mastersView(),
       discovery: () => this.#discovery.state(),
       kubernetes: () => this.#kubernetes.state(),
+      owners: () => this.#owners.state(),
       nowMs: () => systemClock.nowMs(),
       config: () => this.#config,
+      explaining: () => this.#explaining,
       reload: () => this.#reload,
       metricsText: () => this.#metrics.text(),
       isStarted: () => this.#isStarted && this.#stopping === undefined,
@@ -324,6 +334,7 @@ class Line implements Agent {
     await this.#destinations.stopMasters();
     await this.#discovery.stop();
     await this.#scraper.stop();
+    await this.#owners.stop();
     await this.#destinations.stopSenders(this.#options.flags.flushDeadlineMs);
     await this.#control?.close();
     await this.#queue.close();

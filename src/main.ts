@@ -2,11 +2,12 @@
 // The process: command line, signals, exit code. Everything else is the agent's.
 //
 // Exit codes: 0 after a graceful stop; 1 when the start failed (port in use, queue locked ...), and on a second signal; 2 for a bad
-// command line or configuration. `check config` answers 1 for a bad file, `queue` for anything that is wrong.
+// command line or configuration. `check config` and `check route` answer 1 for a bad file, `queue` for anything that is wrong.
 
 import { startAgent, type Agent } from './agent.ts';
 import { buildInfo } from './cli/build-info.ts';
 import type { CheckArguments } from './cli/check-arguments.ts';
+import { checkRoute } from './cli/check-route.ts';
 import { parseCommandLine, type Flags } from './cli/flags.ts';
 import { helpText, usageError, versionText } from './cli/help.ts';
 import { queueHelp } from './cli/queue-arguments.ts';
@@ -34,6 +35,7 @@ async function main(args: readonly string[]): Promise<number> {
     case 'error': return printError(usageError(command.problems, command.topic), command.topic === 'queue' ? 1 : 2);
     case 'queue': return queueCommand(command, process);
     case 'check-config': return checkAll(command);
+    case 'check-route': return checkRoute(command.file, command.series, (line) => void process.stdout.write(`${line}\n`));
     case 'run': return runAgent(command.flags);
   }
 }

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { flagTable } from '../src/cli/flag-table.ts';
 import { renderConfigDocs } from '../src/config/docs.ts';
 import { loadConfig } from '../src/config/load.ts';
+import { renderDocumentSchema } from '../src/destinations/masters/document-keys.ts';
 import { recordFamilies, renderFamilies } from './support/metric-families.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -30,7 +31,8 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   // The rules of targets and relabelling are checked at load.
   config: ['discovery', 'io', 'kubernetes', 'relabel', 'targets', 'telemetry'],
   // A sub-command opens the queue itself when no collector runs.
-  cli: ['config', 'io', 'queue', 'telemetry', 'wire'],
+  // `check route` decides as the line does.
+  cli: ['config', 'io', 'owners', 'queue', 'route', 'series', 'telemetry', 'wire'],
   // The line.
   // Objects of the API server are watched once, for discovery and for whoever else asks.
   kubernetes: ['io', 'telemetry'],
@@ -45,7 +47,7 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   queue: ['io', 'telemetry', 'wire'],
   sender: ['destinations', 'io', 'queue', 'telemetry', 'wire'],
   // What people see: words of every stage as types, and no stage at work.
-  web: ['cli', 'config', 'destinations', 'discovery', 'kubernetes', 'queue', 'relabel', 'telemetry'],
+  web: ['cli', 'config', 'destinations', 'discovery', 'kubernetes', 'owners', 'queue', 'relabel', 'series', 'telemetry'],
 };
 
 /** The files that join everything. */
@@ -186,8 +188,9 @@ describe('documents', () => {
     expect(entries.filter((code) => !literals.has(code))).toEqual([]);
   });
   test('docs/config.md is what the declarations say (npm run docs)', () => expect(readDocument('docs/config.md') === renderConfigDocs()).toBe(true));
+  test('docs/masters.schema.json is what the declarations say (npm run docs)', () => expect(readDocument('docs/masters.schema.json')).toBe(renderDocumentSchema()));
   test.each(filesBelow('deploy', /\.yml$/).map(({ path }) => path))('%s loads without a remark', (path) =>
-    expect(loadConfig(join(root, path))).toMatchObject({ ok: true, config: { remarks: [] } }));
+    expect(loadConfig(join(root, path), { hostName: 'tributary-0' })).toMatchObject({ ok: true, config: { remarks: [] } }));
   test('links between documents lead somewhere', () => expect(brokenLinks()).toEqual([]));
   test('every flag that acts has a sentence', () => expect(flagTable.filter((flag) => 'use' in flag && !flag.use.endsWith('.')).map(({ name }) => name)).toEqual([]));
 });

@@ -25,8 +25,8 @@ import type { Cluster, Reference, Role } from './role.ts';
 import { serviceRole } from './service.ts';
 import { planWatches, watchedNamespaces } from './watch-plan.ts';
 
-/** Events within this time are evaluated together. A tenth of the second that an event may take to the set of targets. */
-const COLLECT_MS = 100;
+/** Events within this time are evaluated together. Part of the second that an event may take to the set of targets. */
+const COLLECT_MS = 50;
 
 /** Objects whose groups are made in one turn at the start: some milliseconds. Fifty thousand at once would hold up every scrape. */
 const SLICE_OBJECTS = 1_000;
@@ -75,10 +75,12 @@ class KubernetesProvider implements Provider, Cluster {
   start(sink: GroupSink): void {
     this.#sink = sink;
     this.#server = this.#deps.kubernetes.connect(this.#settings.server);
-    const namespaces = watchedNamespaces(this.#settings, this.#server.ownNamespace);
-    if (namespaces?.length === 0) {
-      return this.#deps.logger.error('own_namespace is asked for outside of a cluster: nothing is discovered', { role: this.#settings.role });
+    const { ownNamespace } = this.#server;
+    if (this.#settings.namespaces.own && ownNamespace === undefined) {
+      this.#deps.logger.error('own_namespace is asked for outside of a cluster: it is left out', { role: this.#settings.role });
     }
+    const namespaces = watchedNamespaces(this.#settings, ownNamespace);
+    if (namespaces?.length === 0) return;
     const requests = planWatches(this.#settings, namespaces);
     const kinds = requests.map(({ kind }) => kind);
     this.#unsynced = requests.length;

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { parseDuration } from '../config/duration.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 import { parseListenAddress, type ListenAddress } from './address.ts';
-import { parseCheckArguments, type CheckArguments } from './check-arguments.ts';
+import { parseCheckArguments, type CheckArguments, type CheckRouteArguments } from './check-arguments.ts';
 import { activeFeatures, flagTable, type FlagDeclaration, type FlagName } from './flag-table.ts';
 import { parseQueueArguments, type QueueCommandLine } from './queue-arguments.ts';
 
@@ -38,6 +38,7 @@ export interface Flags {
 export type CommandLine =
   | { readonly kind: 'run'; readonly flags: Flags }
   | CheckArguments
+  | CheckRouteArguments
   | { readonly kind: 'version' }
   | QueueCommandLine
   | { readonly kind: 'help'; readonly topic?: undefined }

@@ -6,6 +6,7 @@ import { queueUsage } from './queue-arguments.ts';
 
 const usage = `Usage: tributary [flags]
        tributary check config [--from=2] FILE...
+       tributary check route --config.file=FILE 'SERIES'
        tributary queue list|inspect|export|drop|retry|adopt ... (tributary queue --help)
 
 Scrapes as Prometheus does, keeps every sample on disk until the storage has acknowledged it.

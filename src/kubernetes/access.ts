@@ -3,19 +3,14 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { HttpClientSettings } from '../io/http/config.ts';
 import { redactUrl } from '../io/http/redact.ts';
 import { TributaryError } from '../model/error.ts';
+import type { Access } from './kubeconfig.ts';
+import { readKubeconfig } from './kubeconfig.ts';
 import type { ServerSettings } from './kubernetes.ts';
 
 /** Where pods find their credentials. */
 export const SERVICE_ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
-
-export interface Access {
-  /** Without a slash at its end. */
-  readonly url: string;
-  readonly http: HttpClientSettings;
-}
 
 export interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -25,25 +20,25 @@ export interface Surroundings {
 /** Fails with KUBERNETES_ACCESS. Asked again after a 401: tokens of plugins in a kubeconfig expire. */
 export async function resolveAccess(settings: ServerSettings, surroundings: Surroundings): Promise<Access> {
   if (settings.kind === 'in_cluster') return inCluster(surroundings);
-  if (settings.kind === 'url') return { url: withoutSlash(settings.url), http: settings.http };
-  // Loading the client library costs 74 MB and a third of a second: only who has a kubeconfig pays for it.
-  const { readKubeconfig } = await import('./kubeconfig.ts');
+  if (settings.kind === 'url') return { url: settings.url.replace(/\/+$/, ''), http: settings.http };
   return readKubeconfig(settings.path);
 }
 
 /** The server's URL as far as it is known without reading anything. */
 export function shownServer(settings: ServerSettings, surroundings: Surroundings): string {
-  if (settings.kind === 'url') return redactUrl(withoutSlash(settings.url));
+  if (settings.kind === 'url') return redactUrl(settings.url);
   if (settings.kind === 'kubeconfig') return settings.path;
   return inClusterUrl(surroundings) ?? 'in cluster';
 }
 
-/** The namespace of the pod this process runs in; undefined outside of a cluster. */
+/** The namespace of the pod this process runs in; undefined outside of a cluster, and where it cannot be read: who needs it says so then. */
 export function readOwnNamespace({ serviceAccountFolder }: Surroundings): string | undefined {
-  const path = join(serviceAccountFolder, 'namespace');
-  if (!existsSync(path)) return undefined;
-  const namespace = readFileSync(path, 'utf8').trim();
-  return namespace === '' ? undefined : namespace;
+  try {
+    const namespace = readFileSync(join(serviceAccountFolder, 'namespace'), 'utf8').trim();
+    return namespace === '' ? undefined : namespace;
+  } catch {
+    return undefined;
+  }
 }
 
 /** As client-go's InClusterConfig, proxies of the environment included. */
@@ -77,8 +72,4 @@ export function inClusterUrl({ environment }: Surroundings): string | undefined 
 /** Host of a URL without port and brackets, in lower case. */
 export function hostOf(url: string | undefined): string | undefined {
   return url === undefined || !URL.canParse(url) ? undefined : new URL(url).hostname.replace(/^\[|\]$/g, '');
-}
-
-export function withoutSlash(url: string): string {
-  return url.replace(/\/+$/, '');
 }

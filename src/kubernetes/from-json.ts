@@ -6,6 +6,8 @@ import type {
   Container, ContainerPort, DataObject, EndpointAddress, EndpointSlice, EndpointSubset, Endpoints, Ingress, IngressRule, Kind, KindMap, Meta, Node,
   OwnerReference, Pairs, Pod, Service, SliceEndpoint, TargetReference,
 } from './objects.ts';
+import { dataObjectOf, endpointSliceOf, endpointsOf, ingressOf, nodeOf, podOf, serviceOf, withoutAnnotations } from './shapes.ts';
+import { shareAnnotations, shareLabels, shareOwners, sharePorts } from './share.ts';
 
 /** What is kept of one object of the API server. Never fails. */
 export function projectJson<K extends Kind>(kind: K, object: unknown): KindMap[K] {
@@ -24,7 +26,7 @@ const projections: { readonly [K in Kind]: (object: unknown) => KindMap[K] } = {
   jobs: readMeta,
   secrets: readSecret,
   configmaps: readConfigMap,
-  podmetadata: (object) => ({ ...readMeta(object), annotations: [] }),
+  podmetadata: (object) => withoutAnnotations(readMeta(object)),
 };
 
 /** A member of what may be anything. */
@@ -87,9 +89,9 @@ function readMeta(object: unknown): Meta {
     name: uniqueText(metadata, 'name'),
     namespace: text(metadata, 'namespace'),
     uid: uniqueText(metadata, 'uid'),
-    labels: pairs(metadata, 'labels'),
-    annotations: pairs(metadata, 'annotations'),
-    owners: list(metadata, 'ownerReferences', readOwner),
+    labels: shareLabels(pairs(metadata, 'labels')),
+    annotations: shareAnnotations(pairs(metadata, 'annotations')),
+    owners: shareOwners(list(metadata, 'ownerReferences', readOwner)),
   };
 }
 
@@ -100,8 +102,7 @@ function readOwner(owner: unknown): OwnerReference {
 function readPod(object: unknown): Pod {
   const spec = field(object, 'spec');
   const status = field(object, 'status');
-  return {
-    ...readMeta(object),
+  return podOf(readMeta(object), {
     nodeName: text(spec, 'nodeName'),
     hostIp: text(status, 'hostIP'),
     podIp: uniqueText(status, 'podIP'),
@@ -109,7 +110,7 @@ function readPod(object: unknown): Pod {
     ready: readReady(status),
     containers: readContainers(spec, 'containers', field(status, 'containerStatuses')),
     initContainers: readContainers(spec, 'initContainers', field(status, 'initContainerStatuses')),
-  };
+  });
 }
 
 function readReady(status: unknown): string {
@@ -122,8 +123,8 @@ function readContainers(spec: unknown, name: string, statuses: unknown): readonl
   const known: readonly unknown[] = Array.isArray(statuses) ? statuses : [];
   return list(spec, name, (container) => {
     const called = text(container, 'name');
-    const status = known.find((candidate) => field(candidate, 'name') === called);
-    return { name: called, image: text(container, 'image'), id: uniqueText(status, 'containerID'), ports: list(container, 'ports', readContainerPort) };
+    const status = known.find((candidate) => uniqueText(candidate, 'name') === called);
+    return { name: called, image: text(container, 'image'), id: uniqueText(status, 'containerID'), ports: sharePorts(list(container, 'ports', readContainerPort)) };
   });
 }
 
@@ -138,8 +139,7 @@ function readPort(port: unknown): ContainerPort {
 
 function readService(object: unknown): Service {
   const spec = field(object, 'spec');
-  return {
-    ...readMeta(object),
+  return serviceOf(readMeta(object), {
     type: text(spec, 'type'),
     clusterIp: uniqueText(spec, 'clusterIP'),
     externalName: uniqueText(spec, 'externalName'),
@@ -147,11 +147,11 @@ function readService(object: unknown): Service {
     ports: list(spec, 'ports', readPort),
     ipFamilyPolicy: text(spec, 'ipFamilyPolicy'),
     ipFamilies: texts(spec, 'ipFamilies'),
-  };
+  });
 }
 
 function readEndpoints(object: unknown): Endpoints {
-  return { ...readMeta(object), subsets: list(object, 'subsets', readSubset) };
+  return endpointsOf(readMeta(object), { subsets: list(object, 'subsets', readSubset) });
 }
 
 function readSubset(subset: unknown): EndpointSubset {
@@ -178,8 +178,7 @@ function readTarget(holder: unknown): TargetReference | undefined {
 }
 
 function readEndpointSlice(object: unknown): EndpointSlice {
-  return {
-    ...readMeta(object),
+  return endpointSliceOf(readMeta(object), {
     addressType: text(object, 'addressType'),
     endpoints: list(object, 'endpoints', readSliceEndpoint),
     ports: list(object, 'ports', (port) => ({
@@ -188,7 +187,7 @@ function readEndpointSlice(object: unknown): EndpointSlice {
       protocol: optionalText(port, 'protocol'),
       appProtocol: optionalText(port, 'appProtocol'),
     })),
-  };
+  });
 }
 
 function readSliceEndpoint(endpoint: unknown): SliceEndpoint {
@@ -209,23 +208,21 @@ function readSliceEndpoint(endpoint: unknown): SliceEndpoint {
 function readNode(object: unknown): Node {
   const status = field(object, 'status');
   const kubelet = field(field(status, 'daemonEndpoints'), 'kubeletEndpoint');
-  return {
-    ...readMeta(object),
+  return nodeOf(readMeta(object), {
     providerId: uniqueText(field(object, 'spec'), 'providerID'),
     kubeletPort: number(kubelet, 'Port'),
     addresses: list(status, 'addresses', (address) => ({ type: text(address, 'type'), address: uniqueText(address, 'address') })),
     conditions: list(status, 'conditions', (condition) => ({ type: text(condition, 'type'), status: text(condition, 'status') })),
-  };
+  });
 }
 
 function readIngress(object: unknown): Ingress {
   const spec = field(object, 'spec');
-  return {
-    ...readMeta(object),
+  return ingressOf(readMeta(object), {
     className: optionalText(spec, 'ingressClassName'),
     rules: list(spec, 'rules', readIngressRule),
     tlsHosts: list(spec, 'tls', (entry) => texts(entry, 'hosts')).flat(),
-  };
+  });
 }
 
 function readIngressRule(rule: unknown): IngressRule {
@@ -233,11 +230,11 @@ function readIngressRule(rule: unknown): IngressRule {
 }
 
 function readSecret(object: unknown): DataObject {
-  return { ...readMeta(object), data: new Map(dataOf(object, 'data', 'base64')) };
+  return dataObjectOf(readMeta(object), { data: new Map(dataOf(object, 'data', 'base64')) });
 }
 
 function readConfigMap(object: unknown): DataObject {
-  return { ...readMeta(object), data: new Map([...dataOf(object, 'data', 'utf8'), ...dataOf(object, 'binaryData', 'base64')]) };
+  return dataObjectOf(readMeta(object), { data: new Map([...dataOf(object, 'data', 'utf8'), ...dataOf(object, 'binaryData', 'base64')]) });
 }
 
 function dataOf(object: unknown, name: string, encoding: 'base64' | 'utf8'): [string, Uint8Array][] {

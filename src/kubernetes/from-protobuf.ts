@@ -7,6 +7,7 @@ import { blankMeta, readCondition, readMeta, readMetaOnly, readPort, servicePort
 import type { Draft } from './protobuf-common.ts';
 import { readEndpointSlice, readEndpoints } from './protobuf-endpoints.ts';
 import { readPod } from './protobuf-pod.ts';
+import { dataObjectOf, ingressOf, nodeOf, serviceOf, withoutAnnotations } from './shapes.ts';
 
 /** What is kept of one object: `bytes` is its message, without envelope. Fails with KUBERNETES_DAMAGED. */
 export function projectProtobuf<K extends Kind>(kind: K, bytes: Buffer): KindMap[K] {
@@ -25,7 +26,7 @@ const projections: { readonly [K in Kind]: (reader: MessageReader) => KindMap[K]
   jobs: readMetaOnly,
   secrets: (reader) => readData(reader, 2),
   configmaps: (reader) => readData(reader, 3),
-  podmetadata: (reader) => ({ ...readMetaOnly(reader), annotations: [] }),
+  podmetadata: (reader) => withoutAnnotations(readMetaOnly(reader)),
 };
 
 function readService(reader: MessageReader): Service {
@@ -36,7 +37,7 @@ function readService(reader: MessageReader): Service {
     else if (field === 2) spec = readServiceSpec(reader, reader.message());
     else reader.skip();
   }
-  return { ...meta, ...spec };
+  return serviceOf(meta, spec);
 }
 
 function readServiceSpec(reader: MessageReader, end: number): Omit<Service, keyof Meta> {
@@ -68,7 +69,7 @@ function readNode(reader: MessageReader): Node {
     else if (field === 3) status = readNodeStatus(reader);
     else reader.skip();
   }
-  return { ...meta, providerId, kubeletPort: status.kubeletPort, addresses: status.addresses, conditions: status.conditions };
+  return nodeOf(meta, { ...status, providerId });
 }
 
 /** The last text of field `wanted` in a sub-message. */
@@ -132,7 +133,7 @@ function readIngress(reader: MessageReader): Ingress {
     else if (field === 2) spec = readIngressSpec(reader);
     else reader.skip();
   }
-  return { ...meta, className: spec.className, rules: spec.rules, tlsHosts: spec.tlsHosts };
+  return ingressOf(meta, spec);
 }
 
 interface IngressSpec {
@@ -193,7 +194,7 @@ function readData(reader: MessageReader, lastField: 2 | 3): DataObject {
     else if (field === 2 || field === lastField) readDatum(reader, data);
     else reader.skip();
   }
-  return { ...meta, data };
+  return dataObjectOf(meta, { data });
 }
 
 /** An entry of map<string, bytes>. */

@@ -1,17 +1,23 @@
 // Access by a kubeconfig file, for collectors outside of the cluster. The only file that knows the client library, and only for what is large
-// about kubeconfigs: contexts, plugins that fetch credentials, OIDC. It is loaded when a configuration names such a file.
+// about kubeconfigs: contexts, plugins that fetch credentials, OIDC.
 
 import type { RequestOptions } from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
 import type { Cluster } from '@kubernetes/client-node';
+import type { HttpClientSettings } from '../io/http/config.ts';
 import { Secret } from '../model/secret.ts';
 import { TributaryError, errorText } from '../model/error.ts';
-import { withoutSlash } from './access.ts';
-import type { Access } from './access.ts';
+
+export interface Access {
+  /** Without a slash at its end. */
+  readonly url: string;
+  readonly http: HttpClientSettings;
+}
 
 /** Reads the file, and runs the plugin that it may name. Fails with KUBERNETES_ACCESS. */
 export async function readKubeconfig(path: string): Promise<Access> {
   try {
+    // Loading it costs 74 MB and a third of a second: only who has a kubeconfig pays for it.
+    const { KubeConfig } = await import('@kubernetes/client-node');
     const config = new KubeConfig();
     config.loadFromFile(path);
     const cluster = config.getCurrentCluster();
@@ -27,7 +33,7 @@ export async function readKubeconfig(path: string): Promise<Access> {
 function accessOf(cluster: Cluster, options: RequestOptions): Access {
   const [username, ...password] = (options.auth ?? '').split(':');
   return {
-    url: withoutSlash(cluster.server),
+    url: cluster.server.replace(/\/+$/, ''),
     http: {
       ...(options.auth === undefined || options.auth === null ? {} : { basicAuth: { username: username ?? '', password: new Secret(password.join(':')) } }),
       tls: tlsOf(cluster, options),

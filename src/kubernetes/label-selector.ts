@@ -110,6 +110,7 @@ class SelectorParser {
   #operands(): string[] {
     this.#at++;
     if (!this.#takes('(')) throw this.#expected("'('");
+    if (this.#peek() === ')') throw this.#expected('a value');
     const values: string[] = [];
     do values.push(this.#value());
     while (this.#takes(','));

@@ -111,6 +111,8 @@ export async function watchChanges<K extends Kind>(context: PassContext<K>, from
     context.onProof();
     if (!isInitial) onLive();
     const splitter = encoding.watchSplitter((frame) => {
+      // The rest of a chunk whose beginning made somebody end the watch.
+      if (context.signal.aborted) return;
       const event = encoding.readEvent(context.kind, frame);
       context.onProof();
       applyEvent(context, event);

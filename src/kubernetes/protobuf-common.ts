@@ -2,6 +2,7 @@
 
 import type { MessageReader } from './message-reader.ts';
 import type { ContainerPort, Meta, NodeCondition, OwnerReference, TargetReference } from './objects.ts';
+import { shareAnnotations, shareLabels, shareOwners } from './share.ts';
 
 /** A projection that is being filled. */
 export type Draft<T> = { -readonly [K in keyof T]: T[K] };
@@ -28,7 +29,7 @@ export function readMeta(reader: MessageReader): Meta {
       default: reader.skip();
     }
   }
-  return { name, namespace, uid, labels, annotations, owners };
+  return { name, namespace, uid, labels: shareLabels(labels), annotations: shareAnnotations(annotations), owners: shareOwners(owners) };
 }
 
 /** An entry of map<string, string>. */

@@ -4,6 +4,7 @@ import type { MessageReader } from './message-reader.ts';
 import type { ContainerPort, EndpointAddress, EndpointSlice, EndpointSubset, Endpoints, SliceEndpoint, SlicePort } from './objects.ts';
 import { blankMeta, endpointPortFields, readMeta, readPair, readPort, readTarget } from './protobuf-common.ts';
 import type { Draft } from './protobuf-common.ts';
+import { endpointSliceOf, endpointsOf } from './shapes.ts';
 
 export function readEndpoints(reader: MessageReader): Endpoints {
   let meta = blankMeta;
@@ -13,7 +14,7 @@ export function readEndpoints(reader: MessageReader): Endpoints {
     else if (field === 2) subsets.push(readSubset(reader));
     else reader.skip();
   }
-  return { ...meta, subsets };
+  return endpointsOf(meta, { subsets });
 }
 
 function readSubset(reader: MessageReader): EndpointSubset {
@@ -55,7 +56,7 @@ export function readEndpointSlice(reader: MessageReader): EndpointSlice {
     else if (field === 4) addressType = reader.text();
     else reader.skip();
   }
-  return { ...meta, addressType, endpoints, ports };
+  return endpointSliceOf(meta, { addressType, endpoints: endpoints.slice(), ports: ports.slice() });
 }
 
 function readSliceEndpoint(reader: MessageReader): SliceEndpoint {

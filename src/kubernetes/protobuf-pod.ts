@@ -4,6 +4,8 @@ import type { MessageReader } from './message-reader.ts';
 import type { Container, ContainerPort, Pod } from './objects.ts';
 import { blankMeta, containerPortFields, readCondition, readMeta, readPort } from './protobuf-common.ts';
 import type { Draft } from './protobuf-common.ts';
+import { podOf } from './shapes.ts';
+import { sharePorts } from './share.ts';
 
 export function readPod(reader: MessageReader): Pod {
   let meta = blankMeta;
@@ -16,11 +18,11 @@ export function readPod(reader: MessageReader): Pod {
     else reader.skip();
   }
   const { hostIp, podIp, phase, ready } = status;
-  return {
-    ...meta, nodeName: spec.nodeName, hostIp, podIp, phase, ready,
+  return podOf(meta, {
+    nodeName: spec.nodeName, hostIp, podIp, phase, ready,
     containers: withIds(spec.containers, status.ids),
     initContainers: withIds(spec.initContainers, status.initIds),
-  };
+  });
 }
 
 interface PodSpec {
@@ -52,7 +54,7 @@ function readContainer(reader: MessageReader): Draft<Container> {
     else if (field === 6) ports.push(readPort(reader, containerPortFields));
     else reader.skip();
   }
-  return { name, image, id: '', ports };
+  return { name, image, id: '', ports: sharePorts(ports) };
 }
 
 interface PodStatus {
@@ -109,5 +111,6 @@ function withIds(containers: readonly Draft<Container>[], ids: readonly string[]
       break;
     }
   }
-  return containers;
+  // A list that was filled one by one has room for sixteen more.
+  return containers.slice();
 }

@@ -204,7 +204,8 @@ export class Reflector<K extends Kind> {
         this.#currentAtMs = this.#options.clock.nowMs();
       },
       onVersion: (resourceVersion) => {
-        this.#version = resourceVersion;
+        // Who was told of a change may have asked for a new list meanwhile.
+        if (!signal.aborted) this.#version = resourceVersion;
       },
     };
   }
@@ -230,7 +231,8 @@ export class Reflector<K extends Kind> {
 
   async #pause(attempt: number): Promise<void> {
     const { clock, random } = this.#options;
-    const waitMs = Math.max(fullJitter(BACKOFF, attempt, random), this.#failure?.retryAfterMs ?? 0);
+    // The jitter counts on top of it: all reflectors may have been sent away at once.
+    const waitMs = (this.#failure?.retryAfterMs ?? 0) + fullJitter(BACKOFF, attempt, random);
     await sleep(clock, waitMs, this.#interrupt.signal);
   }
 }

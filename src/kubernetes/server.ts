@@ -12,6 +12,7 @@ import { JoinedWatch } from './joined-watch.ts';
 import type { KubernetesMetrics } from './kubernetes-metrics.ts';
 import type { ServerSettings, Watch, WatchListener, WatchRequest } from './kubernetes.ts';
 import type { Kind, KindMap } from './objects.ts';
+import { parseLabelSelector } from './label-selector.ts';
 import { Reflector } from './reflector.ts';
 import type { ServerTraits } from './reflector.ts';
 
@@ -47,6 +48,8 @@ export class Server {
 
   /** Fails with KUBERNETES_SELECTOR. */
   watch<K extends Kind>(request: WatchRequest<K>, listener: WatchListener<KindMap[K]>): Watch<KindMap[K]> {
+    // Before anything is begun for it.
+    parseLabelSelector(request.labelSelector);
     const watch = new JoinedWatch(listener);
     const namespaces = request.namespaces ?? [''];
     for (const namespace of new Set(namespaces)) {

@@ -41,7 +41,9 @@ export interface RunningOwners {
   readonly index: OwnerIndex;
   /** Reads the snapshot, so that answers are there when it returns, and begins to watch. `api` is needed where the plan watches something. */
   start(api: ApiServer | undefined): void;
-  /** Writes the snapshot. The index answers on, and changes no more. */
+  /** Writes the snapshot, for an index that takes over. */
+  save(): void;
+  /** Writes the snapshot and ends the watch. The index answers on, and changes no more. */
   stop(): void;
   state(): OwnersState;
 }
@@ -57,6 +59,7 @@ function ownersByNamespace({ namespace }: OwnersPlan): RunningOwners {
   return {
     index: createNamespaceOwners(namespaceRule(namespace)),
     start: () => undefined,
+    save: () => undefined,
     stop: () => undefined,
     state: () => ({ source: 'namespaces', isComplete: true, pods: 0, tombstones: 0, unresolved: 0, absent: 0, owners: [] }),
   };
@@ -80,6 +83,7 @@ function ownersByPods({ podLabel = '', namespace, kind, followsLabels, tombstone
       file.follow(index);
       if (api !== undefined) endWatch = watchPods({ api, kind, podLabel, sink: index });
     },
+    save: () => file.save(index),
     stop() {
       endWatch?.();
       file.close(index);

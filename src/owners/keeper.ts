@@ -1,8 +1,8 @@
 // Keeps the owner index in step with the configuration. A reload that asks the same goes on with the same index; another one takes over what the old one knew, through the
 // snapshot.
 
-import { isDeepStrictEqual } from 'node:util';
 import type { ApiServer, Kubernetes } from '../kubernetes/kubernetes.ts';
+import { sameSettings } from '../model/same-settings.ts';
 import { createOwnerIndex } from './create-owner-index.ts';
 import type { OwnersDeps, OwnersState, RunningOwners } from './create-owner-index.ts';
 import type { OwnerIndex } from './owners.ts';
@@ -37,12 +37,13 @@ export function createOwnersKeeper(deps: OwnersDeps & { readonly kubernetes: Kub
   });
   return {
     apply(plan) {
-      if (isDeepStrictEqual(plan, kept?.plan)) return kept?.owners.index;
+      if (sameSettings(plan, kept?.plan)) return kept?.owners.index;
       const before = kept;
-      // Connected before the other one leaves: watches that both want go on.
       kept = plan === undefined ? undefined : begin(plan);
-      before?.owners.stop();
+      before?.owners.save();
+      // It begins before the other one leaves: a watch that both want goes on.
       kept?.owners.start(kept.api);
+      before?.owners.stop();
       release(before?.api);
       return kept?.owners.index;
     },

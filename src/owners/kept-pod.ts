@@ -21,11 +21,17 @@ export interface KeptPod {
 export function* keptPods(table: PodTable, nowMs: number): Generator<KeptPod> {
   for (let at = 0; at < table.used; at++) {
     if (!table.isHead(at)) continue;
-    for (const one of chain(table, at).reverse()) {
-      const state = table.state[one]!;
-      if (state === row.known || state === row.tombstone) yield keptPod(table, one, nowMs);
+    // Most names have one row.
+    if (table.older[at] === NO_ROW) {
+      if (isKept(table, at)) yield keptPod(table, at, nowMs);
+      continue;
     }
+    for (const one of chain(table, at).reverse()) if (isKept(table, one)) yield keptPod(table, one, nowMs);
   }
+}
+
+function isKept({ state }: PodTable, at: number): boolean {
+  return state[at] === row.known || state[at] === row.tombstone;
 }
 
 function chain(table: PodTable, head: number): number[] {

@@ -1,8 +1,8 @@
 // What an owner index has to know, worked out from the configuration. Equal plans are one index: what was decided by it stays decided.
 
-import { isDeepStrictEqual } from 'node:util';
 import type { KubernetesSdSettings } from '../../discovery/kubernetes/config.ts';
 import type { ServerSettings } from '../kubernetes/kubernetes.ts';
+import { sameSettings } from '../model/same-settings.ts';
 import type { RoutingSettings } from '../route/config.ts';
 import type { ScrapeSettings } from '../scrape/config.ts';
 import type { PodKind } from './watch.ts';
@@ -52,5 +52,5 @@ function podKind({ owner, jobs }: RoutingSettings, scrape: readonly ScrapeSettin
 function watchesAllPods({ role, server, namespaces, selectors }: KubernetesSdSettings, own: ServerSettings): boolean {
   const hasPods = role === 'pod' || role === 'endpoints' || role === 'endpointslice';
   const isWhole = !namespaces.own && namespaces.names.length === 0 && !selectors.some((selector) => selector.role === 'pod');
-  return hasPods && isWhole && isDeepStrictEqual(server, own);
+  return hasPods && isWhole && sameSettings(server, own);
 }

@@ -55,7 +55,7 @@ export interface IndexCounters {
   refused(what: Refusal): void;
 }
 
-/** A million pods are 150 MB; the others are some minutes of a large cluster's churn, and what exporters may invent. */
+/** A million pods are 200 MB; the others are some minutes of a large cluster's churn, and what exporters may invent. */
 export const defaultIndexLimits: IndexLimits = { pods: 1_000_000, unknown: 100_000, tombstones: 100_000, nodes: 50_000 };
 
 /** Time after which entries of what does not exist become void, milliseconds: as long as a tombstone by default. */

@@ -139,7 +139,8 @@ class Writer {
     const length = Math.min(TEXT_BYTES_MAX, Buffer.byteLength(value));
     const at = this.#room(2 + length);
     this.#bytes.writeUInt16LE(length, at);
-    this.#bytes.write(value, at + 2, length, 'utf8');
+    // As many bytes as characters: ASCII, which goes in without a look at each of them.
+    this.#bytes.write(value, at + 2, length, length === value.length ? 'latin1' : 'utf8');
   }
 
   finish(): Buffer {

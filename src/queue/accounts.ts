@@ -57,12 +57,6 @@ export class Accounts {
     this.newestMs = Math.max(this.newestMs ?? -Infinity, record.newestMs);
   }
 
-  /** Gives up a sequence that no record may have. */
-  skipSequence(): void {
-    this.lastSequence += 1;
-    this.settled.add({ first: this.lastSequence, last: this.lastSequence, samplesBefore: this.samples, samplesAfter: this.samples });
-  }
-
   /** The range has its verdicts; what `outcome` does not name was acknowledged. */
   deliver(range: Range, outcome: Settled): void {
     let { samples: rest } = this.settled.add(range);

@@ -62,9 +62,15 @@ export function identityText(counters: StreamCounters): string {
 }
 
 function detailLines({ segments, pending }: StreamDetails): string[] {
-  const rows = segments.map((s) => `    ${s.file}  records ${s.first} to ${s.last}, ${s.bytes} bytes, ${isoTime(s.oldestMs)} to ${isoTime(s.newestMs)}`);
+  const rows = segments.map(segmentLine);
   const ranges = pending.map((range) => `    records ${range.first} to ${range.last}, ${range.samples} samples`);
   return ['  segments', ...shortened(rows), '  not settled', ...shortened(ranges)];
+}
+
+/** A segment may hold nothing but a checkpoint. */
+function segmentLine({ file, first, last, bytes, oldestMs, newestMs }: StreamDetails['segments'][number]): string {
+  if (last < first) return `    ${file}  no records, ${bytes} bytes`;
+  return `    ${file}  records ${first} to ${last}, ${bytes} bytes, ${isoTime(oldestMs)} to ${isoTime(newestMs)}`;
 }
 
 function specimenLines(specimens: readonly CommandSpecimen[] | undefined): string[] {

@@ -17,7 +17,7 @@ import type { Disk } from '../io/disk.ts';
 import type { Ledger } from './ledger.ts';
 import { SettledRanges } from './ranges.ts';
 import type { Tally } from './queue.ts';
-import { goneFile, scanSegment, type Segment, segmentFirst, segmentFromText, segmentToText, Walked } from './segment.ts';
+import { isGone, scanSegment, type Segment, segmentFirst, segmentFromText, segmentToText, Walked } from './segment.ts';
 import { noLosses, snapshotFromText, type StreamSnapshot } from './snapshot.ts';
 import { addTallies, noTally } from './tally.ts';
 
@@ -36,8 +36,8 @@ export interface Recovered {
   readonly newestMs: number | undefined;
   /** Segments whose headers had to be walked. */
   readonly scanned: number;
-  /** A file without a record, which the next segment replaces. */
-  readonly emptyTail: string | undefined;
+  /** The oldest segments were given up for their room, and what tells so may not be on the medium yet. */
+  readonly isGivenUp: boolean;
   /** Records that are gone with their whole segment. */
   readonly missingRecords: number;
 }
@@ -52,12 +52,14 @@ export function recoverStream(disk: Disk, path: string, folder: string, ledger: 
   const found = readSegments(disk, path, folder, ledger, walked);
   joinSegments(found.segments, walked.state, found.isTorn);
   const recovered = settle(found.segments, walked, walked.state === ledgerState, found.isGivenUp);
-  return { ...recovered, scanned: found.scanned, emptyTail: takeEmptyTail(found.segments, ledger, folder) };
+  dropEmptyTail(found.segments);
+  for (const segment of found.segments) ledger.put(segmentKey(folder, segment.file), segmentToText(segment));
+  return { ...recovered, scanned: found.scanned, isGivenUp: found.isGivenUp };
 }
 
 /** A stream that has nothing on disk yet. */
 export function newStream(): Recovered {
-  return { ...settle([], new Walked(undefined), false, false), scanned: 0, emptyTail: undefined };
+  return { ...settle([], new Walked(undefined), false, false), scanned: 0, isGivenUp: false };
 }
 
 interface Files {
@@ -78,7 +80,7 @@ function readSegments(disk: Disk, path: string, folder: string, ledger: Ledger, 
   let scanned = 0;
   const known = new Map([...ledger.entries(segmentKey(folder, ''))].map(([key, value]) => [key.slice(segmentKey(folder, '').length), value]));
   const all = disk.exists(path) ? disk.list(path) : [];
-  const isGivenUp = all.some((file) => file.endsWith(goneFile('.seg')));
+  const isGivenUp = all.some(isGone);
   const files = all.filter((file) => segmentFirst(file) !== undefined);
   for (const [i, file] of files.entries()) {
     const range = { first: segmentFirst(file)!, end: segmentFirst(files[i + 1] ?? '') ?? Infinity };
@@ -133,7 +135,7 @@ function startOf(first: Segment, state: StreamSnapshot | undefined): number {
   return state.lastSequence < first.first ? state.samples : baseSamples;
 }
 
-function settle(segments: Segment[], { state, excess }: Walked, isExact: boolean, isGivenUp: boolean): Omit<Recovered, 'scanned' | 'emptyTail'> {
+function settle(segments: Segment[], { state, excess }: Walked, isExact: boolean, isGivenUp: boolean): Omit<Recovered, 'scanned' | 'isGivenUp'> {
   const head = segments[0];
   const tail = segments.at(-1);
   const lastSequence = tail?.last ?? state?.lastSequence ?? 0;
@@ -176,14 +178,8 @@ function settle(segments: Segment[], { state, excess }: Walked, isExact: boolean
   };
 }
 
-/**
- * Takes out a last segment without a record, of which there is only a checkpoint. The file stays until the next segment, which gets the
- * same name, replaces it.
- */
-function takeEmptyTail(segments: Segment[], ledger: Ledger, folder: string): string | undefined {
+/** Takes out a last segment without a record, of which there is only a checkpoint. The file stays until the next segment, which gets the same name, replaces it. */
+function dropEmptyTail(segments: Segment[]): void {
   const tail = segments.at(-1);
-  const isEmpty = tail !== undefined && tail.last < tail.first;
-  if (isEmpty) segments.pop();
-  for (const segment of segments) ledger.put(segmentKey(folder, segment.file), segmentToText(segment));
-  return isEmpty ? tail.file : undefined;
+  if (tail !== undefined && tail.last < tail.first) segments.pop();
 }

@@ -1,6 +1,8 @@
 // Brings segments to the medium by policy. A segment whose fsync failed is suspect: the system may have thrown its pages away and call them clean, so that a second
 // fsync would succeed and mean nothing. It is never synced again but written anew (rewrite.ts), and until that has succeeded the stream is not safe. Meanwhile
 // nothing else is synced either: each attempt would make another suspect.
+//
+// A segment that ends in a refused write which could not be cut off is suspect as well: a sync would bring to the medium what was counted as lost.
 
 import type { Timer } from '../io/clock.ts';
 import type { StreamContext } from './context.ts';
@@ -9,6 +11,13 @@ import type { SegmentWriter } from './segment-writer.ts';
 
 /** After so many attempts a record of a suspect segment that cannot be read counts as damaged: as long as one is suspect, nothing is synced. */
 const READ_ATTEMPTS = 3;
+
+interface Suspect {
+  /** To rewrite it. */
+  attempts: number;
+  /** It ends in a refused write that could not be cut off. */
+  readonly isUncut: boolean;
+}
 
 export interface SyncHooks {
   /** The segment being written, if any. */
@@ -24,12 +33,12 @@ export interface SyncHooks {
 export class SegmentSync {
   readonly #context: StreamContext;
   readonly #hooks: SyncHooks;
-  /** With the attempts to rewrite each. */
-  readonly #suspects = new Map<Segment, number>();
+  readonly #suspects = new Map<Segment, Suspect>();
   readonly #closing = new Set<Promise<void>>();
   #timer: Timer | undefined;
   #isDirty = false;
   #syncing: Promise<void> | undefined;
+  #healing: Promise<void> | undefined;
 
   constructor(context: StreamContext, hooks: SyncHooks) {
     this.#context = context;
@@ -38,6 +47,17 @@ export class SegmentSync {
 
   get hasSuspects(): boolean {
     return this.#suspects.size > 0;
+  }
+
+  /** Whether something that was refused may still come back from a segment. */
+  get hasUncut(): boolean {
+    return [...this.#suspects.values()].some(({ isUncut }) => isUncut);
+  }
+
+  /** The segment ends in a refused write that could not be cut off: it is written anew without it. */
+  doubt(segment: Segment): void {
+    this.#suspects.set(segment, { attempts: 0, isUncut: true });
+    void this.heal();
   }
 
   /** Something was written to the current segment. */
@@ -56,7 +76,8 @@ export class SegmentSync {
   async flush(): Promise<boolean> {
     await Promise.all([...this.#closing, this.#syncing]);
     this.#syncDirty();
-    await this.#syncing;
+    // A segment that was finished meanwhile took what was written along.
+    await Promise.all([...this.#closing, this.#syncing]);
     return !this.hasSuspects;
   }
 
@@ -68,15 +89,10 @@ export class SegmentSync {
     void closed.finally(() => this.#closing.delete(closed));
   }
 
-  /** Writes suspect segments anew; what could not be synced meanwhile follows. */
-  async heal(): Promise<void> {
-    for (const [segment, attempts] of this.#suspects) {
-      this.#suspects.set(segment, attempts + 1);
-      if (!(await this.#hooks.rewrite(segment, attempts >= READ_ATTEMPTS))) return;
-      this.#suspects.delete(segment);
-    }
-    this.#syncDirty();
-    await this.#syncing;
+  /** Writes suspect segments anew; what could not be synced meanwhile follows. Never fails. */
+  heal(): Promise<void> {
+    this.#healing ??= this.#heal().finally(() => (this.#healing = undefined));
+    return this.#healing;
   }
 
   async close(): Promise<void> {
@@ -84,6 +100,16 @@ export class SegmentSync {
     this.#timer = undefined;
     await Promise.all([...this.#closing, this.#syncing]);
     await this.heal();
+  }
+
+  async #heal(): Promise<void> {
+    for (const [segment, suspect] of this.#suspects) {
+      suspect.attempts += 1;
+      if (!(await this.#hooks.rewrite(segment, suspect.attempts > READ_ATTEMPTS))) return;
+      this.#suspects.delete(segment);
+    }
+    this.#syncDirty();
+    await this.#syncing;
   }
 
   async #finish(writer: SegmentWriter): Promise<void> {
@@ -115,7 +141,7 @@ export class SegmentSync {
       await writer.sync();
       metrics.fsyncSeconds.with(name).observe((clock.monotonicMs() - startedMs) / 1000);
     } catch (error) {
-      this.#suspects.set(writer.segment, 0);
+      this.#suspects.set(writer.segment, { attempts: 0, isUncut: writer.isBroken });
       this.#hooks.failed(error, writer);
     }
   }

@@ -38,6 +38,7 @@ export function segmentFirst(file: string): number | undefined {
 
 /** The name of a segment that was given up for its room, until the ledger knows. */
 export const goneFile = (file: string): string => `${file}.gone`;
+export const isGone = (file: string): boolean => file.endsWith(goneFile('.seg'));
 
 /** Stream names are any text; folders hold letters, digits, `_` and `-` as they are and every other byte as `%XX`. */
 export function encodeName(name: string): string {
@@ -217,7 +218,9 @@ export function scanSegment(disk: Disk, folder: string, file: string, { first, e
       const { header } = at;
       const payload = () => window.at(at.offset + HEADER_BYTES, header.payloadBytes);
       const isNew = isData(header) && header.sequence > segment.last && header.sequence < end;
-      note(segment, header);
+      // A refused write may hold several records; the counts of those behind the first one include what was refused.
+      if (header.sequence > end) continue;
+      note(segment, header, isNew);
       if (header.type === RECORD_CHECKPOINT) walked.checkpoint(parseSnapshot(header, payload()));
       else if (isNew && header.tallyBytes > 0 && walked.isBehind(header)) walked.record(header, payload());
     }
@@ -227,18 +230,18 @@ export function scanSegment(disk: Disk, folder: string, file: string, { first, e
   return { segment, isTorn };
 }
 
-/** Widens the index entry by a record. */
-function note(segment: Segment, header: RecordHeader): void {
+/** Widens the index entry by a record; one that is not new only tells how far the stream had come. */
+function note(segment: Segment, header: RecordHeader, isNew: boolean): void {
   if (segment.samplesBefore < 0) {
     segment.samplesBefore = header.samplesBefore;
     segment.samplesAfter = header.samplesBefore;
   }
-  // Image runs and checkpoints tell as well how far the stream had come.
+  // Image runs, checkpoints and ghosts tell as well how far the stream had come.
   if (header.sequence - 1 > segment.last) {
     segment.last = header.sequence - 1;
     segment.samplesAfter = header.samplesBefore;
   }
-  if (!isData(header) || header.sequence <= segment.last) return;
+  if (!isNew) return;
   segment.last = header.sequence;
   segment.records += 1;
   segment.samples += header.samples;

@@ -1,5 +1,8 @@
 // The writing half of a stream: stages the records of one turn of the event loop, begins and closes segments, and keeps the quota. What the disk or the
 // quota does not take is refused and counted; the next append tries again, and where nothing is appended a timer does.
+//
+// What was refused must not come back: nothing is written behind a refused write as long as it is in a file. Else a power loss could take what followed and leave the
+// refused records, which a receiver that has the newer samples refuses.
 
 import type { Timer } from '../io/clock.ts';
 import { errorText } from '../model/error.ts';
@@ -42,8 +45,8 @@ export interface WriterOptions {
   readonly policy: OverflowPolicy;
   /** The stream, when it asks others for room. */
   readonly tenant: Tenant;
-  /** A file without a record that the first segment replaces. */
-  readonly emptyTail: string | undefined;
+  /** Whether the state that was recovered stands in ledger or checkpoint as it is. */
+  readonly isRecorded: boolean;
 }
 
 export class StreamWriter {
@@ -58,7 +61,6 @@ export class StreamWriter {
   readonly #segments: SegmentList;
   readonly #hooks: WriterHooks;
   #writer: SegmentWriter | undefined;
-  #emptyTail: string | undefined;
   #staged: RecentRecord[] = [];
   #stagedSamples = 0;
   /** What the last checkpoint said, in short. */
@@ -79,8 +81,7 @@ export class StreamWriter {
     this.maxBytes = options.maxBytes;
     this.policy = options.policy;
     this.#tenant = options.tenant;
-    this.#emptyTail = options.emptyTail;
-    this.#checkpointed = accounts.fingerprint();
+    this.#checkpointed = options.isRecorded ? accounts.fingerprint() : '';
     this.#sync = new SegmentSync(context, {
       current: () => this.#writer,
       failed: (error, writer) => this.#syncFailed(error, writer),
@@ -103,13 +104,23 @@ export class StreamWriter {
     this.#commit();
   }
 
-  /** Repeats the state of the stream in the segment when it has changed, for the case that the ledger is lost. */
-  checkpoint(): void {
-    if (this.#accounts.fingerprint() === this.#checkpointed) return;
-    const writer = this.#writer ?? this.#begin();
-    if (writer === undefined) return;
+  /** Repeats the state of the stream in the segment when it has changed, for the case that the ledger is lost. Returns whether the files tell the present state. */
+  checkpoint(): boolean {
+    if (this.#accounts.fingerprint() === this.#checkpointed) return true;
+    const writer = this.#isClosed ? undefined : (this.#writer ?? this.#begin());
+    if (writer === undefined) return false;
     this.#stageCheckpoint(writer);
-    this.#commit();
+    return this.#commit();
+  }
+
+  /** Brings the present state to the medium, as far as the policy asks for that at all; resolves to whether it is there. */
+  async secure(): Promise<boolean> {
+    const { pressure } = this.#context;
+    // Telling what was given up must not give up more.
+    pressure.isFrozen = true;
+    const isWritten = this.checkpoint();
+    pressure.isFrozen = false;
+    return isWritten && (await this.flush());
   }
 
   #stageCheckpoint(writer: SegmentWriter): void {
@@ -215,6 +226,7 @@ export class StreamWriter {
   }
 
   #begin(): SegmentWriter | undefined {
+    if (this.#sync.hasUncut) return undefined;
     try {
       return this.#create();
     } catch (error) {
@@ -236,12 +248,10 @@ export class StreamWriter {
   #create(): SegmentWriter {
     const { disk, path } = this.#context;
     disk.makeFolder(path);
-    if (this.#emptyTail === segmentFile(this.#accounts.lastSequence + 1)) disk.remove(`${path}/${this.#emptyTail}`);
-    this.#emptyTail = undefined;
-    // Only a file that could be neither cut off nor removed stands in the way.
-    while (disk.exists(`${path}/${segmentFile(this.#accounts.lastSequence + 1)}`)) this.#accounts.skipSequence();
     const first = this.#accounts.lastSequence + 1;
     const { samples } = this.#accounts;
+    // A file of this name holds no record that was accepted: a checkpoint, or a refused write that could be neither cut off nor removed.
+    if (disk.exists(`${path}/${segmentFile(first)}`)) disk.remove(`${path}/${segmentFile(first)}`);
     const segment: Segment = {
       file: segmentFile(first), first, last: first - 1, samplesBefore: samples, samplesAfter: samples, bytes: 0, records: 0, samples: 0,
       oldestMs: Infinity, newestMs: -Infinity,
@@ -272,7 +282,7 @@ export class StreamWriter {
       writer.discard();
       for (const record of staged) this.#accounts.refuse(record);
       this.#checkpointed = '';
-      if (writer.isBroken) this.#seal();
+      if (writer.isBroken) this.#sealUncut(writer);
       this.#failWith(error);
       return false;
     }
@@ -327,6 +337,12 @@ export class StreamWriter {
     if (writer.segment.last >= writer.segment.first) ledger.put(segmentKey(folder, writer.segment.file), segmentToText(writer.segment));
     else if (discardsEmpty) this.#discard(writer.segment);
     this.#sync.finish(writer);
+  }
+
+  /** Nothing follows before the segment was written anew; one without a record has just been removed, or is removed before its name is used again. */
+  #sealUncut({ segment }: SegmentWriter): void {
+    this.#seal();
+    if (segment.last >= segment.first) this.#sync.doubt(segment);
   }
 
   /** A segment without a record leaves no file behind. */

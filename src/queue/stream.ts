@@ -12,7 +12,7 @@ import type { Tenant } from './pressure.ts';
 import type { QuarantineInput, QueuedRecord, ReadLimits, RecordInput, Settled, StreamOptions, StreamState, Tally } from './queue.ts';
 import { RecentRecords } from './recent.ts';
 import { type Recovered, segmentKey, stateKey } from './recovery.ts';
-import { goneFile, type Segment } from './segment.ts';
+import { goneFile, isGone, type Segment } from './segment.ts';
 import { rewriteFile } from './rewrite.ts';
 import { SegmentList, segmentRange } from './segment-list.ts';
 import { StreamReader } from './stream-reader.ts';
@@ -85,7 +85,7 @@ export class QueueStream implements OpenStream, Tenant {
       begun: () => this.#removeSettled(1, Infinity),
     };
     this.#writer = new StreamWriter(context, this.#accounts, this.#segments, hooks, {
-      maxBytes: options.maxBytes, policy: options.policy ?? 'drop_oldest', tenant: this, emptyTail: recovered.emptyTail,
+      maxBytes: options.maxBytes, policy: options.policy ?? 'drop_oldest', tenant: this, isRecorded: !recovered.isGivenUp,
     });
     context.pressure.add(this);
     context.ledger.addSource(this.#saveSource);
@@ -365,7 +365,9 @@ export class QueueStream implements OpenStream, Tenant {
   async #unlink(files: readonly string[], saved: Promise<unknown>): Promise<void> {
     const { disk, path, logger, ledger } = this.#context;
     await saved;
-    if (!ledger.isSaved) return this.#unlinkLater(files);
+    const isSecure = await this.#writer.secure();
+    // A settled segment goes all the same: on a full disk there may be no room for a checkpoint before it does.
+    if (!ledger.isSaved || (!isSecure && files.some(isGone))) return this.#unlinkLater(files);
     try {
       for (const file of files) disk.remove(`${path}/${file}`);
     } catch (error) {
@@ -374,7 +376,10 @@ export class QueueStream implements OpenStream, Tenant {
     }
   }
 
-  /** A file that went before the ledger knows why would be a hole after a crash. Should the process end first, it is found and sent again. */
+  /**
+   * A file that went before the ledger knows why would be a hole after a crash. Should the process end first, it is found and sent again. What is left of one that was given
+   * up stays until that is on the medium: a power loss may take the end of the ledger, and nothing else tells that its samples were not delivered.
+   */
   #unlinkLater(files: readonly string[]): void {
     if (this.#isClosed) return;
     this.#unremoved.push(...files);
@@ -388,7 +393,7 @@ export class QueueStream implements OpenStream, Tenant {
   #removeLeftovers(): void {
     const { disk, path, ledger } = this.#context;
     if (!disk.exists(path)) return;
-    const files = disk.list(path).filter((file) => file.endsWith(rewriteFile('.seg')) || file.endsWith(goneFile('.seg')));
+    const files = disk.list(path).filter((file) => file.endsWith(rewriteFile('.seg')) || isGone(file));
     if (files.length > 0) this.#removals = this.#unlink(files, Promise.all([this.#removals, ledger.save()]));
   }
 

@@ -1,25 +1,7 @@
-// Comparing the settings of a job across a reload: untouched, changed without touching its series, or changed in full.
+// What a reload does to a job: untouched, changed without touching its series, or changed in full.
 
-import { Secret } from '../model/secret.ts';
+import { sameSettings } from '../model/same-settings.ts';
 import type { ScrapeSettings } from './config.ts';
-
-/** Equal in every value, secrets included. */
-export function sameSettings(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true;
-  if (a instanceof Secret && b instanceof Secret) return a.reveal() === b.reveal();
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (a instanceof Map || b instanceof Map) return a instanceof Map && b instanceof Map && sameMaps(a, b);
-  if (Array.isArray(a) || Array.isArray(b)) {
-    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((value, i) => sameSettings(value, b[i]));
-  }
-  return sameMaps(new Map(Object.entries(a)), new Map(Object.entries(b)));
-}
-
-function sameMaps(a: ReadonlyMap<unknown, unknown>, b: ReadonlyMap<unknown, unknown>): boolean {
-  if (a.size !== b.size) return false;
-  for (const [key, value] of a) if (!b.has(key) || !sameSettings(value, b.get(key))) return false;
-  return true;
-}
 
 /**
  * Whether series that were taken in under `before` are still right under `after`: relabelling, label limits and the treatment of labels and

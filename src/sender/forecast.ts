@@ -6,7 +6,9 @@ import type { Clock } from '../io/clock.ts';
 const HALF_LIFE_MS = 30_000;
 /** Before so much has been seen there is no rate. Milliseconds. */
 const WARM_UP_MS = 5000;
-/** A backlog younger than this is ordinary delay. Seconds. */
+/** What waits longer than it is collected and then sent takes is a backlog; this long a request may take. Seconds. */
+const SENDING_SECONDS = 10;
+/** A younger backlog than this is no reason for an alarm, although it may grow. Seconds. */
 const BEHIND_SECONDS = 60;
 
 /** Events a second, exponentially weighted. */
@@ -52,14 +54,16 @@ export interface Backlog {
   readonly outPerSecond: number;
   /** Age of the oldest sample that waits. */
   readonly ageSeconds: number;
+  /** How long samples are collected before they are sent. */
+  readonly delaySeconds: number;
 }
 
 /** Seconds until the backlog is gone: 0 without one, undefined while it grows or is not measured. */
-export function forecastDrain({ pendingSamples, inPerSecond, outPerSecond, ageSeconds }: Backlog): { drainSeconds: number | undefined; isFallingBehind: boolean } {
-  if (ageSeconds < BEHIND_SECONDS) return { drainSeconds: 0, isFallingBehind: false };
+export function forecastDrain({ pendingSamples, inPerSecond, outPerSecond, ageSeconds, delaySeconds }: Backlog): { drainSeconds: number | undefined; isFallingBehind: boolean } {
+  if (ageSeconds <= delaySeconds + SENDING_SECONDS) return { drainSeconds: 0, isFallingBehind: false };
   const gain = outPerSecond - inPerSecond;
   if (gain > 0) return { drainSeconds: pendingSamples / gain, isFallingBehind: false };
-  return { drainSeconds: undefined, isFallingBehind: inPerSecond > 0 };
+  return { drainSeconds: undefined, isFallingBehind: inPerSecond > 0 && ageSeconds > delaySeconds + BEHIND_SECONDS };
 }
 
 /** Hours until `freeBytes` are written at this rate; undefined before there is one. */

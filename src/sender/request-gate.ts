@@ -18,6 +18,7 @@ import { fullJitter, type BackoffRange } from '../io/backoff.ts';
 import { Breaker } from './breaker.ts';
 import { ClockGuard } from './clock-guard.ts';
 import { Concurrency } from './concurrency.ts';
+import { RateMeter } from './forecast.ts';
 import type { Admission, Gate, Lane, RequestWeight } from './gate.ts';
 import type { Answer } from './link.ts';
 import { LinkRate } from './link-rate.ts';
@@ -61,6 +62,8 @@ export class RequestGate implements Gate {
   readonly #pacer: Pacer;
   readonly #concurrency: Concurrency;
   #linkRate = new LinkRate();
+  /** Milliseconds that answered requests took. */
+  readonly #answerMs: RateMeter;
   readonly #inFlight: { [K in Lane]: number } = { live: 0, backfill: 0 };
   /** Live requests that wait, for whatever reason. */
   #liveWaiting = 0;
@@ -82,6 +85,7 @@ export class RequestGate implements Gate {
     this.#breaker = new Breaker({ clock, random, ...backoffOf(settings) });
     this.#pacer = new Pacer(clock, settings.pace, { initialItemsPerSecond: undefined, backfillShare: settings.backfill.share });
     this.#concurrency = new Concurrency(settings.maxConcurrency);
+    this.#answerMs = new RateMeter(clock);
     this.guard = new ClockGuard({ clock, logger, isEnabled: settings.clockGuard });
   }
 
@@ -148,6 +152,7 @@ export class RequestGate implements Gate {
     this.#limitedInRow = 0;
     this.#breaker.succeeded();
     this.#ratio = this.#ratio * (1 - NEW_RATIO_SHARE) + (weight.rawBytes / Math.max(1, weight.bytes)) * NEW_RATIO_SHARE;
+    this.#answerMs.add(ms);
     this.#linkRate.answered({ bytes: weight.bytes, ms, concurrent: this.#busy + 1 });
     this.#concurrency.ended({ latencyMs: ms, bytes: weight.bytes, outcome: 'good' });
     if (verdict.action === 'done' || verdict.action === 'deduplicated') this.#pacer.accepted(weight.items);
@@ -244,6 +249,11 @@ export class RequestGate implements Gate {
 
   get linkBytesPerSecond(): number | undefined {
     return this.#linkRate.bytesPerSecond;
+  }
+
+  /** Share of the last minute in which requests were under way that were answered; above 1 where several are at a time. */
+  get linkBusyShare(): number {
+    return this.#answerMs.perSecond() / 1000;
   }
 
   inFlight(lane: Lane): number {

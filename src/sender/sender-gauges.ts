@@ -17,7 +17,7 @@ type Read = (state: DestinationState) => number | undefined;
 /** Name, help and value; undefined while it is not known, which shows as no series. */
 const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
   ['parked', '1 while somebody has to change something (credentials, path, certificate) before samples can be delivered; nothing is dropped.', (s) => bit(s.state === 'parked')],
-  ['falling_behind', '1 while more samples come in than go out and the backlog is older than a minute.', (s) => bit(s.isFallingBehind)],
+  ['falling_behind', '1 while more samples come in than go out and the oldest of them have waited a minute longer than they are collected.', (s) => bit(s.isFallingBehind)],
   ['drain_seconds', 'Time until the backlog is gone at the present rates; absent while it grows.', (s) => s.drainSeconds],
   ['outage_hours', 'Hours of outage that the free quota holds at the present rate.', (s) => s.outageHours],
   ['held_samples', 'Samples ahead of the receiver\'s clock that are held back until their time has come.', (s) => s.heldSamples],

@@ -259,8 +259,8 @@ export class Sender {
   }
 
   #zstdLevel(): number {
-    const linkBytesPerSecond = this.#gate.linkBytesPerSecond;
-    return zstdLevel({ linkBytesPerSecond, cpuBusyShare: this.#options.cpuBusyShare() });
+    const { linkBytesPerSecond, linkBusyShare } = this.#gate;
+    return zstdLevel({ linkBytesPerSecond, linkBusyShare, cpuBusyShare: this.#options.cpuBusyShare() });
   }
 
   #noteSettled(lane: Lane, samples: number, busyMs: number): void {
@@ -298,8 +298,9 @@ export class Sender {
     const inPerSecond = this.#rates.in.perSecond();
     const outPerSecond = this.#rates.live.perSecond() + this.#rates.backfill.perSecond();
     const ageMs = stream.oldestPendingMs === undefined ? 0 : this.#options.clock.nowMs() - stream.oldestPendingMs;
+    const pendingSamples = Math.max(0, stream.counters.pending - this.#plan.held.samples);
     return {
-      ...forecastDrain({ pendingSamples: Math.max(0, stream.counters.pending - this.#plan.held.samples), inPerSecond, outPerSecond, ageSeconds: ageMs / 1000 }),
+      ...forecastDrain({ pendingSamples, inPerSecond, outPerSecond, ageSeconds: ageMs / 1000, delaySeconds: this.#maxDelayMs() / 1000 }),
       outageHours: outageHours(this.#options.maxBytes() - stream.diskBytes, this.#rates.bytes.perSecond()),
     };
   }

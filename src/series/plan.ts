@@ -118,6 +118,7 @@ function applyWithProvenance({ rules, hiddenNames }: Feed, own: LabelMap, proven
   return true;
 }
 
-function isProvenance(name: string): boolean {
+/** Names that are never sent. */
+export function isProvenance(name: string): boolean {
   return name.startsWith(META_PREFIX) || name === OWNER;
 }

@@ -53,12 +53,12 @@ export function buildSharding(at: ShardingBlock, source: MemberSource): Sharding
 
 function readMember(at: ShardingBlock, { environment = '', hostName }: MemberSource): number {
   const { members } = at.values;
-  const [text = '', where] = environment === ''
-    ? [/-(\d{1,9})$/.exec(hostName.split('.')[0] ?? '')?.[1], `the host name ${JSON.stringify(hostName)}`]
-    : [environment, `TRIBUTARY_MEMBER=${JSON.stringify(environment)}`];
+  const isSet = environment !== '';
+  const text = isSet ? environment : (/-(\d{1,9})$/.exec(hostName.split('.')[0] ?? '')?.[1] ?? '');
   const number = /^\d{1,9}$/.test(text) ? Number(text) : undefined;
   if (number !== undefined && number < members) return number;
-  const wrong = number === undefined ? `${where} does not end in a number` : `${where} names member ${number}, which does not exist among ${members}`;
+  const where = isSet ? `TRIBUTARY_MEMBER=${JSON.stringify(environment)}` : `the host name ${JSON.stringify(hostName)}`;
+  const wrong = number === undefined ? `${where} ${isSet ? 'is no number' : 'does not end in a number'}` : `${where} names member ${number}, which does not exist among ${members}`;
   fail(at, 'members', `it cannot be told which member this is: ${wrong}, expected ${expected(members)} from member, TRIBUTARY_MEMBER or a host name such as tributary-0`);
   return 0;
 }

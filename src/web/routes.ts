@@ -6,6 +6,8 @@ import { destinations } from './api-destinations.ts';
 import { discovery, kubernetes } from './api-discovery.ts';
 import { masters } from './api-masters.ts';
 import * as metadata from './api-metadata.ts';
+import { owners } from './api-owners.ts';
+import { route } from './api-route.ts';
 import * as status from './api-status.ts';
 import * as targets from './api-targets.ts';
 import type { Handler, WebRequest } from './context.ts';
@@ -68,6 +70,8 @@ const routes: readonly Route[] = [
   open('/api/v1/status/discovery', discovery),
   open('/api/v1/status/kubernetes', kubernetes),
   open('/api/v1/status/masters', masters),
+  api('route', route),
+  api('status/owners', owners),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 

@@ -5,10 +5,12 @@ import type { ProviderState } from '../../discovery/manager.ts';
 import type { Problem, Remark } from '../config/settings.ts';
 import type { MasterState, SourceState } from '../destinations/masters/state.ts';
 import type { ReflectorState } from '../kubernetes/kubernetes.ts';
+import type { OwnersState } from '../owners/create-owner-index.ts';
 import type { LabelMap } from '../model/labels.ts';
 import type { ScrapeErrorClass } from '../model/scrape-error.ts';
 import type { Target } from '../model/target.ts';
 import type { RelabelSettings } from '../relabel/config.ts';
+import type { SeriesExplanation } from '../series/explain.ts';
 import type { DestinationView, RetiredView } from './destination-view.ts';
 
 export type TargetHealth = 'unknown' | 'up' | 'down';
@@ -94,6 +96,8 @@ export interface AgentView {
   sharding(): ShardingView;
   /** The job's relabel rules applied one by one; undefined for a job that does not exist. */
   relabelSteps(pool: string, labels: LabelMap): readonly RelabelStepView[] | undefined;
+  /** Where a series goes and why; a text says what is wrong with the question. Fails with SELECTOR_INVALID for what is no series. */
+  explainRoute(series: string): SeriesExplanation | string;
   /** What the target's last pages told about metric families. */
   metadata(target: Target): Iterable<MetadataView>;
   configYaml(): string;
@@ -107,6 +111,10 @@ export interface AgentView {
   discovery(): readonly ProviderState[];
   /** What is known of the API servers, in any order; empty where nothing asks one. */
   kubernetes(): readonly ReflectorState[];
+  /** What is known of owners and their pods; undefined where routing asks for none. */
+  owners(): OwnersState | undefined;
+  /** Names of the destinations of each owner. */
+  ownerDestinations(): ReadonlyMap<string, readonly string[]>;
   /** Own metrics, text exposition 0.0.4. */
   metricsText(): Promise<string>;
   /** Configuration applied, queue open. */

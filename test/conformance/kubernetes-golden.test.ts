@@ -3,8 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import type { TargetGroup } from '../../discovery/discovery.ts';
-import type { Provider } from '../../discovery/discovery.ts';
+import type { Provider, TargetGroup } from '../../discovery/discovery.ts';
 import { createProvider } from '../../discovery/provider.ts';
 import type { Kind } from '../../src/kubernetes/objects.ts';
 import { settingsOf } from '../support/kubernetes/discovered.ts';

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 
 import { seededRandom } from '../../src/io/random.ts';
 import type { Queue, Stream } from '../../src/queue/queue.ts';
-import { body, column, image, imbalance, manualClock, open, raw, readAll, written } from '../unit/queue/helpers.ts';
+import { body, column, image, imbalance, manualClock, open, raw, readAll, turns, written } from '../unit/queue/helpers.ts';
 import { createSimulatedDisk } from '../unit/queue/simulated-disk.ts';
 
 const STREAMS = ['a', 'b', 'c'] as const;
@@ -160,6 +160,13 @@ class Run {
     this.#models[stream]!.refused += record.samples;
     await written();
     Object.assign(this.#disk.faults, { appendError: undefined, truncateError: undefined });
+    if (cannotCut) await this.#heal();
+  }
+
+  /** Nothing is taken before what could not be cut off is out of the files. */
+  async #heal(): Promise<void> {
+    this.#clock.advance(5000);
+    await turns();
   }
 
   /** The state is on disk: a crash after it loses nothing that the model knows. */

@@ -2,7 +2,8 @@
 // clusters, routes, policies and churn. What arrived is decoded from request bodies. A series that goes elsewhere is marked where it was, once, and nobody else
 // sees a marker; each destination gets the samples of a series in their order. Repeat a run with TEST_SEED.
 
-import { beforeAll, describe, expect, test } from 'vitest';
+import assert from 'node:assert/strict';
+import { beforeAll, describe, test } from 'vitest';
 import { initZstd } from '../../src/wire/zstd.ts';
 import type { RouteSettings } from '../../src/route/config.ts';
 import { referenceRoute } from '../support/route-reference.ts';
@@ -146,11 +147,11 @@ class Run {
       const found = new Map<string, boolean>();
       for (const { labels, samples } of decodeRecords(records)) {
         const series = keyOf(labels);
-        expect([name, series, samples.length, found.has(series)]).toEqual([name, series, 1, false]);
-        expect(samples[0]!.timestampMs).toBe(nowMs);
+        assert.deepEqual([name, series, samples.length, found.has(series)], [name, series, 1, false]);
+        assert.equal(samples[0]!.timestampMs, nowMs);
         if (!/__name__=scrape_/.test(series)) found.set(series, samples[0]!.value !== STALE);
       }
-      expect([name, [...found].sort()]).toEqual([name, [...wanted.get(name)!].sort()]);
+      assert.deepEqual([name, found], [name, wanted.get(name)]);
       this.#identity(name);
     }
   }
@@ -184,7 +185,7 @@ class Run {
 
   #identity(name: string): void {
     const { scrape, appended } = this.world.streams.get(name)!;
-    expect([name, scrape.scraped]).toEqual([name, scrape.failed + scrape.relabelled + scrape.limited + scrape.unrouted + appended]);
+    assert.deepEqual([name, scrape.scraped], [name, scrape.failed + scrape.relabelled + scrape.limited + scrape.unrouted + appended]);
   }
 
   /** Everything at once, as after an outage: the samples of a series come in their order. */
@@ -194,7 +195,7 @@ class Run {
       for (const { labels, samples } of decodeRecords(records)) {
         const series = keyOf(labels);
         for (const { timestampMs } of samples) {
-          expect([name, series, timestampMs > (newest.get(series) ?? -Infinity)]).toEqual([name, series, true]);
+          assert.ok(timestampMs > (newest.get(series) ?? -Infinity), `${name}: ${series} at ${timestampMs} after ${newest.get(series)}`);
           newest.set(series, timestampMs);
         }
       }

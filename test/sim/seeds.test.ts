@@ -22,6 +22,9 @@ test.each([
   [53, 'an unreadable tail after a power loss made the first segment begin before it did'],
   [286, 'a segment was removed although the ledger could not note why'],
   [291, 'counters of removed segments were forgotten'],
+  [66, 'the header of a refused write that could not be cut off added its samples to the segment, because the next one was empty'],
+  [600, 'likewise, after a power loss and another kill'],
+  [176, 'a power loss took the end of the ledger, and segments that had been given up counted as acknowledged'],
   [284, 'a request that was given up arrived after its repetition'],
 ])('seed %i: %s', async (seed) => {
   const { violations } = await runScenario({ seed });

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export type PeerName = 'victoria-metrics' | 'vmagent' | 'prometheus' | 'prometheus-node-exporter';
+export type PeerName = 'victoria-metrics' | 'vmagent' | 'prometheus' | 'promtool' | 'prometheus-node-exporter';
 
 interface PeersFile {
   readonly binaries: Partial<Record<PeerName, string>>;

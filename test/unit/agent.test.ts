@@ -147,6 +147,27 @@ describe('Kubernetes discovery', () => {
     expect(await reflectors()).toEqual([]);
   });
 
+  test('owners by the label of pods come from it, and are there at the next start without it', async () => {
+    const owned = { kind: 'Pod', metadata: { name: 'train-0', namespace: 'shop', labels: { cluster_id: 'a' } }, spec: { containers: [{ name: 'main' }] } };
+    const routing = `${remoteWrite('a')}tributary:\n  kubernetes: {api_server: '${server.url}'}\n  destinations: {a: {owner: a}}\n  routing: {owner: {pod_label: cluster_id}, routes: [{to: [owner]}]}\n`;
+    const owners = async () => (await metrics()).filter((line) => /^tributary_owners_(owner_pods|complete)\b/.test(line));
+    server.put(owned);
+    await start(routing);
+    await until(async () => (await owners()).join() === 'tributary_owners_complete 1,tributary_owners_owner_pods{owner="a"} 1');
+    write(remoteWrite('a'));
+    expect(await agent!.reload()).toEqual({ ok: true });
+    await until(() => Promise.resolve(server.openStreams('pods') === 0));
+    expect(await owners()).toEqual(['tributary_owners_complete 0']);
+    await agent!.stop();
+    server.down();
+    await start(routing);
+    expect(await owners()).toEqual(['tributary_owners_complete 0', 'tributary_owners_owner_pods{owner="a"} 1']);
+  });
+
+  async function metrics(): Promise<string[]> {
+    return (await (await fetch(`http://127.0.0.1:${agent!.addresses[0]!.port}/metrics`)).text()).split('\n');
+  }
+
   async function reflectors() {
     return ((await api('status/kubernetes')) as { data: { reflectors: { kind: string; state: string; isDenied: boolean; error: string }[] } }).data.reflectors;
   }

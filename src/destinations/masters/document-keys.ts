@@ -104,6 +104,11 @@ function atMost(at: DocumentBlock, name: keyof typeof documentKeys, count: numbe
   if (count > most) fail(at, name, `${name} has ${count} entries, expected at most ${most}`);
 }
 
+/** The text of docs/masters.schema.json. */
+export function renderDocumentSchema(): string {
+  return `${JSON.stringify(documentSchema(), null, 2)}\n`;
+}
+
 /** A JSON Schema of a document, for who writes one. The checks here are stricter. */
 export function documentSchema(): JsonSchema {
   return { $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'Document that announces a destination to Tributary', ...documentBlock.json, type: 'object', required: ['endpoints'] };

@@ -31,7 +31,7 @@ const makePage: Readonly<Record<Kind, (seed: number) => Page>> = {
 };
 
 /** Settings that the series stage reads, with the defaults of Prometheus. */
-const settings: ScrapeSettings = {
+export const inProcessSettings: ScrapeSettings = {
   jobName: 'bench', scrapeIntervalMs: 10_000, scrapeTimeoutMs: 10_000, scrapeProtocols: ['PrometheusText0.0.4'], scrapeNativeHistograms: false,
   convertClassicHistogramsToNhcb: false, alwaysScrapeClassicHistograms: false, extraScrapeMetrics: false, honorLabels: false, honorTimestamps: true,
   trackTimestampsStaleness: false, metricsPath: '/metrics', scheme: 'http', params: new Map(), enableCompression: true, bodySizeLimit: 0,
@@ -66,7 +66,7 @@ export function openInside(mix: Mix, distinctMax: number, stream: Stream): Insid
     const distinct = Math.min(distinctMax, mix[kind]);
     const first = pages.length;
     for (let i = 0; i < distinct; i++) pages.push(makePage[kind](1000 + i));
-    for (let i = 0; i < mix[kind]; i++) sources.push(openSource(stage.open(targetOf(kind, i), settings), first + (i % distinct)));
+    for (let i = 0; i < mix[kind]; i++) sources.push(openSource(stage.open(targetOf(kind, i), inProcessSettings), first + (i % distinct)));
   }
   return {
     targets: sources.length,
@@ -92,7 +92,7 @@ function openStage(stream: Stream, nowMs: () => number): SeriesStage {
 /** Gives the pages of one target to a stream, ten seconds apart. */
 export function readPages(bodies: readonly Buffer[], stream: Stream): void {
   const startMs = 1_760_000_000_000;
-  const source = openSource(openStage(stream, () => startMs + bodies.length * 10_000).open(targetOf('node', 0), settings), 0);
+  const source = openSource(openStage(stream, () => startMs + bodies.length * 10_000).open(targetOf('node', 0), inProcessSettings), 0);
   for (const [i, body] of bodies.entries()) source.scrape(body, startMs + i * 10_000);
 }
 

@@ -1,6 +1,6 @@
 // Processes for end-to-end tests: started with their output kept, waited for by conditions, ended by id.
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,9 +30,9 @@ const outputChars = 4_000_000;
 const started = new Set<Running>();
 const folders: string[] = [];
 
-/** Starts `command`; `endAll` ends it at the latest. */
-export function run(command: string, args: readonly string[]): Running {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts `command`, with another environment or user if need be; `endAll` ends it at the latest. */
+export function run(command: string, args: readonly string[], options: Pick<SpawnOptions, 'env' | 'uid' | 'gid'> = {}): Running {
+  const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   const running = follow(child);
   started.add(running);
   return running;

@@ -23,26 +23,44 @@ const VARIABLES = 15;
 /** `count` hexadecimal digits. */
 type Hex = (count: number) => string;
 
+/** What others say of a pod. */
+export interface PodIdentity {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  readonly ip: string;
+}
+
+export function identityOf({ index, namespace, deployment }: Pick<PodPlace, 'index' | 'namespace' | 'deployment'>): PodIdentity {
+  const number = index.toString(16).padStart(12, '0');
+  return { name: `${replicaSetName(deployment)}-${index.toString(36).padStart(5, 'x')}`, namespace, uid: `5f3a9c1e-77d2-4b60-a18f-${number}`, ip: ipOf(index) };
+}
+
+export function replicaSetName(deployment: string): string {
+  return `${deployment}-${HASH}`;
+}
+
+const HASH = '6c4d9f7b85';
+
 /** The same place gives the same pod. Without a version: the server puts that in. */
 export function makePod(place: PodPlace): KubeObject {
   const random = seededRandom(place.seed * 1_000_003 + place.index);
   const hex: Hex = (count) => Buffer.from(random.bytes(Math.ceil(count / 2))).toString('hex').slice(0, count);
   const { namespace, deployment } = place;
-  const hash = deployment.length.toString(16).padStart(2, '0') + 'c4d9f7b8'.slice(0, 8);
+  const { name, uid } = identityOf(place);
+  const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: replicaSetName(deployment), uid: `uid-replicaset-${namespace}-${deployment}`, controller: true, blockOwnerDeletion: true };
   const metadata = {
-    name: `${deployment}-${hash}-${place.index.toString(36).padStart(5, 'x')}`, generateName: `${deployment}-${hash}-`, namespace,
-    uid: `${hex(8)}-${hex(4)}-4${hex(3)}-a${hex(3)}-${hex(12)}`, creationTimestamp: CREATED_AT,
-    labels: labelsOf(place, hash), annotations: annotationsOf(place, hex),
-    ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: `${deployment}-${hash}`, uid: `uid-replicaset-${namespace}-${deployment}`, controller: true, blockOwnerDeletion: true }],
+    name, generateName: `${replicaSetName(deployment)}-`, namespace, uid, creationTimestamp: CREATED_AT,
+    labels: labelsOf(place), annotations: annotationsOf(place, hex), ownerReferences: [owner],
   };
   const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: specOf(place, hex), status: statusOf(place, hex) };
   return { ...pod, metadata: { ...metadata, managedFields: managedFieldsOf(pod) } };
 }
 
-function labelsOf({ deployment, namespace }: PodPlace, hash: string): Record<string, string> {
+function labelsOf({ deployment, namespace }: PodPlace): Record<string, string> {
   return {
     'app.kubernetes.io/name': deployment, 'app.kubernetes.io/instance': `${deployment}-main`, 'app.kubernetes.io/version': '1.14.2',
-    'app.kubernetes.io/component': 'backend', 'app.kubernetes.io/part-of': namespace, 'app.kubernetes.io/managed-by': 'Helm', 'pod-template-hash': hash,
+    'app.kubernetes.io/component': 'backend', 'app.kubernetes.io/part-of': namespace, 'app.kubernetes.io/managed-by': 'Helm', 'pod-template-hash': HASH,
     'topology.example/cell': `cell-${deployment.length}`,
   };
 }

@@ -3,7 +3,7 @@
 // once made, because making one takes far longer than sending it.
 
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import { makePod } from './cluster-pod.ts';
+import { identityOf, makePod, replicaSetName, type PodIdentity } from './cluster-pod.ts';
 import { encodeMessage } from './protobuf.ts';
 import { resourceOfKind, type ResourceType } from './resources.ts';
 import { completeObject, type Draft, type KubeObject } from './store.ts';
@@ -23,31 +23,38 @@ const CREATED_AT = '2026-01-02T03:04:05Z';
 /** Everything but the pods, then the pods. */
 export function* clusterDrafts(options: ClusterOptions): Generator<Draft> {
   const deployments = Math.ceil(options.pods / PODS_PER_DEPLOYMENT);
-  for (let i = 0; i < Math.ceil(options.pods / PODS_PER_NODE); i++) yield draftOf(() => makeNode(i));
-  for (let i = 0; i < Math.ceil(deployments / DEPLOYMENTS_PER_NAMESPACE); i++) yield draftOf(() => makeNamespace(i));
-  for (let i = 0; i < deployments; i++) for (const make of [makeReplicaSet, makeService, makeSlice]) yield draftOf(() => make(options, i));
+  for (let i = 0; i < Math.ceil(options.pods / PODS_PER_NODE); i++) yield smallDraft(() => makeNode(i));
+  for (let i = 0; i < Math.ceil(deployments / DEPLOYMENTS_PER_NAMESPACE); i++) yield smallDraft(() => makeNamespace(i));
+  for (let i = 0; i < deployments; i++) for (const make of [makeReplicaSet, makeService, makeSlice]) yield smallDraft(() => make(i, options));
   for (let i = 0; i < options.pods; i++) yield podDraft(options, i);
 }
 
 /** One of the cluster's pods. `path` is its `prometheus.io/path`, which a test changes to tell one version from the next. */
 export function podDraft(options: ClusterOptions, index: number, path = '/metrics'): Draft {
-  return draftOf(() => clusterPod(options, index, path));
+  return draftOf('Pod', identityOf(placeOf(index)), () => clusterPod(options, index, path));
 }
 
 export function clusterPod({ seed, annotatedEvery = 20 }: ClusterOptions, index: number, path = '/metrics'): KubeObject {
+  return makePod({ ...placeOf(index), seed, isAnnotated: index % annotatedEvery === 0, path });
+}
+
+function placeOf(index: number) {
   const deployment = Math.floor(index / PODS_PER_DEPLOYMENT);
-  const place = { seed, index, namespace: namespaceName(deployment), deployment: deploymentName(deployment), node: nodeName(Math.floor(index / PODS_PER_NODE)) };
-  return makePod({ ...place, isAnnotated: index % annotatedEvery === 0, path });
+  return { index, namespace: namespaceName(deployment), deployment: deploymentName(deployment), node: nodeName(Math.floor(index / PODS_PER_NODE)) };
 }
 
 const nodeName = (i: number) => `node-${String(i).padStart(4, '0')}`;
 const namespaceName = (deployment: number) => `team-${Math.floor(deployment / DEPLOYMENTS_PER_NAMESPACE)}`;
 const deploymentName = (i: number) => `service-${String(i).padStart(5, '0')}`;
 
-function draftOf(make: () => KubeObject): Draft {
+/** Of an object that is made quickly. */
+function smallDraft(make: () => KubeObject): Draft {
   const { kind, metadata } = make();
+  return draftOf(kind, metadata, make);
+}
+
+function draftOf(kind: string, { namespace = '', name = '' }: { readonly namespace?: string; readonly name?: string }, make: () => KubeObject): Draft {
   const type = resourceOfKind(kind);
-  const { namespace = '', name = '' } = metadata;
   const read = (version: number) => completeObject(type, make(), { version, uid: `uid-${type.plural}-${namespace}-${name}`, createdAt: CREATED_AT });
   return { type, namespace, name, read, message: keptMessage(type, read) };
 }
@@ -91,14 +98,13 @@ function makeNamespace(i: number): KubeObject {
   return { kind: 'Namespace', metadata: { name, labels: { 'kubernetes.io/metadata.name': name } }, spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } };
 }
 
-function makeReplicaSet(options: ClusterOptions, i: number): KubeObject {
-  const [owner] = clusterPod(options, i * PODS_PER_DEPLOYMENT).metadata['ownerReferences'] as [{ name: string }];
+function makeReplicaSet(i: number): KubeObject {
   const ownerReferences = [{ apiVersion: 'apps/v1', kind: 'Deployment', name: deploymentName(i), uid: `uid-deployment-${i}`, controller: true }];
   const selector = { matchLabels: { 'app.kubernetes.io/name': deploymentName(i) } };
-  return { kind: 'ReplicaSet', metadata: { name: owner.name, namespace: namespaceName(i), ownerReferences }, spec: { replicas: PODS_PER_DEPLOYMENT, selector } };
+  return { kind: 'ReplicaSet', metadata: { name: replicaSetName(deploymentName(i)), namespace: namespaceName(i), ownerReferences }, spec: { replicas: PODS_PER_DEPLOYMENT, selector } };
 }
 
-function makeService(_: ClusterOptions, i: number): KubeObject {
+function makeService(i: number): KubeObject {
   const name = deploymentName(i);
   const clusterIP = `172.20.${(i >> 8) & 255}.${i & 255}`;
   return {
@@ -110,7 +116,7 @@ function makeService(_: ClusterOptions, i: number): KubeObject {
   };
 }
 
-function makeSlice(options: ClusterOptions, i: number): KubeObject {
+function makeSlice(i: number, options: ClusterOptions): KubeObject {
   const first = i * PODS_PER_DEPLOYMENT;
   const count = Math.min(PODS_PER_DEPLOYMENT, options.pods - first);
   const name = deploymentName(i);
@@ -120,14 +126,15 @@ function makeSlice(options: ClusterOptions, i: number): KubeObject {
       name: `${name}-abcde`, namespace: namespaceName(i), labels: { 'kubernetes.io/service-name': name, 'app.kubernetes.io/name': name },
       ownerReferences: [{ apiVersion: 'v1', kind: 'Service', name, uid: `uid-services-${namespaceName(i)}-${name}`, controller: true }],
     },
-    endpoints: Array.from({ length: count }, (_, k) => sliceEndpoint(clusterPod(options, first + k))),
+    endpoints: Array.from({ length: count }, (_, k) => sliceEndpoint(first + k)),
   };
 }
 
-function sliceEndpoint({ metadata, spec, status }: KubeObject): Record<string, unknown> {
-  const { name, namespace, uid } = metadata;
+function sliceEndpoint(index: number): Record<string, unknown> {
+  const place = placeOf(index);
+  const { ip, name, namespace, uid }: PodIdentity = identityOf(place);
   return {
-    addresses: [(status as { podIP: string }).podIP], conditions: { ready: true, serving: true, terminating: false }, nodeName: (spec as { nodeName: string }).nodeName,
+    addresses: [ip], conditions: { ready: true, serving: true, terminating: false }, nodeName: place.node,
     targetRef: { kind: 'Pod', name, namespace, uid }, zone: 'zone-0',
   };
 }

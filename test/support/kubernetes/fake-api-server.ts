@@ -17,9 +17,10 @@ import { gzip } from 'node:zlib';
 import { systemClock, type Clock } from '../../../src/io/clock.ts';
 import { AccessControl, authorize, type Access } from './access.ts';
 import { encodeObject, encodeObjectList, encodeStatus } from './encoding.ts';
-import { FaultState, type Faults, type Outlet, type PlannedRefusal } from './faults.ts';
+import { FaultState, type Faults, type PlannedRefusal } from './faults.ts';
 import { listPage } from './list.ts';
 import { chooseForm, contentType, PROTOBUF_TYPE, withoutProtobuf, type Form } from './negotiation.ts';
+import type { Outlet } from './outlet.ts';
 import { isTrue, readBody, verbOf, type Ask, type LoggedRequest } from './request.ts';
 import { parsePath, resourceNamed, resourceOfKind } from './resources.ts';
 import { Refusal, tooManyRequests } from './status.ts';
@@ -39,6 +40,8 @@ export interface FakeApiServerOptions {
   readonly watchList?: boolean;
   /** Whether it speaks protobuf; else JSON is all it gives. Default true. */
   readonly protobuf?: boolean;
+  /** A page of a list has at most so many items, whatever limit is asked for. Default: the limit. */
+  readonly pageItemsMax?: number;
   /** Serves TLS with test/fixtures/tls/server.pem. */
   readonly tls?: boolean;
 }
@@ -93,14 +96,16 @@ class ApiServer implements FakeApiServer {
   readonly #clock: Clock;
   readonly #server: Server;
   readonly #isTls: boolean;
+  readonly #pageItemsMax: number;
   readonly #hasProtobuf: boolean;
   #isDown = false;
 
-  constructor({ clock = systemClock, watchList = true, protobuf = true, tls = false }: FakeApiServerOptions) {
+  constructor({ clock = systemClock, watchList = true, protobuf = true, tls = false, pageItemsMax = Number.POSITIVE_INFINITY }: FakeApiServerOptions) {
     this.#clock = clock;
     this.watchList = watchList;
     this.#hasProtobuf = protobuf;
     this.#isTls = tls;
+    this.#pageItemsMax = pageItemsMax;
     this.faults = new FaultState(clock);
     const listener: RequestListener = (request, response) => void this.#serve(request, response);
     this.#server = tls ? createHttpsServer(tlsFiles(), listener) : createHttpServer(listener);
@@ -192,7 +197,7 @@ class ApiServer implements FakeApiServer {
 
   #list(ask: Ask, form: Form): Buffer {
     if (isTrue(ask.query['sendInitialEvents'])) throw new Refusal(422, 'Invalid', 'sendInitialEvents is forbidden for list');
-    const { metadata, items } = listPage(this.#store, ask);
+    const { metadata, items } = listPage(this.#store, ask, this.#pageItemsMax);
     return encodeObjectList(ask.type, form, metadata, items);
   }
 

@@ -24,12 +24,12 @@ interface Position {
   readonly afterKey: string;
 }
 
-/** Throws what the server refuses. */
-export function listPage(store: Store, ask: Ask): ListPage {
+/** Throws what the server refuses. A page has at most `itemsMax`, whatever limit is asked for: servers may give fewer than that. */
+export function listPage(store: Store, ask: Ask, itemsMax: number): ListPage {
   const { version, afterKey } = positionOf(store, ask);
   const isSelected = selectorOf(ask);
   const matching = store.list(ask.type, version).filter((stored) => keyOf(stored) > afterKey && isSelected(stored));
-  const limit = limitOf(ask);
+  const limit = limitOf(ask, itemsMax);
   const items = limit === undefined ? matching : matching.slice(0, limit);
   const resourceVersion = String(version ?? store.version);
   if (items.length === matching.length) return { metadata: { resourceVersion }, items };
@@ -59,9 +59,9 @@ function parsed(selector: Selector | string): Selector {
 }
 
 /** undefined: everything. */
-function limitOf({ query }: Ask): number | undefined {
+function limitOf({ query }: Ask, itemsMax: number): number | undefined {
   const limit = Number(query['limit'] ?? 0);
-  return limit === 0 || (query['resourceVersion'] === '0' && query['continue'] === undefined) ? undefined : limit;
+  return limit === 0 || (query['resourceVersion'] === '0' && query['continue'] === undefined) ? undefined : Math.min(limit, itemsMax);
 }
 
 function positionOf(store: Store, { query }: Ask): Position {

@@ -72,6 +72,13 @@ export class MemoryCluster implements Kubernetes {
     this.#tell(kind, key, undefined);
   }
 
+  /** Deletes an object of the kind, if there is one; `share` in [0, 1) says which. */
+  removeSome(kind: Kind, share: number): void {
+    const keys = [...this.#all(kind).keys()];
+    const key = keys[Math.floor(share * keys.length)];
+    if (key !== undefined) this.remove(kind, key);
+  }
+
   /** Watches of the kind get no first state until `letGo`. */
   hold(kind: Kind): void {
     this.#held.add(kind);

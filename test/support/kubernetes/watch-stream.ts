@@ -9,9 +9,10 @@
 
 import type { Clock, Timer } from '../../../src/io/clock.ts';
 import { encodeBookmark, encodeErrorEvent, encodeEvent } from './encoding.ts';
-import type { FaultState, Outlet } from './faults.ts';
+import type { FaultState } from './faults.ts';
 import { selectorOf } from './list.ts';
 import { contentType, type Form } from './negotiation.ts';
+import type { Outlet } from './outlet.ts';
 import { isTrue, type Ask } from './request.ts';
 import { expiredWatch, invalid } from './status.ts';
 import type { Change, Store, Stored } from './store.ts';

@@ -18,6 +18,7 @@ export interface Faults {
   appendError: string | undefined;
   tornBytes: number;
   truncateError: string | undefined;
+  removeError: string | undefined;
   readError: string | undefined;
   syncError: string | undefined;
   /** Of files that were opened for writing. */
@@ -65,7 +66,7 @@ export function createSimulatedDisk(initial: Iterable<[string, Buffer]> = [], fo
   const files = new Map<string, Buffer>([...initial].map(([path, data]) => [path, Buffer.from(data)]));
   const folders = new Set(folderList);
   const faults: Faults = {
-    capacityBytes: Infinity, appendError: undefined, tornBytes: 0, truncateError: undefined, readError: undefined, syncError: undefined,
+    capacityBytes: Infinity, appendError: undefined, tornBytes: 0, truncateError: undefined, removeError: undefined, readError: undefined, syncError: undefined,
     closeError: undefined, readOnly: false,
   };
   let nextId = 1;
@@ -227,6 +228,7 @@ export function createSimulatedDisk(initial: Iterable<[string, Buffer]> = [], fo
     remove(path) {
       const gone = [...files.keys()].filter((file) => isUnder(file, path));
       if (gone.length > 0) mustBeWritable(path);
+      if (faults.removeError !== undefined) throw systemError(faults.removeError, path);
       for (const file of gone) unlink(file);
       for (const folder of [...folders]) if (isUnder(folder, path)) folders.delete(folder);
     },

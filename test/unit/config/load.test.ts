@@ -116,6 +116,10 @@ scrape_configs:
   static_configs: [{targets: ['a:1', 'b:2'], labels: {x: 1}}]
   file_sd_configs: [{files: [sd/*.json]}]
   http_sd_configs: [{url: 'http://u:hunter2@sd/', authorization: {credentials: hunter2}}]
+  kubernetes_sd_configs:
+  - {role: pod, namespaces: {own_namespace: true, names: [a]}, selectors: [{role: pod, label: 'a in (b)', field: spec.nodeName=x}], attach_metadata: {node: true, cronjob: true}}
+  - {role: node, api_server: 'https://u:hunter2@k8s', authorization: {credentials: hunter2}, namespaces: {names: [a]}}
+  - {role: endpoints, kubeconfig_file: kube.conf}
   relabel_configs:
   - {action: keepequal, source_labels: [a], target_label: b}
   - {action: hashmod, source_labels: [a], target_label: b, modulus: 18446744073709551615}

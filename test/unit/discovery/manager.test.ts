@@ -110,12 +110,12 @@ test('a job without groups gets an empty feed and is told what is in it, so that
 test('what is too much for one turn goes on in the next, and what comes meanwhile is not overtaken', () => {
   const { manager, driven, clock, changes } = setUp();
   manager.apply([{ job: 'a', discovery: [remote('u')] }]);
-  driven.get('u')!(Array.from({ length: 2500 }, (_, i) => group(`u:${i}`, 'old:1')));
-  expect(changes.map((told) => told.split('; ').length)).toEqual([1000]);
-  driven.get('u')!([group('u:2400', 'new:1'), group('u:7')]);
+  driven.get('u')!(Array.from({ length: 1250 }, (_, i) => group(`u:${i}`, 'old:1')));
+  expect(changes.map((told) => told.split('; ').length)).toEqual([500]);
+  driven.get('u')!([group('u:1200', 'new:1'), group('u:7')]);
   clock.advance(0);
-  expect(changes.map((told) => told.split('; ').length)).toEqual([1000, 1000, 501]);
-  expect(manager.state()).toMatchObject([{ groups: 2499, targets: 2499 }]);
+  expect(changes.map((told) => told.split('; ').length)).toEqual([500, 500, 251]);
+  expect(manager.state()).toMatchObject([{ groups: 1249, targets: 1249 }]);
 });
 
 test('a job keeps its old groups until all of a large provider have been passed on', () => {
@@ -123,10 +123,10 @@ test('a job keeps its old groups until all of a large provider have been passed 
   manager.apply([{ job: 'a', discovery: [fixed('x:1')] }]);
   take();
   manager.apply([{ job: 'a', discovery: [remote('u')] }]);
-  driven.get('u')!(Array.from({ length: 1001 }, (_, i) => group(`u:${i}`, 'y:1')));
+  driven.get('u')!(Array.from({ length: 501 }, (_, i) => group(`u:${i}`, 'y:1')));
   expect(take()).toEqual([]);
   clock.advance(0);
-  expect(take()[0]?.split(';').length).toBe(1001);
+  expect(take()[0]?.split(';').length).toBe(501);
 });
 
 test('while a job waits for a new provider, changes of its old ones still arrive', () => {

@@ -22,7 +22,7 @@ export interface World {
   readonly api: ApiServer;
   /** What has been logged, level and sentence. */
   readonly lines: string[];
-  connect(settings: ServerSettings): ApiServer;
+  readonly connect: (settings: ServerSettings) => ApiServer;
   close(): Promise<void>;
 }
 

@@ -12,6 +12,7 @@ afterEach(() => world.close());
 
 const asked = (verb: string, resource = 'pods') => world.server.requests.filter((one) => one.verb === verb && one.resource === resource);
 const state = () => world.kubernetes.state()[0]!;
+const withToken = (url: string) => ({ kind: 'url' as const, url, http: { ...defaultHttpClientSettings, headers: [{ name: 'Authorization', values: ['Bearer t'], secrets: [], files: [] }] } });
 
 describe('the first state', () => {
   test.each([['a watch that begins with everything', true], ['pages, where the server refuses that', false]])('comes by %s', async (_name, watchList) => {
@@ -139,6 +140,41 @@ describe('who watches the same shares one stream', () => {
     await until(() => narrow.calls.length === 2 && same.calls.length === 2);
   });
 
+  test('a watcher that comes in the middle of the events of a chunk gets all of what it selects', async () => {
+    const { server, api } = await start();
+    server.put(pod('plain'));
+    const wide: ReturnType<typeof observe>[] = [];
+    const narrow = api.watch({ kind: 'pods', namespaces: undefined, labelSelector: 'app=web', fieldSelector: '' }, {
+      synced: () => undefined,
+      changed: () => void (wide.length === 0 && wide.push(observe(api, 'pods'))),
+    });
+    await until(() => narrow.isSynced && server.openStreams('pods') === 1);
+    server.faults.hold('pods');
+    for (const name of ['a', 'b', 'c']) server.put(pod(name, { app: 'web' }));
+    server.faults.release('pods');
+    await until(() => wide[0]?.watch.isSynced === true);
+    expect(wide[0]!.names()).toEqual(['default/a', 'default/b', 'default/c', 'default/plain']);
+  });
+
+  test('whom a wider one had covered is complete when that one leaves', async () => {
+    const { server, api } = await start();
+    server.put(pod('a', { app: 'web' }));
+    const wide = observe(api, 'pods');
+    const narrow = observe(api, 'pods', { labelSelector: 'app=web' });
+    await until(() => wide.watch.isSynced && narrow.watch.isSynced);
+    wide.watch.close();
+    const another = observe(api, 'pods', { labelSelector: 'app=web' });
+    await until(() => another.watch.isSynced);
+    expect([another.names(), state().state]).toEqual([['default/a'], 'live']);
+    expect(asked('watch').length).toBe(1);
+  });
+
+  test('a selector that does not parse begins nothing', async () => {
+    const { api, kubernetes } = await start();
+    expect(() => observe(api, 'pods', { labelSelector: 'app in web' })).toThrow(expect.objectContaining({ code: 'KUBERNETES_SELECTOR' }) as Error);
+    expect(kubernetes.state()).toEqual([]);
+  });
+
   test('field selectors go to the server', async () => {
     const { server, api } = await start();
     server.put(pod('a'));
@@ -159,6 +195,37 @@ describe('who watches the same shares one stream', () => {
     server.remove('pods', 'x', 'a');
     await until(() => seen.calls.length === 3);
     expect(seen.names()).toEqual(['y/a', 'y/b']);
+  });
+});
+
+describe('kinds of which only metadata is asked for', () => {
+  const meta = (kind: string, name: string, namespace?: string) => ({
+    kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }), labels: { l: '1' }, annotations: { a: '2' }, ownerReferences: [{ apiVersion: 'v1', kind: 'Deployment', name: 'd', uid: 'u', controller: true }] },
+  });
+  test.each([true, false])('carry labels, annotations and owners (watch-list: %j)', async (watchList) => {
+    const { server, api } = await start({ watchList });
+    server.put(meta('Namespace', 'shop'));
+    server.put(meta('ReplicaSet', 'rs', 'shop'));
+    server.put(meta('Job', 'j', 'shop'));
+    const namespaces = observe(api, 'namespaces');
+    const sets = observe(api, 'replicasets');
+    const jobs = observe(api, 'jobs');
+    await until(() => [namespaces, sets, jobs].every(({ watch }) => watch.isSynced));
+    const kept = { labels: ['l', '1'], annotations: ['a', '2'], owners: [{ kind: 'Deployment', name: 'd', controller: true }] };
+    expect(namespaces.watch.objects.get('shop')).toMatchObject(kept);
+    expect(sets.watch.objects.get('shop/rs')).toMatchObject(kept);
+    expect(jobs.watch.objects.get('shop/j')).toMatchObject(kept);
+    expect(server.requests.every(({ accept }) => accept.includes('as=PartialObjectMetadata'))).toBe(true);
+  });
+
+  test('pods do so beside pods as they are, and without annotations', async () => {
+    const { server, api } = await start();
+    server.put({ ...pod('a', { app: 'web' }), metadata: { name: 'a', namespace: 'default', labels: { app: 'web' }, annotations: { x: 'y' } } });
+    const whole = observe(api, 'pods');
+    const index = observe(api, 'podmetadata');
+    await until(() => whole.watch.isSynced && index.watch.isSynced);
+    expect(whole.watch.objects.get('default/a')?.annotations).toEqual(['x', 'y']);
+    expect(index.watch.objects.get('default/a')).toMatchObject({ labels: ['app', 'web'], annotations: [] });
   });
 });
 
@@ -271,7 +338,6 @@ describe('permission', () => {
   const user = (resources: string[], namespaces?: string[]) => ({
     name: 'system:serviceaccount:monitoring:tributary', rules: [{ resources, verbs: ['list', 'watch'], ...(namespaces === undefined ? {} : { namespaces }) }],
   });
-  const withToken = (url: string) => ({ kind: 'url' as const, url, http: { tls: { insecureSkipVerify: false }, proxy: { fromEnvironment: false, connectHeaders: [] }, followRedirects: true, enableHttp2: false, headers: [{ name: 'Authorization', values: ['Bearer t'], secrets: [], files: [] }] } });
 
   test('that is missing is told with verb, resource and the words of the server; other kinds go on', async () => {
     const { server, api, kubernetes } = await start({ settings: withToken });
@@ -297,6 +363,20 @@ describe('permission', () => {
     await advanceUntil(clock, () => seen.calls.length === 2);
     expect(seen.calls).toEqual(['synced', '+y/b']);
     expect(seen.names()).toEqual(['x/a', 'y/b']);
+  });
+});
+
+describe('secrets', () => {
+  test('of one fixed name in all namespaces need no more than that', async () => {
+    const { server, api } = await start({ settings: withToken });
+    server.access.setUser('t', { name: 'u', rules: [{ resources: ['secrets'], verbs: ['list', 'watch'], names: ['edge-route'] }] });
+    for (const [name, namespace] of [['edge-route', 'a'], ['edge-route', 'b'], ['other', 'a']] as const) {
+      server.put({ kind: 'Secret', metadata: { name, namespace }, data: { url: Buffer.from('x').toString('base64') } });
+    }
+    const seen = observe(api, 'secrets', { fieldSelector: 'metadata.name=edge-route' });
+    await until(() => seen.watch.isSynced);
+    expect(seen.names()).toEqual(['a/edge-route', 'b/edge-route']);
+    expect(Buffer.from(seen.watch.objects.get('a/edge-route')!.data.get('url')!).toString()).toBe('x');
   });
 });
 

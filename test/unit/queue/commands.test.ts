@@ -96,6 +96,19 @@ describe('list', () => {
 });
 
 describe('inspect', () => {
+  test('a segment that holds only the state of the stream has no records', async () => {
+    const { disk, ledger, queue } = await world(['a']);
+    await fill(queue.find('a')!, 1, 5);
+    await queue.close();
+    const clock = manualClock();
+    const again = await open({ disk, ledger, clock });
+    again.find('a')!.settle(1, 2);
+    clock.advance(10_000);
+    const { text } = await run(again, { command: 'inspect', name: 'a' });
+    expect(text).toMatch(/0000000000000001\.seg {2}records 1 to 5, .*\n +0000000000000006\.seg {2}no records, \d+ bytes\n/);
+    await again.close();
+  });
+
   test('tells segments, what is not settled, the last answers and the quarantine by reason', async () => {
     const { queue } = await world(['a']);
     const stream = queue.find('a')!;

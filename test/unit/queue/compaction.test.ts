@@ -4,15 +4,11 @@
 import { describe, expect, test } from 'vitest';
 
 import type { Queue, Stream } from '../../../src/queue/queue.ts';
-import { body, column, fill, image, imbalance, manualClock, type ManualClock, open, QUOTA, raw, readAll, segmentsOf, sequences, written } from './helpers.ts';
+import { body, column, fill, image, imbalance, manualClock, type ManualClock, open, QUOTA, raw, readAll, segmentsOf, sequences, turns, written } from './helpers.ts';
 import { createSimulatedDisk, type SimulatedDisk } from './simulated-disk.ts';
 import { watched, type WatchedDisk } from './watched-disk.ts';
 
 const settings = { segmentBytes: 2000 };
-
-async function turns(count = 60): Promise<void> {
-  for (let i = 0; i < count; i++) await written();
-}
 
 interface Place {
   readonly disk: SimulatedDisk;

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 
-import { body, column, fill, image, manualClock, memoryStore, open, QUOTA, raw, readAll, segmentsOf, sequences, written } from './helpers.ts';
+import type { QueueSettings } from '../../../src/queue/config.ts';
+import { body, column, fill, image, manualClock, memoryStore, open, QUOTA, raw, readAll, segmentsOf, sequences, turns, written } from './helpers.ts';
 import { createSimulatedDisk } from './simulated-disk.ts';
 
 describe('a disk that refuses', () => {
@@ -54,26 +55,96 @@ describe('a disk that refuses', () => {
     await queue.close();
   });
 
-  test('a torn write that cannot be cut off closes the segment; what is behind it is never read', async () => {
-    const disk = createSimulatedDisk();
-    const ledger = new Map<string, string>();
-    const queue = await open({ disk, ledger });
-    const stream = queue.stream('a', { maxBytes: QUOTA });
-    await fill(stream, 1, 2);
-    Object.assign(disk.faults, { appendError: 'EIO', tornBytes: 150, truncateError: 'EIO' });
-    stream.append([raw(3), raw(4)]);
-    await written();
-    Object.assign(disk.faults, { appendError: undefined, truncateError: undefined });
-    await fill(stream, 5, 6);
-    const expected = [1, 2, 5, 6].map((n) => body(n));
-    expect((await readAll(stream)).map((r) => Buffer.from(r.payload))).toEqual(expected);
-    for (const values of [new Map(ledger), new Map<string, string>()]) {
-      const again = await open({ disk: disk.copy(), ledger: values });
-      expect((await readAll(again.stream('a', { maxBytes: QUOTA }))).map((r) => Buffer.from(r.payload))).toEqual(expected);
-      expect(again.stream('a', { maxBytes: QUOTA }).state().counters.lost.corrupt).toBe(0);
-      await again.close();
+  describe('a refused write that cannot be cut off', () => {
+    /** Records 1 and 2 are kept; of 3 and 4, which are refused, record 3 and a piece of 4 stay in the file. */
+    async function uncut(settings: Partial<QueueSettings> = {}) {
+      const disk = createSimulatedDisk();
+      const ledger = new Map<string, string>();
+      const clock = manualClock();
+      const queue = await open({ disk, ledger, clock, settings });
+      const stream = queue.stream('a', { maxBytes: QUOTA });
+      await fill(stream, 1, 2);
+      Object.assign(disk.faults, { appendError: 'EIO', tornBytes: 150, truncateError: 'EIO' });
+      stream.append([raw(3), raw(4)]);
+      await turns();
+      const heals = async () => {
+        Object.assign(disk.faults, { appendError: undefined, truncateError: undefined });
+        clock.advance(5000);
+        await turns();
+      };
+      return { disk, ledger, clock, queue, stream, heals };
     }
-    await queue.close();
+
+    test('is never read, and never counted twice', async () => {
+      const { disk, ledger, queue, stream, heals } = await uncut();
+      await heals();
+      await fill(stream, 5, 6);
+      const expected = [1, 2, 5, 6].map((n) => body(n));
+      expect((await readAll(stream)).map((r) => Buffer.from(r.payload))).toEqual(expected);
+      for (const values of [new Map(ledger), new Map<string, string>()]) {
+        const again = await open({ disk: disk.copy(), ledger: values });
+        expect((await readAll(again.stream('a', { maxBytes: QUOTA }))).map((r) => Buffer.from(r.payload))).toEqual(expected);
+        expect(again.stream('a', { maxBytes: QUOTA }).state().counters).toMatchObject({ appended: 17, pending: 8, lost: { corrupt: 0, disk_full: 9 } });
+        await again.close();
+      }
+      await queue.close();
+    });
+
+    test('is cut out of the segment before anything follows: until then what comes is refused', async () => {
+      const { disk, queue, stream, heals } = await uncut();
+      disk.faults.appendError = undefined;
+      disk.faults.syncError = 'EIO';
+      await fill(stream, 5, 5);
+      expect(stream.state()).toMatchObject({ mode: 'failing', lastSequence: 2, counters: { lost: { disk_full: 10 } } });
+      expect(segmentsOf(disk)).toHaveLength(1);
+      disk.faults.syncError = undefined;
+      await heals();
+      expect([...disk.files.values()].filter((data) => data.includes(body(3)))).toEqual([]);
+      expect(stream.state().mode).toBe('ok');
+      await fill(stream, 6, 6);
+      expect(sequences(await readAll(stream))).toEqual([1, 2, 3]);
+      await queue.close();
+    });
+
+    test.each([0, 0.5, 0.999])('does not come back when a power loss takes what followed it, and leaves %d of what was not synced', async (share) => {
+      const { disk, ledger, queue, stream, heals } = await uncut({ fsync: 'interval' });
+      const saved = new Map(ledger);
+      await fill(stream, 5, 5);
+      await heals();
+      await fill(stream, 6, 6);
+      // Record 6 has reached a receiver that takes nothing older any more.
+      stream.settle(1, stream.state().lastSequence);
+      const again = await open({ disk: disk.afterPowerLoss(() => share), ledger: saved });
+      const left = (await readAll(again.stream('a', { maxBytes: QUOTA }))).map(({ newestMs }) => newestMs);
+      expect(left.filter((ms) => ms === 3000 || ms === 4000)).toEqual([]);
+      await again.close();
+      await queue.close();
+    });
+
+    test('does not end a segment later than it did where the next one holds nothing', async () => {
+      const { disk, queue } = await uncut();
+      const copy = disk.copy();
+      copy.files.set(segmentsOf(copy)[0]!.replace(/1\.seg$/, '3.seg'), Buffer.alloc(0));
+      const again = await open({ disk: copy });
+      expect(again.stream('a', { maxBytes: QUOTA }).state()).toMatchObject({ lastSequence: 2, counters: { appended: 5, pending: 5 } });
+      await again.close();
+      await queue.close();
+    });
+
+    test('is removed with its file where that holds nothing else', async () => {
+      const disk = createSimulatedDisk();
+      const queue = await open({ disk });
+      const stream = queue.stream('a', { maxBytes: QUOTA });
+      Object.assign(disk.faults, { appendError: 'EIO', tornBytes: 500, truncateError: 'EIO', removeError: 'EIO' });
+      await fill(stream, 1, 1);
+      Object.assign(disk.faults, { appendError: undefined, truncateError: undefined });
+      await fill(stream, 2, 2);
+      expect(stream.state()).toMatchObject({ mode: 'failing', lastSequence: 0, counters: { lost: { disk_full: 5 } } });
+      disk.faults.removeError = undefined;
+      await fill(stream, 3, 3);
+      expect((await readAll(stream)).map((r) => [r.sequence, r.newestMs])).toEqual([[1, 3000]]);
+      await queue.close();
+    });
   });
 
   test('below the floor of free space nothing is written, and the segment being written is not given up', async () => {

@@ -83,6 +83,11 @@ export function open(options: OpenOptions) {
 /** Runs until everything appended in this turn is written. */
 export const written = () => new Promise<void>((resolve) => void setImmediate(resolve));
 
+/** Gives what goes on in the background as many turns of the event loop. */
+export async function turns(count = 60): Promise<void> {
+  for (let i = 0; i < count; i++) await written();
+}
+
 export function image(positions: number, text = 'series'): Image & { runs: { base: number; count: number; data: Uint8Array; rawBytes: number }[] } {
   return { id: nextImageId(), runs: [{ base: 0, count: positions, data: Buffer.from(`${text}-0-${positions}`), rawBytes: 100 }] };
 }

@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest';
 
 import type { OverflowPolicy, Queue, Stream } from '../../../src/queue/queue.ts';
-import { body, fill, imbalance, manualClock, memoryStore, open, QUOTA, readAll, segmentsOf, sequences, written } from './helpers.ts';
+import { body, fill, imbalance, manualClock, memoryStore, open, QUOTA, readAll, segmentsOf, sequences, turns } from './helpers.ts';
 import { createSimulatedDisk, type SimulatedDisk } from './simulated-disk.ts';
 import { watched } from './watched-disk.ts';
 
@@ -12,10 +12,6 @@ const MIB = 1024 ** 2;
 /** Ten records of 100 kB make a segment of a megabyte. */
 const settings = { segmentBytes: MIB };
 const RECORD = 100_000;
-
-async function turns(count = 10): Promise<void> {
-  for (let i = 0; i < count; i++) await written();
-}
 
 const used = (disk: SimulatedDisk) => [...disk.files.values()].reduce((sum, data) => sum + data.length, 0);
 

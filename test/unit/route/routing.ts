@@ -14,7 +14,7 @@ export interface RoutingOptions {
 
 export function routing(routes: readonly RouteSettings[], options: RoutingOptions = {}): RoutingSettings {
   return {
-    owner: { rules: options.rules ?? [], podLabel: 'cluster_id', namespace: undefined },
+    owner: { rules: options.rules ?? [], podLabel: 'cluster_id', namespace: undefined, followsLabels: false, tombstoneMs: 600_000 },
     jobs: (options.jobs ?? []).map(jobPolicy),
     unowned: options.unowned ?? [],
     routes,

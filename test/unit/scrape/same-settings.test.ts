@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../../src/model/secret.ts';
-import { keepsSeries, sameSettings } from '../../../src/scrape/same-settings.ts';
+import { sameSettings } from '../../../src/model/same-settings.ts';
+import { keepsSeries } from '../../../src/scrape/same-settings.ts';
 import { job, rule } from './support/job.ts';
 
 const withPassword = (password: string) => job({ http: { ...job().http, basicAuth: { username: 'u', password: new Secret(password) } } });

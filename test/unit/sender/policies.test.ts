@@ -224,15 +224,23 @@ describe('LiveDelay', () => {
 
 describe('forecast', () => {
   it('a backlog drains at what goes out more than comes in', () => {
-    expect(forecastDrain({ pendingSamples: 7_200_000, inPerSecond: 8000, outPerSecond: 10_000, ageSeconds: 3600 })).toEqual({ drainSeconds: 3600, isFallingBehind: false });
+    expect(forecastDrain({ pendingSamples: 7_200_000, inPerSecond: 8000, outPerSecond: 10_000, ageSeconds: 3600, delaySeconds: 1 })).toEqual({ drainSeconds: 3600, isFallingBehind: false });
   });
 
   it('when more comes in than goes out it never does', () => {
-    expect(forecastDrain({ pendingSamples: 1, inPerSecond: 10, outPerSecond: 9, ageSeconds: 61 })).toEqual({ drainSeconds: undefined, isFallingBehind: true });
+    expect(forecastDrain({ pendingSamples: 1, inPerSecond: 10, outPerSecond: 9, ageSeconds: 62, delaySeconds: 1 })).toEqual({ drainSeconds: undefined, isFallingBehind: true });
   });
 
-  it('what waits for less than a minute is no backlog', () => {
-    expect(forecastDrain({ pendingSamples: 1e6, inPerSecond: 10, outPerSecond: 9, ageSeconds: 59 })).toEqual({ drainSeconds: 0, isFallingBehind: false });
+  it('what is still collected or on its way is no backlog', () => {
+    const waiting = { pendingSamples: 1e6, inPerSecond: 10, outPerSecond: 9 };
+    expect(forecastDrain({ ...waiting, ageSeconds: 11, delaySeconds: 1 })).toEqual({ drainSeconds: 0, isFallingBehind: false });
+    expect(forecastDrain({ ...waiting, ageSeconds: 310, delaySeconds: 300 })).toEqual({ drainSeconds: 0, isFallingBehind: false });
+  });
+
+  it('a backlog of half a minute has an end as well, and is no alarm while it grows', () => {
+    const young = { pendingSamples: 1000, inPerSecond: 10, ageSeconds: 30, delaySeconds: 1 };
+    expect(forecastDrain({ ...young, outPerSecond: 60 })).toEqual({ drainSeconds: 20, isFallingBehind: false });
+    expect(forecastDrain({ ...young, outPerSecond: 9 })).toEqual({ drainSeconds: undefined, isFallingBehind: false });
   });
 
   it('the free quota lasts as long as it takes to fill it', () => {
@@ -254,7 +262,12 @@ describe('forecast', () => {
 
 describe('zstdLevel', () => {
   it('rises where the link is short and the CPU is not', () => {
-    const level = (linkBytesPerSecond: number | undefined, cpuBusyShare: number) => zstdLevel({ linkBytesPerSecond, cpuBusyShare });
+    const level = (linkBytesPerSecond: number | undefined, cpuBusyShare: number) => zstdLevel({ linkBytesPerSecond, linkBusyShare: 0.5, cpuBusyShare });
     expect([level(undefined, 0), level(5e7, 0), level(1e6, 0.1), level(32_000, 0.1), level(32_000, 0.9)]).toEqual([3, 3, 6, 9, 3]);
+  });
+
+  it('stays where small bodies are answered slowly and the link is idle between them', () => {
+    const level = (linkBusyShare: number) => zstdLevel({ linkBytesPerSecond: 300_000, linkBusyShare, cpuBusyShare: 0.1 });
+    expect([level(0), level(0.05), level(0.6)]).toEqual([3, 3, 9]);
   });
 });

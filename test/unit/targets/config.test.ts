@@ -33,7 +33,7 @@ describe('tributary.sharding', () => {
     ['a host name without a number', '{members: 3}', { hostName: 'laptop' }, `members: ${cannot}: the host name "laptop" does not end in a number, ${from}`],
     ['a host name that only ends like one', '{members: 3}', { hostName: 'node12' }, `members: ${cannot}: the host name "node12" does not end in a number, ${from}`],
     ['a pod beyond the members', '{members: 3}', { hostName: 't-3' }, `members: ${cannot}: the host name "t-3" names member 3, which does not exist among 3, ${from}`],
-    ['a wrong environment', '{members: 3}', { env: { TRIBUTARY_MEMBER: 'one' } }, `members: ${cannot}: TRIBUTARY_MEMBER="one" does not end in a number, ${from}`],
+    ['a wrong environment', '{members: 3}', { env: { TRIBUTARY_MEMBER: 'one' } }, `members: ${cannot}: TRIBUTARY_MEMBER="one" is no number, ${from}`],
   ])('refuses %s', (_rule, text, options, problem) => {
     const found = settings(text, options) as string[];
     expect(found.length).toBe(1);

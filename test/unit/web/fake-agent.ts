@@ -1,5 +1,7 @@
 // An agent as the web sees it, made of constants, and a server in front of it on a free loopback port.
 
+import { parseSeries } from '../../../src/route/explain.ts';
+import { explain } from '../../../src/series/explain.ts';
 import { parseCommandLine } from '../../../src/cli/flags.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { silentLogger } from '../../../src/telemetry/logger.ts';
@@ -101,6 +103,10 @@ export const fakeView: AgentView = {
       { rule: { action: 'replace', sourceLabels: ['a'], separator: ';', regex: '(.*)', modulus: 0n, targetLabel: 'b', replacement: '$1', if: [] }, output: labels, keep: true },
       { rule: { action: 'drop', sourceLabels: [], separator: ';', regex: '', modulus: 0n, targetLabel: '', replacement: '', if: ['{x="y"}'] }, output: new Map(), keep: false },
     ],
+  explainRoute: (text) => {
+    const series = parseSeries(text);
+    return typeof series === 'string' ? series : explain({ destinations: [{ name: 'master-a', writeRelabel: [] }], externalLabels: new Map(), routing: undefined, index: undefined }, series);
+  },
   metadata: (target) => [
     { family: 'up_total', type: 'counter', help: `Ups of ${target.job}.`, unit: '' },
     { family: 'a_bytes', type: 'gauge', help: 'A.', unit: 'bytes' },
@@ -116,6 +122,8 @@ export const fakeView: AgentView = {
     { kind: 'file', jobs: ['node'], ready: true, groups: 2, targets: 1234, updatedAtMs: Date.UTC(2026, 0, 2) },
   ],
   kubernetes: () => [],
+  owners: () => ({ source: 'podmetadata', isComplete: true, pods: 3, tombstones: 1, unresolved: 2, absent: 0, owners: [{ owner: 'a', pods: 2, tombstones: 0 }, { owner: 'gone', pods: 0, tombstones: 1 }] }),
+  ownerDestinations: () => new Map([['a', ['master-a']], ['new', ['master-n']]]),
   metricsText: () => Promise.resolve('# HELP x X.\nx 1\n'),
   isStarted: () => true,
   isReady: () => true,

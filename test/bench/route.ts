@@ -1,0 +1,262 @@
+// `npm run bench -- route`: what routing costs. The same pages go once to one destination and once to 14 with an owner each, through the whole line inside one process: page
+// reader, series, columns, then assembly and compression of the bodies. Beside it: a decision about a new series, and series that move to another owner.
+
+import { createPageReader } from '../../src/exposition/page-reader.ts';
+import { systemRandom } from '../../src/io/random.ts';
+import { sortLabels } from '../../src/model/labels.ts';
+import type { Target } from '../../src/model/target.ts';
+import type { OwnerIndex } from '../../src/owners/owners.ts';
+import type { QueuedRecord, RecordInput, Stream } from '../../src/queue/queue.ts';
+import type { RoutingSettings } from '../../src/route/config.ts';
+import { createRouter } from '../../src/route/router.ts';
+import { Assembler } from '../../src/sender/assembly.ts';
+import { createSeriesStage } from '../../src/series/stage.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { initZstd, zstdCompress } from '../../src/wire/zstd.ts';
+import { cadvisorPage, kubeStatePage, nodeExporterPage } from './pages.ts';
+import type { Page } from './pages.ts';
+import { atMost, type Bar } from './queue-disk.ts';
+import { measureOwners, ownersBars } from './route-owners.ts';
+import { inProcessSettings } from './support/inside.ts';
+
+const OWNERS = 14;
+const SCRAPES = 40;
+const ROUNDS = 5;
+const MOVED = 10_000;
+const START_MS = 1_760_000_000_000;
+const STEP_MS = 15_000;
+/** What a socket gives at a time. */
+const CHUNK_BYTES = 64 * 1024;
+
+/** An owner per namespace of the pages, until it is moved. */
+class BenchOwners implements OwnerIndex {
+  #shift = 0;
+  #listeners = new Set<(entries: readonly number[]) => void>();
+  readonly #ids = new Map<string, number>();
+  readonly #numbers: number[] = [];
+
+  pod(namespace: string, name: string): number {
+    const key = `${namespace}/${name}`;
+    let id = this.#ids.get(key);
+    if (id === undefined) {
+      id = this.#numbers.push(Number(/\d+/.exec(namespace)?.[0] ?? 0)) - 1;
+      this.#ids.set(key, id);
+    }
+    return id;
+  }
+
+  node(): number {
+    return -1;
+  }
+
+  ownerOfNamespace(): undefined {
+    return undefined;
+  }
+
+  state(): 'known' {
+    return 'known';
+  }
+
+  owner(entry: number): string {
+    return `o${(this.#numbers[entry]! + this.#shift) % OWNERS}`;
+  }
+
+  owners(): readonly string[] {
+    return [];
+  }
+
+  onChange(listener: (entries: readonly number[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  move(): void {
+    this.#shift++;
+    for (const listener of this.#listeners) listener([...this.#numbers.keys()]);
+  }
+}
+
+/** Keeps records until they are made into bodies. */
+class BenchStream {
+  readonly name: string;
+  records: QueuedRecord[] = [];
+  #sequence = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  count(): void {
+    // The accounts are not measured here.
+  }
+
+  append(inputs: readonly RecordInput[]): void {
+    for (const input of inputs) {
+      if (input.type !== 'samples') continue;
+      const { type, samples, oldestMs, newestMs, timestampMs, image, positions, column } = input;
+      this.records.push({ sequence: ++this.#sequence, type, samples, timestampMs, oldestMs, newestMs, bytes: column.length, image, positions, payload: column });
+    }
+  }
+}
+
+const routing: RoutingSettings = {
+  owner: { rules: [], podLabel: 'cluster_id', namespace: undefined, followsLabels: false, tombstoneMs: 600_000 },
+  jobs: [{ job: '.*', aboutOthers: true, namespaceLabels: ['exported_namespace', 'namespace'], podLabels: ['exported_pod', 'pod'], nodeLabels: ['node'], namespaceOnly: 'namespace', withoutPod: ['o0'] }],
+  unowned: [],
+  routes: [
+    { match: ['{job=~"kube|cadvisor|node"}'], to: ['owner'], continue: false, samplesPerSecond: 0, overBudget: 'drop' },
+    { match: [], to: ['o0'], continue: false, samplesPerSecond: 0, overBudget: 'drop' },
+  ],
+};
+
+const names = Array.from({ length: OWNERS }, (_, i) => `o${i}`);
+
+class Line {
+  readonly streams: readonly BenchStream[];
+  readonly #sources: readonly { readonly page: Page; readonly scrape: (body: Buffer, atMs: number) => void }[];
+  readonly #assembler = new Assembler({ bodyBytes: () => 4_000_000 });
+  /** The longest piece of work that the event loop gets at a time, milliseconds: a chunk of a page, or its end. */
+  longestMs = 0;
+  #atMs = START_MS;
+
+  constructor(pages: readonly (readonly [string, Page])[], index: OwnerIndex | undefined) {
+    const stage = createSeriesStage({ random: systemRandom, metrics: createMetrics(), nowMs: () => this.#atMs });
+    this.streams = (index === undefined ? ['o0'] : names).map((name) => new BenchStream(name));
+    const destinations = this.streams.map((stream) => ({ stream: stream as unknown as Stream, writeRelabel: [], sendExemplars: false, owner: stream.name }));
+    stage.configure({ destinations, externalLabels: new Map([['cluster', 'bench']]), ...(index !== undefined && { routing, index }) });
+    this.#sources = pages.map(([job, page], i) => {
+      const series = stage.open(target(job, i), inProcessSettings);
+      const reader = createPageReader('text', series);
+      return {
+        page,
+        scrape: (body, atMs) => {
+          this.#piece(() => {
+            series.begin(atMs);
+            reader.reset();
+          });
+          for (let at = 0; at < body.length; at += CHUNK_BYTES) this.#piece(() => reader.feed(body.subarray(at, at + CHUNK_BYTES)));
+          this.#piece(() => {
+            reader.finish();
+            series.commit({ timestampMs: atMs, error: undefined, durationSeconds: 0.1, bodyBytes: body.length });
+          });
+        },
+      };
+    });
+  }
+
+  #piece(run: () => void): void {
+    const startMs = performance.now();
+    run();
+    this.longestMs = Math.max(this.longestMs, performance.now() - startMs);
+  }
+
+  /** CPU seconds of one scrape of everything, up to compressed bodies. */
+  scrape(bodies: readonly Buffer[]): number {
+    const before = process.cpuUsage();
+    for (const [i, source] of this.#sources.entries()) source.scrape(bodies[i]!, this.#atMs);
+    for (const stream of this.streams) {
+      for (const body of this.#assembler.bodies(stream.records)) zstdCompress(body.bytes, 3);
+      stream.records = [];
+    }
+    this.#atMs += STEP_MS;
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1e6;
+  }
+
+  render(): Buffer[] {
+    return this.#sources.map(({ page }) => page.render());
+  }
+}
+
+function target(job: string, i: number): Target {
+  const labels = new Map([['job', job], ['instance', `${job}-${i}`]]);
+  return { key: `${job}/${i}`, job, labels: sortLabels(labels), discoveredLabels: labels, provenance: new Map(), url: `http://127.0.0.1/${i}`, scrapeIntervalMs: STEP_MS, scrapeTimeoutMs: STEP_MS };
+}
+
+const makePages = (): [string, Page][] => [
+  ...Array.from({ length: 2 }, (_, i): [string, Page] => ['kube', kubeStatePage(10_000, 10 + i)]),
+  ...Array.from({ length: 4 }, (_, i): [string, Page] => ['cadvisor', cadvisorPage(5000, 20 + i)]),
+  ...Array.from({ length: 6 }, (_, i): [string, Page] => ['node', nodeExporterPage(30 + i)]),
+];
+
+/** Both lines take turns on the same bodies, so that whatever else the machine does meets both. The middle one of the rounds. */
+function compareLines(): { one: number; many: number; ratio: number } {
+  const one = new Line(makePages(), undefined);
+  const many = new Line(makePages(), new BenchOwners());
+  const samples = makePages().reduce((sum, [, page]) => sum + page.seriesCount, 0);
+  const ratios: { one: number; many: number; ratio: number }[] = [];
+  for (let round = 0; round <= ROUNDS; round++) {
+    let [cpuOne, cpuMany] = [0, 0];
+    for (let i = 0; i < SCRAPES; i++) {
+      const bodies = one.render();
+      // Who comes second finds the page in the processor's cache.
+      if (i % 2 === 0) cpuOne += one.scrape(bodies);
+      cpuMany += many.scrape(bodies);
+      if (i % 2 === 1) cpuOne += one.scrape(bodies);
+    }
+    // The first round fills caches.
+    if (round > 0) ratios.push({ one: (cpuOne / SCRAPES / samples) * 1e6, many: (cpuMany / SCRAPES / samples) * 1e6, ratio: cpuMany / cpuOne });
+  }
+  return ratios.sort((a, b) => a.ratio - b.ratio)[ROUNDS >> 1]!;
+}
+
+/** Microseconds per decision. */
+function measureDecisions(): number {
+  const index = new BenchOwners();
+  const router = createRouter({ routing, destinations: names.map((name) => ({ name, owner: name })), index });
+  const open = router.open({ job: 'kube', labels: [['instance', 'i'], ['job', 'kube']], provenance: new Map(), honorLabels: true });
+  const series = Array.from({ length: 20_000 }, (_, i) => new Map([['__name__', `m${i % 50}`], ['job', 'kube'], ['namespace', `team-${i % 60}`], ['pod', `p-${i % 5000}`], ['uid', String(i)]]));
+  let bestUs = Infinity;
+  for (let round = 0; round < 10; round++) {
+    const startMs = performance.now();
+    for (const labels of series) {
+      open.notePage(labels);
+      open.decide(labels);
+    }
+    bestUs = Math.min(bestUs, ((performance.now() - startMs) * 1000) / series.length);
+  }
+  return bestUs;
+}
+
+/** CPU milliseconds more than an ordinary scrape, and the longest time that one piece of the page takes. */
+function measureMove(): { cpuMs: number; stallMs: number } {
+  const index = new BenchOwners();
+  const page = kubeStatePage(MOVED, 77);
+  const line = new Line([['kube', page]], index);
+  for (let i = 0; i < 20; i++) line.scrape(line.render());
+  const results: { cpuMs: number; stallMs: number }[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const plain = Math.min(...Array.from({ length: 5 }, () => line.scrape(line.render())));
+    index.move();
+    line.longestMs = 0;
+    const moving = line.scrape(line.render());
+    results.push({ cpuMs: Math.max(0, moving - plain) * 1000, stallMs: line.longestMs });
+  }
+  return results.sort((a, b) => a.cpuMs - b.cpuMs)[ROUNDS >> 1]!;
+}
+
+export async function run(): Promise<{ table: string[]; figures: Record<string, number>; bars: Bar[] }> {
+  await initZstd();
+  const lines = compareLines();
+  const move = measureMove();
+  const decisionUs = measureDecisions();
+  const owners = await measureOwners();
+  const figures = {
+    one_destination_cpu_us_per_sample: lines.one,
+    fourteen_destinations_cpu_us_per_sample: lines.many,
+    fourteen_to_one: lines.ratio,
+    decision_us: decisionUs,
+    move_10000_series_cpu_ms: move.cpuMs,
+    move_10000_series_longest_piece_ms: move.stallMs,
+    ...owners,
+  };
+  const bars = [
+    atMost('14 destinations to one, CPU per sample', figures.fourteen_to_one, 1.15),
+    atMost('decision for a new series, us', figures.decision_us, 5),
+    atMost('10,000 series move, CPU ms', figures.move_10000_series_cpu_ms, 200),
+    atMost('10,000 series move, longest piece of work, ms', figures.move_10000_series_longest_piece_ms, 50),
+    ...ownersBars(owners),
+  ];
+  const rows = Object.entries(figures).map(([name, value]) => `${name.padEnd(44)} ${value.toPrecision(4)}`);
+  return { table: [...rows, ...bars.map((b) => `${b.holds ? 'holds ' : 'MISSED'} ${b.name}: ${b.value.toPrecision(4)} of ${b.limit}`)], figures, bars };
+}

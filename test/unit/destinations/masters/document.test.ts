@@ -3,10 +3,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { loadConfig } from '../../../../src/config/load.ts';
 import { createGuard } from '../../../../src/destinations/masters/guard.ts';
 import { DOCUMENT_BYTES_MAX, readDocument } from '../../../../src/destinations/masters/document.ts';
 import type { ReadDocument } from '../../../../src/destinations/masters/document.ts';
 import { documentSchema } from '../../../../src/destinations/masters/document-keys.ts';
+import { namespaceRule } from '../../../../src/owners/by-namespace.ts';
 import { endpoint, settingsOf } from './helper.ts';
 
 const place = { shown: 'hero-user-a/tributary-route', owner: 'a', name: 'master-a' };
@@ -99,6 +102,16 @@ describe('a document is refused', () => {
     const text = problem(`${good}\nbasic_auth: {username: u, password: hunter2, password_file: x}\nauthorization: hunter2\nmax_bytes: 1`);
     expect(text).not.toContain('hunter2');
   });
+});
+
+test('the example of deploy/examples is a good document, in a place that the example configuration knows', () => {
+  const path = (name: string) => join(import.meta.dirname, '../../../../deploy/examples', name);
+  const [object] = parseAllDocuments(readFileSync(path('karmada-master.yaml'), 'utf8')).map((one) => one.toJS() as { metadata: { name: string; namespace: string }; stringData: Record<string, string> });
+  const config = loadConfig(path('masters.yml'));
+  if (!config.ok) throw new Error('the example configuration does not load');
+  const { masters, routing } = config.config.settings;
+  expect([object!.metadata.name, namespaceRule(routing!.owner.namespace)(object!.metadata.namespace)]).toEqual([masters!.secrets!.name, 'a']);
+  expect(readDocument(Buffer.from(object!.stringData[masters!.secrets!.key]!), place, masters!, createGuard(masters!, () => false))).toMatchObject({ ok: true, settings: { maxBytes: 2 * 1024 ** 3, profile: 'victoriametrics' } });
 });
 
 test('the JSON Schema has what a document may say, and nothing that it may not', () => {

@@ -77,6 +77,7 @@ describe('a document is refused', () => {
     ['with two ways to log in', `${good}\nbasic_auth: {username: u}\nauthorization: {credentials: c}`, 'stands beside basic_auth'],
     ['with a rule that is none', `${good}\nwrite_relabel_configs: [{regex: '(', action: drop}]`, 'write_relabel_configs[0]'],
     ['with a hundred and one rules', `${good}\nwrite_relabel_configs: [${Array.from({ length: 101 }, () => '{action: labeldrop, regex: a}').join(', ')}]`, 'has 101 entries, expected at most 100'],
+    ['with rules that let labels grow', `${good}\nwrite_relabel_configs: [${Array.from({ length: 40 }, () => '{source_labels: [a], target_label: a, replacement: $1$1}').join(', ')}]`, 'write_relabel_configs: rule 9 may make a value of'],
     ['with a certificate that is none', `${good}\ntls_config: {ca: nonsense}`, 'tls_config.ca: cannot be read'],
     ['with a replica label, where nothing tells replicas apart', `${good}\nreplica_label: __replica__`, 'expected tributary.masters.replica'],
     ['with a replica label that is none', `${good}\nreplica_label: '1-x'`, 'is no name of a label'],

@@ -21,6 +21,7 @@ import { remarkDifferencesFrom2 } from './from-2.ts';
 import { globFiles } from './glob.ts';
 import { completeGlobal, completeJob } from './inherit.ts';
 import type { Problem } from './problem.ts';
+import { checkRouting, remarkIdleRules } from './routing.ts';
 import { checkRules, checkStaticTargets } from './rules.ts';
 import { fail, remark } from './schema.ts';
 import type { LoadedConfig, Settings } from './settings.ts';
@@ -88,6 +89,7 @@ function readConfig(file: string, sources: Sources, options: LoadOptions): Compl
   checkDestinationNames(top.values.remote_write);
   checkOtlpScheme(top, global);
   checkTributary(top.values.tributary, top.values.remote_write);
+  checkRouting(top.values.tributary, top.values.remote_write, jobs);
   return { top, global, jobs };
 }
 
@@ -165,11 +167,13 @@ function buildSettings({ top, global, jobs }: CompleteConfig, { env = process.en
   const externalLabels = new Map([...global.values.external_labels].filter(([, value]) => value !== ''));
   const { queue, routing, masters, kubernetes } = tributary.values;
   const sharding = buildSharding(tributary.values.sharding, { environment: env['TRIBUTARY_MEMBER'], hostName });
-  return {
+  const settings: Settings = {
     externalLabels, scrape, destinations, queue: buildQueue(queue.values), kubernetes: buildKubernetes(kubernetes), sharding,
     ...(routing !== undefined && { routing: buildRouting(routing) }),
     ...(masters !== undefined && { masters: expandMasters(masters, env) }),
   };
+  remarkIdleRules(entries, settings);
+  return settings;
 }
 
 /** Replicas share one file: what tells them apart comes from the environment. */

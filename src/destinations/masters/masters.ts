@@ -85,6 +85,8 @@ export class Masters {
   #bundle: Timer | undefined;
   #look: Timer | undefined;
   #keepError = '';
+  /** There were too many documents. */
+  #isFull = false;
 
   constructor(options: MastersOptions) {
     const { disk, clock, kubernetes, folder, lookup = systemLookup, watchFolder = systemWatchFolder } = options;
@@ -168,7 +170,10 @@ export class Masters {
     const { metrics, logger } = this.#options;
     if (news.told !== undefined && !this.#records.has(key) && !this.#news.has(key) && this.#records.size + this.#news.size >= DOCUMENTS_MAX) {
       metrics.ignored.inc();
-      return logger.warn('a document is not looked at, because there are too many', { document: news.told.shown, most: DOCUMENTS_MAX });
+      // Once: whoever makes so many of them must not fill the log as well.
+      if (!this.#isFull) logger.warn('a document is not looked at, because there are too many; further ones are only counted', { document: news.told.shown, most: DOCUMENTS_MAX });
+      this.#isFull = true;
+      return;
     }
     this.#news.set(key, news);
     this.#bundle ??= this.#options.clock.after(BUNDLE_MS, () => this.#settle());

@@ -227,7 +227,8 @@ export class OpenTarget implements TargetRouter {
     const asksOwner = this.#match(labels);
     if (asksOwner && !isOwnerFirst) this.#find(labels);
     const { entries, isUnresolved } = this.found;
-    return { ...this.#table.answerFor(this.#matched, this.found), entries, isUnresolved };
+    const { set, unrouted } = this.#table.answerFor(this.#matched, this.found);
+    return { set, unrouted, entries, isUnresolved };
   }
 
   #find(labels: LabelMap): void {

@@ -67,7 +67,7 @@ export class FanOut {
   readonly held: Held;
   readonly strays = new Strays();
   #capacity = 64;
-  /** The set that report series go to, once series of a page have said so. */
+  /** The set that report series go to, once series of a page have said so; undefined: where their own labels lead. */
   #health: RouteSet | undefined;
   /** Branches got their first or lost their last series since the set was worked out. */
   #isHealthOld = false;
@@ -117,10 +117,11 @@ export class FanOut {
     const before = this.#plan;
     this.#plan = plan;
     const isRouted = before.router.hasRoutes || plan.router.hasRoutes;
-    const isOther = before.router.key !== plan.router.key;
+    // The same router goes on, and with it what has changed since the last page. Another one may ask another index, whose entries mean something else: not even
+    // one with equal routes knows what decisions came from.
+    const isOther = plan.router !== before.router;
     this.#router = this.#openRouter();
-    // The same router goes on, and with it what has changed since the last page.
-    if (plan.router !== before.router) this.#cursor = plan.router.cursor;
+    if (isOther) this.#cursor = plan.router.cursor;
     let fresh = 0;
     for (const branch of this.#branches.values()) {
       for (const outlet of branch.follow(plan, this.#openOutlet)) {
@@ -223,15 +224,20 @@ export class FanOut {
   settleHealth(): boolean {
     if (!this.#isHealthOld || !this.#hasRoutes) return false;
     this.#isHealthOld = false;
-    const names = new Set<string>();
-    for (const { members, set } of this.#branches.values()) if (members > 0) for (const { name } of set.legs) names.add(name);
-    if (names.size === 0) return false;
-    // In the order of the configuration, so that equal sets are one.
-    const ordered = this.#plan.router.everything.legs.map(({ name }) => name).filter((name) => names.has(name));
-    const next = this.#plan.router.setOf(ordered);
-    const isSame = next.key === this.#health?.key;
+    const next = this.#healthSet();
+    const isSame = next?.key === this.#health?.key;
     this.#health = next;
     return !isSame;
+  }
+
+  /** Undefined where none of those that got series is there any more: a target that is down has to be told of all the same. */
+  #healthSet(): RouteSet | undefined {
+    const names = new Set<string>();
+    for (const { members, set } of this.#branches.values()) if (members > 0) for (const { name } of set.legs) names.add(name);
+    if (names.size === 0) for (const { name } of this.#health?.legs ?? []) names.add(name);
+    // In the order of the configuration, so that equal sets are one.
+    const ordered = this.#plan.router.everything.legs.map(({ name }) => name).filter((name) => names.has(name));
+    return ordered.length === 0 ? undefined : this.#plan.router.setOf(ordered);
   }
 
   /** Decided in any case: write rules may look at the owner. */

@@ -2,6 +2,7 @@
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import { initZstd } from '../../../src/wire/zstd.ts';
+import { ScrapeError } from '../../../src/model/scrape-error.ts';
 import { TestOwners } from '../../support/owners.ts';
 import { rule } from '../relabel/rule.ts';
 import { route, routing } from '../route/routing.ts';
@@ -103,6 +104,14 @@ describe('health series', () => {
     one.scrape('{{{\n');
     expect([ups(one, 'a'), ups(one, 'b')]).toEqual([[], ['up 0']]);
   });
+  test('of a target that is down follow its labels when none of those that got its series is there any more', () => {
+    const one = world(undefined, { routing: routing([route(['owner'])]) });
+    one.scrape('c{namespace="hero-user-a",pod="p"} 1\n');
+    one.configure([{ name: 'c', owner: 'c' }, { name: 'user' }], {}, routing([route(['user'])]));
+    one.scrape(undefined, { error: new ScrapeError('connection', 'refused') });
+    one.scrape(undefined, { error: new ScrapeError('connection', 'refused') });
+    expect([ups(one, 'c'), ups(one, 'user')]).toEqual([[], [`up 0@${-STEP_MS}`, 'up 0']]);
+  });
   test('a destination that gets series later gets them, too; one that gets none any more gets a marker', () => {
     const one = world(undefined, { routing: routing([route(['owner'])]) });
     one.scrape('c{namespace="hero-user-a",pod="p"} 1\n');
@@ -189,6 +198,21 @@ describe('an owner that changes', () => {
     one.scrape(page);
     index.setPod('n', 'p', 'b');
     one.configure(masters);
+    one.scrape(page);
+    expect(sent(one, 'b').filter((text) => text.includes('"p"'))).toEqual(['c{namespace="n",pod="p"} 1']);
+  });
+  test('another index with equal routes is asked about every series: its entries are others', () => {
+    const one = world(pods());
+    one.scrape(page);
+    one.sent('b');
+    // What was entry 0 is entry 2 now.
+    const other = new TestOwners();
+    other.setPod('n', 'z', 'a');
+    other.setPod('n', 'q', 'b');
+    other.setPod('n', 'p', 'a');
+    one.configure(masters, {}, toOwner, other);
+    one.scrape(page);
+    other.setPod('n', 'p', 'b');
     one.scrape(page);
     expect(sent(one, 'b').filter((text) => text.includes('"p"'))).toEqual(['c{namespace="n",pod="p"} 1']);
   });

@@ -220,6 +220,7 @@ describe('a process that is killed', () => {
     second.queue.stream('b', { maxBytes: QUOTA });
     await second.clock.advance(1000);
     expect([await second.got('user'), await second.got('b'), second.waiting().pending]).toEqual([[1], [1], 0]);
+    expect(await second.metrics.text()).toContain('tributary_route_unresolved_series_total{outcome="resolved"} 1\n');
   });
 
   test('and a stop that was asked for leave the same', async () => {

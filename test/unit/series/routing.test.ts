@@ -3,6 +3,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { initZstd } from '../../../src/wire/zstd.ts';
 import { ScrapeError } from '../../../src/model/scrape-error.ts';
+import { OWNERS_MAX } from '../../../src/series/series-metrics.ts';
 import { TestOwners } from '../../support/owners.ts';
 import { rule } from '../relabel/rule.ts';
 import { route, routing } from '../route/routing.ts';
@@ -49,6 +50,12 @@ describe('the owner by namespace', () => {
     const text = await one.metrics.text();
     expect(text).toContain('tributary_route_unrouted_samples_total{reason="unowned",owner="z"} 1\n');
     expect(text).toContain('tributary_route_unrouted_samples_total{reason="no_owner",owner=""} 1\n');
+  });
+  test('of owners without a destination only so many are told by name: others choose the names', async () => {
+    const one = world(undefined, { routing: routing([route(['owner'])]) });
+    one.scrape(Array.from({ length: OWNERS_MAX + 5 }, (_, i) => `c{namespace="hero-user-z${i}",pod="p"} 1\n`).join(''));
+    const lines = (await one.metrics.text()).split('\n').filter((line) => line.startsWith('tributary_route_unrouted_samples_total{reason="unowned"'));
+    expect([lines.length, lines.at(-1)]).toEqual([OWNERS_MAX + 1, 'tributary_route_unrouted_samples_total{reason="unowned",owner="(others)"} 5']);
   });
   test('many owners without a destination share an image', () => {
     const one = world();

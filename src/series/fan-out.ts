@@ -28,10 +28,10 @@ import type { Scratch } from './scratch.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
 import { Strays } from './strays.ts';
 
-/** Of the branch that everything is in where there are no routes. */
-const EVERYTHING = '*';
+/** Of the branch that everything is in where there are no routes. No name of a destination begins so, and so no key of another set. */
+const EVERYTHING = '\u0000everything';
 /** Of the branch of series that wait for their pod to become known. */
-const WAITING: RouteSet = { key: '?', legs: [] };
+const WAITING: RouteSet = { key: '\u0000waiting', legs: [] };
 const notYet: Unrouted = { reason: undefined, owner: '', isNowhere: true };
 const NO_BRANCH = 0xffff;
 

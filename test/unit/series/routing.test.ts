@@ -223,6 +223,13 @@ describe('an owner that changes', () => {
     one.scrape(page);
     expect(sent(one, 'b').filter((text) => text.includes('"p"'))).toEqual(['c{namespace="n",pod="p"} 1']);
   });
+  test('destinations may have any names', () => {
+    const index = new TestOwners({ namespace });
+    const one = new World({ destinations: [{ name: '*', owner: 'a' }, { name: '?', owner: 'b' }], routing: routing([route(['owner'])]), index, job: 'cadvisor', settings: { honorLabels: true } });
+    index.setPod('hero-user-b', 'p', 'b');
+    one.scrape('c{namespace="hero-user-b",pod="p"} 1\nc{namespace="hero-user-a",pod="new"} 2\n');
+    expect([sent(one, '*'), sent(one, '?')]).toEqual([[], ['c{namespace="hero-user-b",pod="p"} 1']]);
+  });
   test('series are moved and counted', async () => {
     const index = pods();
     const one = world(index);

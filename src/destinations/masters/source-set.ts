@@ -6,6 +6,7 @@ import type { Clock } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Kubernetes, ServerSettings } from '../../kubernetes/kubernetes.ts';
 import { Secret } from '../../model/secret.ts';
+import { objectsName } from './config.ts';
 import type { MastersSettings } from './config.ts';
 import { FileSource } from './file-source.ts';
 import type { WatchFolder } from './file-source.ts';
@@ -120,7 +121,7 @@ function plan({ secrets, objects, files }: MastersSettings, { server, namespaceP
     const owner = secrets.owner ?? namespacePattern;
     add(`secrets/${secrets.name}`, owner, [secrets, owner, server], () => secretsSource(secrets, namespacePattern, base));
   }
-  for (const one of objects) add(`${one.kind}/${one.namespace === undefined ? '' : `${one.namespace}/`}${one.labelSelector}`, one.owner, [one, server], () => objectsSource(one, base));
+  for (const one of objects) add(objectsName(one), one.owner, [one, server], () => objectsSource(one, base));
   if (files !== undefined) add(`files/${files.folder}`, files.owner, files, () => new FileSource(files, parts));
   return plans;
 }

@@ -4,9 +4,20 @@ import { block, fail, key, report } from '../config/schema.ts';
 import type { Block, Type, Values } from '../config/schema.ts';
 import { parseSize, printSize } from '../config/size.ts';
 import { choice, duration, size, text } from '../config/types.ts';
+import { encodeName } from './stream-name.ts';
 
 /** The stream of samples that wait until it is known where they belong. It has no destination, and no destination may have its name. */
 export const HELD_STREAM = '(unresolved)';
+
+/** Bytes of the name of a stream's folder: file systems take 255. */
+const NAME_BYTES_MAX = 240;
+
+/** Why a name cannot be that of a stream; undefined when it can. */
+export function nameProblem(name: string): string | undefined {
+  const { length } = encodeName(name);
+  if (name !== '' && length <= NAME_BYTES_MAX) return undefined;
+  return `the name of a destination needs 1 to ${NAME_BYTES_MAX} bytes as a folder name, got ${length}: ${name}`;
+}
 
 export interface QueueSettings {
   /** Quota of all streams together, bytes; shared evenly by destinations that name none of their own. */

@@ -8,6 +8,7 @@ import { errorText, TributaryError } from '../model/error.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { CommandQueue, OpenStream } from './command-queue.ts';
+import { nameProblem } from './config.ts';
 import type { QueueSettings } from './config.ts';
 import type { QueueContext, StreamContext } from './context.ts';
 import { Ledger } from './ledger.ts';
@@ -21,14 +22,12 @@ import { RECENT_BYTES_MAX, RecentBudget } from './recent.ts';
 import { type Recovered, newStream, recoverStream } from './recovery.ts';
 import { RefusedSamples } from './refused.ts';
 import { Retired } from './retired.ts';
-import { decodeName, encodeName } from './segment.ts';
+import { decodeName, encodeName } from './stream-name.ts';
 import { QueueStream } from './stream.ts';
 
 const FORMAT = 1;
 /** Images read back from disk, all streams together. Bytes. */
 const IMAGE_BYTES_MAX = 64 * 1024 ** 2;
-/** File systems take names of 255 bytes. */
-const NAME_BYTES_MAX = 240;
 
 export interface QueueOptions {
   /** Folder of the queue; created when absent. */
@@ -166,9 +165,8 @@ class FolderQueue implements CommandQueue {
 
   #open(name: string, options: StreamOptions): QueueStream {
     const folder = encodeName(name);
-    if (name === '' || folder.length > NAME_BYTES_MAX) {
-      throw new TributaryError('QUEUE_NAME', `the name of a destination needs 1 to ${NAME_BYTES_MAX} bytes as a folder name, got ${folder.length}: ${name}`);
-    }
+    const problem = nameProblem(name);
+    if (problem !== undefined) throw new TributaryError('QUEUE_NAME', problem);
     const context: StreamContext = { ...this.#context, name, folder, path: `${this.#root}/streams/${folder}` };
     const recovered = this.#recovered.get(name) ?? newStream();
     // From here on the stream counts its bytes itself.

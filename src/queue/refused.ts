@@ -10,7 +10,7 @@ import { errorText } from '../model/error.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { zstdCompress, zstdDecompress } from '../wire/zstd.ts';
 import type { QuarantineInput } from './queue.ts';
-import { decodeName, encodeName } from './segment.ts';
+import { decodeName, encodeName } from './stream-name.ts';
 
 /** All entries of a queue together, in whole blocks of the disk, bytes: a receiver that refuses everything must not fill the disk. */
 export const REFUSED_BYTES_MAX = 64 * 1024 ** 2;

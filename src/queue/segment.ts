@@ -40,25 +40,6 @@ export function segmentFirst(file: string): number | undefined {
 export const goneFile = (file: string): string => `${file}.gone`;
 export const isGone = (file: string): boolean => file.endsWith(goneFile('.seg'));
 
-/** Stream names are any text; folders hold letters, digits, `_` and `-` as they are and every other byte as `%XX`. */
-export function encodeName(name: string): string {
-  let out = '';
-  for (const byte of Buffer.from(name)) {
-    const char = String.fromCharCode(byte);
-    out += /[A-Za-z0-9_-]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  }
-  return out;
-}
-
-export function decodeName(folder: string): string | undefined {
-  try {
-    const name = decodeURIComponent(folder);
-    return encodeName(name) === folder ? name : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** The ledger's value for a closed segment. */
 export function segmentToText(s: Segment): string {
   return JSON.stringify([s.first, s.last, s.samplesBefore, s.samplesAfter, s.bytes, s.oldestMs, s.newestMs, s.records, s.samples]);

@@ -1,6 +1,7 @@
 // What becomes of a document that came, beside what is known of its predecessor: in force, or refused while the last good one stays. Pure.
 
 import { namespaceRule } from '../../owners/by-namespace.ts';
+import { nameProblem } from '../../queue/config.ts';
 import type { MastersSettings } from './config.ts';
 import { readDocument } from './document.ts';
 import type { ReadDocument } from './document.ts';
@@ -21,6 +22,9 @@ export function judge(told: Told, at: { readonly key: string; readonly source: s
   const owner = ownerOf(told);
   const record = { ...at, told, owner, name: owner === '' ? '' : bench.settings.namePrefix + owner, arrivedMs: before?.arrivedMs ?? bench.nowMs, removedMs: undefined, isTold: true };
   if (owner === '') return { ...record, good: undefined, problems: [unownedText(told)] };
+  // Whoever names an object or a file must not choose a name without a queue: all destinations are put in force together.
+  const problem = nameProblem(record.name);
+  if (problem !== undefined) return { ...record, name: '', good: undefined, problems: [`${told.shown}: ${problem}`] };
   const read = (content: Told['content']): ReadDocument => {
     if ('problem' in content) return { ok: false, problems: [`${told.shown}: ${content.problem}`] };
     return readDocument(content, { shown: told.shown, owner, name: record.name }, bench.settings, bench.guard);

@@ -95,6 +95,19 @@ describe('a Secret in the namespace of a master', () => {
   });
 });
 
+describe('a file in a folder', () => {
+  test('whose name makes no name of a queue is refused, and is no trouble for others', async () => {
+    const { disk, start } = world();
+    disk.makeFolder('/m');
+    for (const name of ['a', 'x.'.repeat(60)]) disk.writeFile(`/m/${name}.yml`, Buffer.from(a1));
+    const life = start();
+    life.apply('files: {folder: /m}');
+    await life.settle();
+    expect(life.shown()).toEqual(['master-a a1.example active', ' refused']);
+    expect(life.masters.state()[1]!.problems[0]).toContain('needs 1 to 240 bytes as a folder name, got 247');
+  });
+});
+
 describe('two for one name', () => {
   const teams = "secrets: {owner: 'hero-(?:user|team)-(.+)'}";
 

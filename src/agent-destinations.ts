@@ -187,6 +187,8 @@ export class Destinations {
     await sender.stop(0);
     sender.removeMetrics();
     this.#announced.delete(name);
+    this.#quotas.delete(name);
+    this.#streams.delete(name);
     this.#options.logger.warn('destination removed, its queue stays on disk', { destination: name });
   }
 

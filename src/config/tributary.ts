@@ -1,24 +1,16 @@
 // Checks of the `tributary` block that need the destinations.
 
 import type { RemoteWriteBlock } from '../destinations/config.ts';
-import { HELD_STREAM, nameProblem } from '../queue/config.ts';
+import { HELD_STREAM } from '../queue/config.ts';
 import { fail, joinPath, report } from './schema.ts';
 import { printSize } from './size.ts';
 import type { TributaryBlock } from './top.ts';
 
 export function checkTributary(at: TributaryBlock, entries: readonly RemoteWriteBlock[]): void {
   checkNames(at, entries);
-  for (const entry of entries) checkStreamName(entry);
+  for (const entry of entries) if (entry.values.name === HELD_STREAM) fail(entry, 'name', `${HELD_STREAM} is the queue of samples that wait for their pod, expected another name`);
   checkQuotas(at, entries);
   checkMasters(at);
-}
-
-/** The name of a destination is that of its queue. */
-function checkStreamName(entry: RemoteWriteBlock): void {
-  const { name } = entry.values;
-  if (name === HELD_STREAM) fail(entry, 'name', `${HELD_STREAM} is the queue of samples that wait for their pod, expected another name`);
-  const problem = name === '' ? undefined : nameProblem(name);
-  if (problem !== undefined) fail(entry, 'name', problem);
 }
 
 function checkNames(at: TributaryBlock, entries: readonly RemoteWriteBlock[]): void {

@@ -31,6 +31,7 @@ export interface ViewSources {
   readonly discovery: () => readonly ProviderState[];
   readonly kubernetes: () => readonly ReflectorState[];
   readonly owners: () => OwnersState | undefined;
+  readonly volume: AgentView['volume'];
   readonly nowMs: () => number;
   readonly config: () => LoadedConfig;
   /** What decides where series go, as it is now. */
@@ -61,6 +62,7 @@ export function createAgentView(sources: ViewSources): AgentView {
     discovery: sources.discovery,
     kubernetes: sources.kubernetes,
     owners: sources.owners,
+    volume: sources.volume,
     ownerDestinations: () => ownerDestinations(sources.explaining().destinations),
     metricsText: sources.metricsText,
     isStarted: sources.isStarted,

@@ -313,6 +313,7 @@ class Line implements Agent {
       discovery: () => this.#discovery.state(),
       kubernetes: () => this.#kubernetes.state(),
       owners: () => this.#owners.state(),
+      volume: () => this.#series.volume(),
       nowMs: () => systemClock.nowMs(),
       config: () => this.#config,
       explaining: () => this.#explaining,

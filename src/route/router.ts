@@ -13,7 +13,7 @@ import type { Ownership, OwnerRule } from './owner.ts';
 import { createPolicies } from './policy.ts';
 import type { JobPolicy } from './policy.ts';
 import type { Changes, Decision, Leg, Router, RouteSet, TargetFacts, TargetRouter, UnroutedReason } from './route.ts';
-import { OWNER, Subject } from './subject.ts';
+import { NAMESPACE, OWNER, Subject } from './subject.ts';
 
 type Answer = Pick<Decision, 'set' | 'unrouted'>;
 
@@ -226,9 +226,9 @@ export class OpenTarget implements TargetRouter {
     else clearOwnership(this.found);
     const asksOwner = this.#match(labels);
     if (asksOwner && !isOwnerFirst) this.#find(labels);
-    const { entries, isUnresolved } = this.found;
+    const { entries, isUnresolved, owner } = this.found;
     const { set, unrouted } = this.#table.answerFor(this.#matched, this.found);
-    return { set, unrouted, entries, isUnresolved };
+    return { set, unrouted, entries, isUnresolved, owner, namespace: this.subject.provenance(NAMESPACE) };
   }
 
   #find(labels: LabelMap): void {

@@ -10,6 +10,7 @@ import { owners } from './api-owners.ts';
 import { route } from './api-route.ts';
 import * as status from './api-status.ts';
 import * as targets from './api-targets.ts';
+import { volume } from './api-volume.ts';
 import type { Handler, WebRequest } from './context.ts';
 import { healthy, lifecycle, quit, ready, reload } from './lifecycle.ts';
 import { configPage, flagsPage, overviewPage, stylesheet } from './page.ts';
@@ -72,6 +73,7 @@ const routes: readonly Route[] = [
   open('/api/v1/status/masters', masters),
   api('route', route),
   api('status/owners', owners),
+  api('status/volume', volume),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 

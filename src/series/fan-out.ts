@@ -72,7 +72,8 @@ export class FanOut {
   readonly #dependents = new Dependents();
   readonly held: Held;
   readonly strays = new Strays();
-  readonly #shares = new Shares();
+  /** Undefined until something is decided about. */
+  #shares: Shares | undefined;
   #capacity = 64;
   /** The set that report series go to, once series of a page have said so. */
   #health: RouteSet | undefined;
@@ -121,14 +122,14 @@ export class FanOut {
 
   /** All of these: whose they are and what they speak about. What nothing was decided about speaks about its target. */
   shares(): readonly Share[] {
-    const decided = [...this.#shares];
+    const decided = [...(this.#shares ?? [])];
     const rest = decided.reduce((left, { series }) => left - series, this.members);
     return rest === 0 ? decided : [...decided, { owner: '', namespace: this.#facts.provenance.get(NAMESPACE) ?? '', series: rest }];
   }
 
   grow(capacity: number): void {
     this.#capacity = capacity;
-    this.#shares.grow(capacity);
+    this.#shares?.grow(capacity);
     this.#branchOf = grown(this.#branchOf, new Uint16Array(capacity).fill(NO_BRANCH));
     this.#dependents.grow(capacity);
     for (const places of this.#places.values()) places.grow(capacity);
@@ -157,7 +158,7 @@ export class FanOut {
     }
     for (const key of this.#places.keys()) if (!plan.feeds.some((feed) => feed.key === key)) this.#places.delete(key);
     if (!plan.router.hasRoutes) this.#everything();
-    if (!this.#decides) this.#shares.clear();
+    if (!this.#decides) this.#shares = undefined;
     this.#isHealthOld = true;
     return fresh > 0 || (isOther && (isRouted || this.#decides));
   }
@@ -195,7 +196,7 @@ export class FanOut {
   /** A series that is new. It waits if its pod is not known. */
   takeIn(id: number, incoming: Omit<Incoming, 'provenance'>): void {
     const { branch, isUnresolved, about } = this.#decide(id, incoming.labels);
-    this.#shares.set(id, about);
+    this.#count(id, about);
     if (!isUnresolved) return this.#enter(id, branch, this.#complete(incoming));
     if (!this.held.hasRoom) {
       this.#options.metrics.unresolved('no_room');
@@ -223,7 +224,7 @@ export class FanOut {
   move(id: number, incoming: Omit<Incoming, 'provenance'>, before: number, wasSent: boolean): void {
     const old = this.#byNumber[this.#branchOf[id]!]!;
     const { branch, isUnresolved, about } = this.#decide(id, incoming.labels);
-    this.#shares.set(id, about);
+    this.#count(id, about);
     if (old !== branch) {
       if (--old.members === 0) this.#isHealthOld = true;
       if (branch.members++ === 0) this.#isHealthOld = true;
@@ -246,6 +247,11 @@ export class FanOut {
     old.reports--;
     branch.reports++;
     this.#shift(id, { old, branch }, this.#complete(incoming), { before, wasSent });
+  }
+
+  #count(id: number, about: About | undefined): void {
+    if (about !== undefined) this.#shares ??= new Shares(this.#capacity);
+    this.#shares?.set(id, about);
   }
 
   /** Works out where report series go. Returns whether that has changed. Before the end of each scrape. */
@@ -324,7 +330,7 @@ export class FanOut {
     this.#dependents.remove(id);
     this.#options.metrics.unrouted('unresolved', '', this.held.drop(id));
     this.strays.set(id, undefined);
-    this.#shares.set(id, undefined);
+    this.#shares?.set(id, undefined);
     if (--branch.members === 0) this.#isHealthOld = true;
     for (const outlet of branch.outlets) outlet.remove(id);
   }

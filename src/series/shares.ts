@@ -23,33 +23,28 @@ interface Counted extends About {
 const NONE = 0;
 
 export class Shares {
-  /** Number by id, as far as any has one. */
-  #of = new Uint32Array(0);
-  #capacity = 0;
+  /** Number by id. */
+  #of: Uint32Array;
   /** By number. */
-  #counted: (Counted | undefined)[] = [undefined];
+  readonly #counted: (Counted | undefined)[] = [undefined];
   /** Numbers given up. */
-  #free: number[] = [];
-  #byKey = new Map<string, Counted>();
+  readonly #free: number[] = [];
+  readonly #byKey = new Map<string, Counted>();
+
+  constructor(capacity: number) {
+    this.#of = new Uint32Array(capacity);
+  }
 
   grow(capacity: number): void {
-    this.#capacity = capacity;
+    this.#of = grown(this.#of, new Uint32Array(capacity));
   }
 
   /** What was found about a series, in place of what it was; undefined: nothing. */
   set(id: number, about: About | undefined): void {
-    const before = this.#counted[this.#of[id] ?? NONE];
+    const before = this.#counted[this.#of[id]!];
     if (about !== undefined && before?.owner === about.owner && before.namespace === about.namespace) return;
     if (before !== undefined) this.#leave(id, before);
     if (about !== undefined) this.#join(id, about);
-  }
-
-  /** Nothing is known of any series. */
-  clear(): void {
-    this.#of = new Uint32Array(0);
-    this.#counted = [undefined];
-    this.#free = [];
-    this.#byKey.clear();
   }
 
   *[Symbol.iterator](): Iterator<Share> {
@@ -57,7 +52,6 @@ export class Shares {
   }
 
   #join(id: number, about: About): void {
-    if (this.#of.length < this.#capacity) this.#of = grown(this.#of, new Uint32Array(this.#capacity));
     const key = `${about.owner}\u0000${about.namespace}`;
     const counted = this.#byKey.get(key) ?? this.#open(key, about);
     counted.series++;

@@ -86,6 +86,15 @@ describe('reload', () => {
   });
 });
 
+test('what a job brings is told as it is scraped', async () => {
+  await start(remoteWrite('a', 'b'));
+  const { port } = agent!.addresses[0]!;
+  write(`${remoteWrite('a', 'b')}scrape_configs: [{job_name: self, scrape_interval: 500ms, scrape_timeout: 500ms, static_configs: [{targets: ['127.0.0.1:${port}']}]}]\n`);
+  expect(await agent!.reload()).toEqual({ ok: true });
+  const brought = expect.objectContaining({ targets: 1, series: expect.toSatisfy((series: number) => series > 100), bytesPerSecond: expect.toSatisfy((bytes: number) => bytes > 100) });
+  await expect.poll(async () => (await api('status/volume')).data, { timeout: 20_000 }).toMatchObject({ jobs: { top: [brought] }, namespaces: { top: [{ namespace: '' }] } });
+}, 30_000);
+
 describe('features', () => {
   const jobs = 'scrape_configs: [{job_name: a}, {job_name: b, extra_scrape_metrics: false}]\n';
   test('extra-scrape-metrics is a default: what the file says wins', async () => {

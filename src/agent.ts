@@ -124,7 +124,7 @@ class Line implements Agent {
   readonly #reloadMetrics: { readonly successful: Gauge; readonly successTime: Gauge };
   readonly #ready: Gauge;
   readonly #owners: OwnersKeeper;
-  #explaining: ExplainOptions = { destinations: [], externalLabels: new Map(), routing: undefined, index: undefined };
+  #explaining: ExplainOptions = { destinations: [], externalLabels: new Map(), routing: undefined, shardGroups: [], index: undefined };
   #config: LoadedConfig;
   #watch: ConfigWatch | undefined;
   #control: Control | undefined;
@@ -298,10 +298,10 @@ class Line implements Agent {
     const destinations = [...wanted].map(([name, { writeRelabel, sendExemplars, replicaLabel, owner }]) => ({
       stream: this.#streams.get(name)!, writeRelabel, sendExemplars, ...(replicaLabel !== undefined && { replicaLabel }), ...(owner !== undefined && { owner }),
     }));
-    const { externalLabels, routing } = settings;
+    const { externalLabels, routing, shardGroups } = settings;
     const index = this.#owners.apply(routing === undefined ? undefined : planOwners({ ...settings, routing }));
-    this.#series.configure({ destinations, externalLabels, ...(routing !== undefined && { routing }), ...(index !== undefined && { index }) });
-    this.#explaining = { destinations: destinations.map(({ stream: { name }, ...rest }) => ({ name, ...rest })), externalLabels, routing, index };
+    this.#series.configure({ destinations, externalLabels, shardGroups, ...(routing !== undefined && { routing }), ...(index !== undefined && { index }) });
+    this.#explaining = { destinations: destinations.map(({ stream: { name }, ...rest }) => ({ name, ...rest })), externalLabels, routing, shardGroups, index };
   }
 
   #applyDestination(name: string, settings: DestinationSettings): void {

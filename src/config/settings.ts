@@ -5,6 +5,7 @@ import type { Remark } from './problem.ts';
 import type { ServerSettings } from '../kubernetes/kubernetes.ts';
 import type { QueueSettings } from '../queue/config.ts';
 import type { RoutingSettings } from '../route/config.ts';
+import type { ShardGroupSettings } from '../route/shard-config.ts';
 import type { ScrapeSettings } from '../scrape/config.ts';
 import type { ShardingSettings } from '../targets/config.ts';
 
@@ -15,6 +16,8 @@ export interface Settings {
   readonly queue: QueueSettings;
   /** Absent: every destination gets everything. */
   readonly routing?: RoutingSettings;
+  /** Destinations that share their series. */
+  readonly shardGroups: readonly ShardGroupSettings[];
   /** The API server that is asked for owners. */
   readonly kubernetes: ServerSettings;
   readonly sharding: ShardingSettings;

@@ -13,6 +13,8 @@ import type { Ownership, OwnerRule } from './owner.ts';
 import { createPolicies } from './policy.ts';
 import type { JobPolicy } from './policy.ts';
 import type { Changes, Decision, Leg, Router, RouteSet, TargetFacts, TargetRouter, UnroutedReason } from './route.ts';
+import type { ShardGroupSettings } from './shard-config.ts';
+import { Shards } from './shards.ts';
 import { OWNER, Subject } from './subject.ts';
 
 export interface RoutedDestination {
@@ -25,6 +27,8 @@ export interface RouterOptions {
   /** Undefined: no block, everything goes everywhere. */
   readonly routing: RoutingSettings | undefined;
   readonly destinations: readonly RoutedDestination[];
+  /** Destinations that share what any of them would get. */
+  readonly shardGroups?: readonly ShardGroupSettings[];
   readonly index: OwnerIndex | undefined;
   /** Something else than routes looks at `__owner__`: it is found for every series. */
   readonly isOwnerRead?: boolean;
@@ -40,6 +44,9 @@ export interface CompiledRoute {
 
 /** The word for every route that matched, by its place: routes are few. */
 const PLACE = '.';
+
+/** What holds without routes, where something has to be decided all the same. */
+const toAll: RouteSettings = { match: [], to: ['all'], continue: false, samplesPerSecond: 0, overBudget: 'drop' };
 
 const noRouting: RoutingSettings = { owner: { rules: [], podLabel: undefined, namespace: undefined, followsLabels: false, tombstoneMs: 0 }, jobs: [], unowned: [], routes: [] };
 
@@ -61,9 +68,10 @@ export class RouteTable implements Router {
   readonly #policyOf: (job: string) => JobPolicy;
   readonly #log: ChangeLog;
   readonly #sets = new Map<string, RouteSet>();
+  readonly shards: Shards;
 
-  constructor({ routing = noRouting, destinations, index, isOwnerRead = false }: RouterOptions) {
-    this.key = JSON.stringify([routing, destinations, isOwnerRead]);
+  constructor({ routing = noRouting, destinations, shardGroups = [], index, isOwnerRead = false }: RouterOptions) {
+    this.key = JSON.stringify([routing, destinations, isOwnerRead, shardGroups]);
     this.index = index;
     this.isOwnerFirst = isOwnerRead || routing.routes.some(({ match }) => match.some((text) => text.includes(OWNER)));
     this.#routing = routing;
@@ -71,7 +79,9 @@ export class RouteTable implements Router {
     for (const { name, owner } of destinations) if (owner !== undefined) this.#byOwner.set(owner, [...(this.#byOwner.get(owner) ?? []), name]);
     this.#policyOf = createPolicies(routing.jobs);
     this.#log = new ChangeLog(index);
-    this.routes = routing.routes.map((settings) => ({
+    this.shards = new Shards(shardGroups, (legs, unrouted) => ({ key: setKey(legs, unrouted), legs, unrouted }));
+    const routes = routing.routes.length === 0 && shardGroups.length > 0 ? [toAll] : routing.routes;
+    this.routes = routes.map((settings) => ({
       settings,
       matches: compileMatch(settings.match),
       budget: settings.samplesPerSecond > 0 ? new Budget({ samplesPerSecond: settings.samplesPerSecond, mode: settings.overBudget }) : undefined,
@@ -100,7 +110,11 @@ export class RouteTable implements Router {
   }
 
   setOf(names: readonly string[]): RouteSet {
-    return this.#intern(`=${names.join()}`, () => ({ legs: this.#legs(new Map(names.map((name) => [name, undefined]))), unrouted: undefined }));
+    return this.#intern(`=${names.join()}`, () => ({ legs: this.#legs(new Map(this.shards.whole(names).map((name) => [name, undefined]))), unrouted: undefined }));
+  }
+
+  share(set: RouteSet, labels: LabelMap): RouteSet {
+    return this.shards.share(set, labels);
   }
 
   changes(cursor: number): Changes | undefined {
@@ -136,7 +150,7 @@ export class RouteTable implements Router {
       for (const word of settings.to) {
         if (word === 'owner') missing = found.isUnresolved ? 'unresolved' : 'no_owner';
         // A destination that two routes lead to is bound by neither's budget unless both have one: the first counts.
-        for (const name of this.#named(word, found)) if (!budgets.has(name)) budgets.set(name, budget);
+        for (const name of this.#named(word, found)) for (const one of this.shards.named(name)) if (!budgets.has(one)) budgets.set(one, budget);
       }
     }
     const legs = this.#legs(budgets);
@@ -219,7 +233,7 @@ export class OpenTarget implements TargetRouter {
     const asksOwner = this.#match(labels);
     if (asksOwner && !isOwnerFirst) this.#find(labels);
     const { entries, isUnresolved } = this.found;
-    return { set: this.#table.setFor(this.#matched, this.found), entries, isUnresolved };
+    return { set: this.#table.share(this.#table.setFor(this.#matched, this.found), labels), entries, isUnresolved };
   }
 
   #find(labels: LabelMap): void {

@@ -5,7 +5,8 @@
 // more at its next line (series.ts) and comes back through `move`. If the answer is the same nothing happens. If not, it leaves its old images, and streams that it does
 // not go to any more get a staleness marker; streams that it goes on to, with the same labels, see nothing of it.
 //
-// Report series (`up` ...) go wherever any series of the page goes; before any is known, where their own labels lead. A target that is down tells those who knew it.
+// Report series (`up` ...) go wherever any series of the page goes; before any is known, where their own labels lead. A target that is down tells those who knew it. In a group that
+// shares its series they are shared like any other.
 
 import { sameLabels } from '../model/labels.ts';
 import type { LabelMap } from '../model/labels.ts';
@@ -208,8 +209,9 @@ export class FanOut {
   settleHealth(): boolean {
     if (!this.#isHealthOld || !this.#hasRoutes) return false;
     this.#isHealthOld = false;
-    const names = new Set<string>();
-    for (const { members, set } of this.#branches.values()) if (members > 0) for (const { name } of set.legs) names.add(name);
+    const legs = this.branches.filter(({ members }) => members > 0).flatMap(({ set }) => set.legs);
+    // Without series on the page it stays with those who knew it, as far as they are still there.
+    const names = new Set((legs.length > 0 ? legs : (this.#health?.legs ?? [])).map(({ name }) => name));
     if (names.size === 0) return false;
     // In the order of the configuration, so that equal sets are one.
     const ordered = this.#plan.router.everything.legs.map(({ name }) => name).filter((name) => names.has(name));
@@ -223,7 +225,7 @@ export class FanOut {
   #reportBranch(id: number, labels: LabelMap): Branch {
     this.notePage(nothing);
     const { branch } = this.#decide(id, labels);
-    return this.#health === undefined || !this.#hasRoutes ? branch : this.#branchFor(this.#health);
+    return this.#health === undefined || !this.#hasRoutes ? branch : this.#branchFor(this.#plan.router.share(this.#health, labels));
   }
 
   #decide(id: number, labels: LabelMap): { readonly branch: Branch; readonly isUnresolved: boolean } {

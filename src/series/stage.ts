@@ -7,6 +7,7 @@ import type { OwnerIndex } from '../owners/owners.ts';
 import type { RoutingSettings } from '../route/config.ts';
 import type { Router } from '../route/route.ts';
 import { createRouter } from '../route/router.ts';
+import type { ShardGroupSettings } from '../route/shard-config.ts';
 import { OWNER } from '../route/subject.ts';
 import type { ScrapeSettings } from '../scrape/config.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -29,6 +30,8 @@ export interface SeriesTargets {
   readonly externalLabels: ReadonlyMap<string, string>;
   /** Who the destinations are, and what goes where. Absent: everything goes everywhere. */
   readonly routing?: RoutingSettings;
+  /** Destinations that share their series. */
+  readonly shardGroups?: readonly ShardGroupSettings[];
   readonly index?: OwnerIndex;
 }
 
@@ -104,11 +107,11 @@ export function createSeriesStage(options: SeriesStageOptions): SeriesStage {
 }
 
 /** A router that decides as the last one did stays: its answers, budgets and place in the log of changes go on. */
-function makePlan({ destinations, externalLabels, routing, index }: SeriesTargets, last: Router | undefined): Plan {
+function makePlan({ destinations, externalLabels, routing, shardGroups = [], index }: SeriesTargets, last: Router | undefined): Plan {
   const feeds = planFeeds(destinations);
   const routed = destinations.map(({ stream: { name }, owner }) => ({ name, ...(owner !== undefined && { owner }) }));
   const isOwnerRead = feeds.some(({ hiddenNames }) => hiddenNames === 'all' || hiddenNames.has(OWNER));
-  const router = createRouter({ routing, destinations: routed, index, isOwnerRead });
+  const router = createRouter({ routing, destinations: routed, shardGroups, index, isOwnerRead });
   const isSame = last !== undefined && last.key === router.key && last.index === index;
   (isSame ? router : last)?.close();
   return { feeds, router: isSame ? last : router, externalLabels };

@@ -9,7 +9,7 @@ import { buildKubernetes } from '../kubernetes/config.ts';
 import { Secret } from '../model/secret.ts';
 import { buildQueue } from '../queue/config.ts';
 import { buildRouting } from '../route/config.ts';
-import { buildShardGroups } from '../route/shard-config.ts';
+import { buildShardGroups } from '../route/shards/config.ts';
 import { buildScrape } from '../scrape/config.ts';
 import type { ScrapeBlock, ScrapeSettings } from '../scrape/config.ts';
 import { buildSharding } from '../targets/config.ts';

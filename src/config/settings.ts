@@ -5,7 +5,7 @@ import type { Remark } from './problem.ts';
 import type { ServerSettings } from '../kubernetes/kubernetes.ts';
 import type { QueueSettings } from '../queue/config.ts';
 import type { RoutingSettings } from '../route/config.ts';
-import type { ShardGroupSettings } from '../route/shard-config.ts';
+import type { ShardGroupSettings } from '../route/shards/config.ts';
 import type { ScrapeSettings } from '../scrape/config.ts';
 import type { ShardingSettings } from '../targets/config.ts';
 

@@ -2,8 +2,8 @@
 
 import type { RemoteWriteBlock } from '../destinations/config.ts';
 import { nearest } from '../model/nearest.ts';
-import { CHOICES_MAX, choicesOf } from '../route/shard-config.ts';
-import type { ShardGroupBlock } from '../route/shard-config.ts';
+import { CHOICES_MAX, choicesOf } from '../route/shards/config.ts';
+import type { ShardGroupBlock } from '../route/shards/config.ts';
 import { fail, joinPath, report } from './schema.ts';
 import type { TributaryBlock } from './top.ts';
 

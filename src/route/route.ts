@@ -1,7 +1,7 @@
 // The contract of routing: to which destinations does a series go? Decided once per series, when the series stage first sees it, from its final labels and
 // its provenance; asked again when an index entry that the answer came from has changed.
 //
-//     labels + provenance -> owner (owner.ts) -> routes in order (router.ts) -> members of groups (shards.ts) -> a set of destinations
+//     labels + provenance -> owner (owner.ts) -> routes in order (router.ts) -> members of groups (shards/shards.ts) -> a set of destinations
 //
 // Series with equal answers share everything behind this stage: one image, one column per scrape. That is why answers are interned: equal sets have equal keys.
 

@@ -13,8 +13,8 @@ import type { Ownership, OwnerRule } from './owner.ts';
 import { createPolicies } from './policy.ts';
 import type { JobPolicy } from './policy.ts';
 import type { Changes, Decision, Leg, Router, RouteSet, TargetFacts, TargetRouter, UnroutedReason } from './route.ts';
-import type { ShardGroupSettings } from './shard-config.ts';
-import { Shards } from './shards.ts';
+import type { ShardGroupSettings } from './shards/config.ts';
+import { Shards } from './shards/shards.ts';
 import { OWNER, Subject } from './subject.ts';
 
 export interface RoutedDestination {

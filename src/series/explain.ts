@@ -12,7 +12,7 @@ import { explainSeries } from '../route/explain.ts';
 import type { Explanation } from '../route/explain.ts';
 import type { TargetFacts } from '../route/route.ts';
 import { createRouter } from '../route/router.ts';
-import type { ShardGroupSettings } from '../route/shard-config.ts';
+import type { ShardGroupSettings } from '../route/shards/config.ts';
 import { isProvenance } from './plan.ts';
 
 export interface ExplainedDestination {

@@ -7,7 +7,7 @@ import type { OwnerIndex } from '../owners/owners.ts';
 import type { RoutingSettings } from '../route/config.ts';
 import type { Router } from '../route/route.ts';
 import { createRouter } from '../route/router.ts';
-import type { ShardGroupSettings } from '../route/shard-config.ts';
+import type { ShardGroupSettings } from '../route/shards/config.ts';
 import { OWNER } from '../route/subject.ts';
 import type { ScrapeSettings } from '../scrape/config.ts';
 import type { Metrics } from '../telemetry/metrics.ts';

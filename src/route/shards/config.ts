@@ -1,8 +1,8 @@
 // tributary.shard_groups: destinations that share the series of one storage, such as the nodes of a cluster without a common address.
 
-import { block, fail, key } from '../config/schema.ts';
-import type { Block } from '../config/schema.ts';
-import { listOf, mapOf, text, uint } from '../config/types.ts';
+import { block, fail, key } from '../../config/schema.ts';
+import type { Block } from '../../config/schema.ts';
+import { listOf, mapOf, text, uint } from '../../config/types.ts';
 
 export interface ShardGroupSettings {
   /** Its word in routes. */

@@ -5,12 +5,12 @@
 // The labels that count are the final ones, external labels included, before write rules. Hidden names (`__*`) do not count, but for the metric's: replicas of a
 // collector that differ in `__replica__` alone send a series to the same members.
 
-import { labelsKey, METRIC_NAME, sortLabels } from '../model/labels.ts';
-import type { LabelMap, Labels } from '../model/labels.ts';
-import { heaviest, saltOfName } from '../model/rendezvous.ts';
-import type { Salt } from '../model/rendezvous.ts';
-import type { Leg, RouteSet } from './route.ts';
-import type { ShardGroupSettings } from './shard-config.ts';
+import { labelsKey, METRIC_NAME, sortLabels } from '../../model/labels.ts';
+import type { LabelMap, Labels } from '../../model/labels.ts';
+import { heaviest, saltOfName } from '../../model/rendezvous.ts';
+import type { Salt } from '../../model/rendezvous.ts';
+import type { Leg, RouteSet } from '../route.ts';
+import type { ShardGroupSettings } from './config.ts';
 
 /** Members of a group that have a series. Equal choices are one object. */
 interface Choice {

@@ -1,6 +1,6 @@
 // The whole collector beside vmagent, splitting the same pages fourteen ways: here by owners, there by a relabel configuration for every URL, as its manual says. Both run at the same
 // time on the same pages, so that whatever else the machine does meets both, and are measured over the same windows; CPU from process accounting, the median
-// window counts. A part of `npm run bench -- route`.
+// window counts. Debian's vmagent sends snappy alone, ours zstd: that is part of the figures. A part of `npm run bench -- route`.
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';

@@ -5,8 +5,8 @@
 // The labels that count are the final ones, external labels included, before write rules. Hidden names (`__*`) do not count, but for the metric's: replicas of a
 // collector that differ in `__replica__` alone send a series to the same members.
 
-import { labelsKey, METRIC_NAME, sortLabels } from '../../model/labels.ts';
-import type { LabelMap, Labels } from '../../model/labels.ts';
+import { compareUtf8, labelsKey, METRIC_NAME } from '../../model/labels.ts';
+import type { LabelMap, LabelPair, Labels } from '../../model/labels.ts';
 import { heaviest, saltOfName } from '../../model/rendezvous.ts';
 import type { Salt } from '../../model/rendezvous.ts';
 import type { Leg, RouteSet } from '../route.ts';
@@ -37,9 +37,9 @@ export class ShardGroup {
 
   /** Those labels of a series that tell its members. */
   keyLabels(labels: LabelMap): Labels {
-    const counted: LabelMap = new Map();
-    for (const [name, value] of labels) if (this.#counts(name)) counted.set(name, value);
-    return sortLabels(counted);
+    const counted: LabelPair[] = [];
+    for (const [name, value] of labels) if (value !== '' && this.#counts(name)) counted.push([name, value]);
+    return counted.sort(([a], [b]) => compareUtf8(a, b));
   }
 
   #counts(name: string): boolean {

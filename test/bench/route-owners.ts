@@ -28,7 +28,7 @@ export type OwnersFigures = Readonly<Record<
 >>;
 
 /** Collects garbage, whether or not node was started with --expose-gc. */
-function collector(): () => void {
+export function collector(): () => void {
   setFlagsFromString('--expose-gc');
   return runInNewContext('gc') as () => void;
 }

@@ -19,6 +19,7 @@ import { remarkDifferencesFrom2 } from './from-2.ts';
 import { globFiles } from './glob.ts';
 import { completeGlobal, completeJob } from './inherit.ts';
 import type { Problem } from './problem.ts';
+import { checkRouting, remarkIdleRules } from './routing.ts';
 import { checkRules, checkStaticTargets } from './rules.ts';
 import { fail, remark } from './schema.ts';
 import type { LoadedConfig, Settings } from './settings.ts';
@@ -86,6 +87,7 @@ function readConfig(file: string, sources: Sources, options: LoadOptions): Compl
   checkDestinationNames(top.values.remote_write);
   checkOtlpScheme(top, global);
   checkTributary(top.values.tributary, top.values.remote_write);
+  checkRouting(top.values.tributary, top.values.remote_write, jobs);
   return { top, global, jobs };
 }
 
@@ -162,8 +164,15 @@ function buildSettings({ top, global, jobs }: CompleteConfig, { env = process.en
   remarkDuplicates(entries, destinations);
   const externalLabels = new Map([...global.values.external_labels].filter(([, value]) => value !== ''));
   const { queue, routing, kubernetes } = tributary.values;
-  const sharding = buildSharding(tributary.values.sharding, { environment: env['TRIBUTARY_MEMBER'], hostName });
-  return { externalLabels, scrape, destinations, queue: buildQueue(queue.values), kubernetes: buildKubernetes(kubernetes), sharding, ...(routing !== undefined && { routing: buildRouting(routing) }) };
+  const settings: Settings = {
+    externalLabels, scrape, destinations,
+    queue: buildQueue(queue.values),
+    kubernetes: buildKubernetes(kubernetes),
+    sharding: buildSharding(tributary.values.sharding, { environment: env['TRIBUTARY_MEMBER'], hostName }),
+    ...(routing !== undefined && { routing: buildRouting(routing) }),
+  };
+  remarkIdleRules(entries, settings);
+  return settings;
 }
 
 /** Replicas share one file: what tells them apart comes from the environment. */

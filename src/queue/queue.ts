@@ -35,7 +35,7 @@ export interface Tally {
   readonly relabelled: number;
   /** Of scrapes above a limit. */
   readonly limited: number;
-  /** Dropped by write_relabel_configs, or of the same labels as another series behind them; markers of series that the destination never got. */
+  /** Of series that go elsewhere; dropped by write_relabel_configs, or of the same labels as another series behind them; above the budget of a route. */
   readonly unrouted: number;
 }
 

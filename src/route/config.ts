@@ -8,9 +8,6 @@ import { compileRegex } from '../relabel/regex.ts';
 import { parseSelector } from '../relabel/selector.ts';
 import { errorText } from '../model/error.ts';
 
-/** Words in `to` and in policies that are not names of destinations. */
-export const reservedNames: readonly string[] = ['owner', 'all', 'none', 'broadcast', 'node_owners', 'namespace'];
-
 /**
  * Where series go that name no pod. `namespace`: by the namespace they name, else nowhere beyond the other names of the route. `broadcast`: every
  * destination with an owner. `node_owners`: owners with a running pod on the series' node. `none`: to no owner. Otherwise names of destinations.

@@ -52,6 +52,9 @@ export interface TargetFacts {
 export interface TargetRouter {
   /** The labels of a line as the page tells them, before those of the target join: whose are the labels that name a pod? Before `decide` and `provenance`. */
   notePage(labels: LabelMap): void;
+  /** What `notePage` noted, for a series that is decided about again without its page. */
+  readonly pageNote: readonly string[];
+  recallPage(note: readonly string[]): void;
   /** `labels` are final. The answer for a series of which the page tells nothing (`up`) comes after `notePage(empty)`. */
   decide(labels: LabelMap): Decision;
   /** What write rules may see beside the labels, as far as any of them looks at it: never sent. Reads the owner that `decide` found last. */

@@ -203,6 +203,14 @@ export class OpenTarget implements TargetRouter {
     this.subject.notePage(labels);
   }
 
+  get pageNote(): readonly string[] {
+    return this.subject.own;
+  }
+
+  recallPage(note: readonly string[]): void {
+    this.subject.own = note;
+  }
+
   decide(labels: LabelMap): Decision {
     this.subject.look(labels);
     const { isOwnerFirst } = this.#table;

@@ -18,6 +18,8 @@ import type { SeriesMetrics } from './series-metrics.ts';
 export interface Yield {
   readonly scratch: Scratch;
   readonly extras: readonly ExtraSample[];
+  /** Of earlier scrapes, of series that waited until it was known where they go. */
+  readonly late: readonly ExtraSample[];
   readonly timestampMs: number;
   readonly counts: ScrapeCounts;
   /** A ready piece of a write request per outlet. */
@@ -30,8 +32,8 @@ interface Parcel {
   readonly exemplars: RawInput[];
   /** Samples of the scrape that its branches had. */
   present: number;
-  /** Markers of series that left, beyond the scrape's own samples. */
-  farewells: number;
+  /** Beyond the scrape's own samples: markers of series that left, and what had waited. */
+  further: number;
   merged: number;
   mergedByRules: number;
   unrouted: number;
@@ -61,10 +63,15 @@ function collectBranch(branch: Branch, scrape: Yield, parcels: Map<Stream, Parce
   const admitted = new Map<Budget, boolean>();
   for (const outlet of branch.outlets) {
     const collected = outlet.collect(scratch, extras, timestampMs);
+    const late = scrape.late.length === 0 ? noRecords : outlet.collectLate(scrape.late);
     const piece = outlet.exemplarStreams.length === 0 ? undefined : scrape.exemplars(outlet);
     present = collected.appended + collected.merged + collected.dropped;
     for (const stream of outlet.streams) {
       const parcel = parcelOf(stream, parcels);
+      for (const record of late) {
+        parcel.records.push(record);
+        parcel.further += record.samples;
+      }
       const budget = branch.budgetOf(stream.name);
       if (budget !== undefined && !isAdmitted(budget, { samples: present, turn: branch.turn, timestampMs, admitted })) leaveOut(outlet, collected, scrape, parcel, metrics);
       else pack(outlet, collected, parcel);
@@ -76,6 +83,8 @@ function collectBranch(branch: Branch, scrape: Yield, parcels: Map<Stream, Parce
   if (unrouted !== undefined) metrics.unrouted(unrouted.reason, unrouted.owner, present);
   return present;
 }
+
+const noRecords: readonly SamplesInput[] = [];
 
 function countStrays({ strays, set }: Branch, { scratch, extras }: Yield, metrics: SeriesMetrics): number {
   const { values, markers } = countSeen(strays!, scratch, extras);
@@ -112,7 +121,7 @@ function sayFarewell(outlet: Outlet, timestampMs: number, parcels: Map<Stream, P
     for (const stream of streams) {
       const parcel = parcelOf(stream, parcels);
       parcel.records.push(record);
-      parcel.farewells += record.samples;
+      parcel.further += record.samples;
     }
   }
   return markers;
@@ -120,14 +129,14 @@ function sayFarewell(outlet: Outlet, timestampMs: number, parcels: Map<Stream, P
 
 function parcelOf(stream: Stream, parcels: Map<Stream, Parcel>): Parcel {
   let parcel = parcels.get(stream);
-  if (parcel === undefined) parcels.set(stream, (parcel = { records: [], exemplars: [], present: 0, farewells: 0, merged: 0, mergedByRules: 0, unrouted: 0 }));
+  if (parcel === undefined) parcels.set(stream, (parcel = { records: [], exemplars: [], present: 0, further: 0, merged: 0, mergedByRules: 0, unrouted: 0 }));
   return parcel;
 }
 
 /** With write rules, several series of the same labels are put down to them. `present`: what all branches had. */
 function tallyOf(parcel: Parcel, counts: ScrapeCounts, present: number): Tally {
   return {
-    scraped: counts.scraped + parcel.farewells,
+    scraped: counts.scraped + parcel.further,
     failed: counts.failed,
     limited: counts.limited,
     relabelled: counts.relabelled + parcel.merged,

@@ -14,6 +14,8 @@ import type { RouteSet, TargetFacts, TargetRouter } from '../route/route.ts';
 import type { ByteWriter } from '../wire/labels.ts';
 import { Branch } from './branch.ts';
 import { Dependents } from './dependents.ts';
+import { Held } from './held.ts';
+import type { IncomingLabels } from './incoming-labels.ts';
 import { grown } from './key-table.ts';
 import { Outlet } from './outlet.ts';
 import type { Incoming } from './outlet.ts';
@@ -24,6 +26,8 @@ import type { SeriesMetrics } from './series-metrics.ts';
 
 /** Of the branch that everything is in where there are no routes. */
 const EVERYTHING = '*';
+/** Of the branch of series that wait for their pod to become known. */
+const WAITING: RouteSet = { key: '?', legs: [], unrouted: undefined };
 const NO_BRANCH = 0xffff;
 
 export interface FanOutOptions {
@@ -53,6 +57,7 @@ export class FanOut {
   #branchOf = new Uint16Array(64).fill(NO_BRANCH);
   readonly #places = new Map<string, Places>();
   readonly #dependents = new Dependents();
+  readonly held = new Held();
   #capacity = 64;
   /** The set that report series go to, once series of a page have said so. */
   #health: RouteSet | undefined;
@@ -149,20 +154,36 @@ export class FanOut {
     if (this.#decides) this.#router.notePage(labels);
   }
 
-  /** A series that is new. */
+  /** A series that is new. It waits if its pod is not known. */
   takeIn(id: number, incoming: Omit<Incoming, 'provenance'>): void {
-    this.#enter(id, this.#decide(id, incoming.labels), this.#complete(incoming));
+    const { branch, isUnresolved } = this.#decide(id, incoming.labels);
+    if (!isUnresolved) return this.#enter(id, branch, this.#complete(incoming));
+    if (!this.held.hasRoom) {
+      this.#options.metrics.unresolved('no_room');
+      return this.#enter(id, branch, this.#complete(incoming));
+    }
+    this.held.add(id, incoming.labels, this.#router.pageNote);
+    this.#enter(id, this.#branchFor(WAITING), this.#complete(incoming));
+  }
+
+  /** At the end of a scrape: what has waited for one goes where it is known to belong now, or by what is known without its pod. */
+  settleHeld(again: IncomingLabels): void {
+    for (const { id, labels, page } of [...this.held.due()]) {
+      this.#router.recallPage(page);
+      this.move(id, again.again(id, labels), 0, false);
+    }
   }
 
   /** A series that is known and was decided about before. `before` is half the hash of the labels it had; `wasSent`: its end is to be marked where it leaves. */
   move(id: number, incoming: Omit<Incoming, 'provenance'>, before: number, wasSent: boolean): void {
     const old = this.#byNumber[this.#branchOf[id]!]!;
-    const branch = this.#decide(id, incoming.labels);
+    const { branch, isUnresolved } = this.#decide(id, incoming.labels);
     if (old !== branch) {
       if (--old.members === 0) this.#isHealthOld = true;
       if (branch.members++ === 0) this.#isHealthOld = true;
-      this.#options.metrics.moved(1);
     }
+    if (this.held.free(id)) this.#options.metrics.unresolved(isUnresolved ? 'by_namespace' : 'resolved');
+    else if (old !== branch) this.#options.metrics.moved(1);
     this.#shift(id, { old, branch }, this.#complete(incoming), { before, wasSent });
   }
 
@@ -203,11 +224,11 @@ export class FanOut {
     return this.#branchFor(this.#router.decide(labels).set);
   }
 
-  #decide(id: number, labels: LabelMap): Branch {
-    if (!this.#decides) return this.#everything();
-    const { set, entries } = this.#router.decide(labels);
+  #decide(id: number, labels: LabelMap): { readonly branch: Branch; readonly isUnresolved: boolean } {
+    if (!this.#decides) return { branch: this.#everything(), isUnresolved: false };
+    const { set, entries, isUnresolved } = this.#router.decide(labels);
     this.#dependents.set(id, entries);
-    return this.#hasRoutes ? this.#branchFor(set) : this.#everything();
+    return this.#hasRoutes ? { branch: this.#branchFor(set), isUnresolved } : { branch: this.#everything(), isUnresolved: false };
   }
 
   #complete(incoming: Omit<Incoming, 'provenance'>): Incoming {
@@ -241,7 +262,12 @@ export class FanOut {
     old.strays?.delete(id);
     branch.strays?.add(id);
     this.#branchOf[id] = branch.number;
-    for (const outlet of branch.outlets) if (!kept.has(outlet)) outlet.receive(id, incoming);
+    for (const outlet of branch.outlets) {
+      if (kept.has(outlet)) continue;
+      // Nothing was sent of a series that waited.
+      if (old.set === WAITING) outlet.stage(id, incoming);
+      else outlet.receive(id, incoming);
+    }
   }
 
   remove(id: number): void {
@@ -249,6 +275,7 @@ export class FanOut {
     if (branch === undefined) return;
     this.#branchOf[id] = NO_BRANCH;
     this.#dependents.remove(id);
+    this.#options.metrics.unrouted('unresolved', '', this.held.drop(id));
     branch.strays?.delete(id);
     if (--branch.members === 0) this.#isHealthOld = true;
     for (const outlet of branch.outlets) outlet.remove(id);
@@ -262,6 +289,11 @@ export class FanOut {
     const streams = new Set(branch.outlets.flatMap((outlet) => outlet.streams));
     for (const outlet of old.outlets) outlet.leave(id, outlet.streams.filter((stream) => !streams.has(stream)), true);
     for (const outlet of branch.outlets) outlet.renew();
+  }
+
+  /** No scrape follows. */
+  close(): void {
+    this.#options.metrics.unrouted('unresolved', '', this.held.close());
   }
 
   /** After a scrape: branches that nothing is in any more go, images that are worn are built anew. */

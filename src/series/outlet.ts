@@ -225,6 +225,12 @@ export class Outlet {
     return { records, appended, merged: this.#merged, dropped: this.#countDropped(scratch, extras) };
   }
 
+  /** Samples of earlier scrapes that waited, as records that come before those of this one. After `collect`. */
+  collectLate(late: readonly ExtraSample[]): SamplesInput[] {
+    const own = late.filter(({ id }) => this.#options.holds(id));
+    return layers(own).map((layer) => this.#layer(layer)).filter((record) => record !== undefined);
+  }
+
   /** Where a series stands in the image; NOWHERE where it is none of these. */
   positionOf(id: number): number {
     return this.#options.holds(id) ? this.writer.positionOf(id) : NOWHERE;

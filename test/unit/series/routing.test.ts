@@ -187,6 +187,52 @@ describe('an owner that changes', () => {
   });
 });
 
+describe('a pod that is not known yet', () => {
+  const line = 'c{namespace="hero-user-a",pod="new"} 1\n';
+  const inOrder = (one: World, name: string) => short(one.all(name)).filter((text) => text.startsWith('c'));
+  const outcome = async (one: World) => (await one.metrics.text()).split('\n').filter((text) => text.startsWith('tributary_route_unresolved_series_total{'));
+
+  test('its series wait, and go to the owner once the watch tells, with what has waited', async () => {
+    const index = new TestOwners({ namespace });
+    const one = world(index);
+    one.scrape(line);
+    expect([sent(one, 'a'), sent(one, 'user')]).toEqual([[], []]);
+    index.setPod('hero-user-a', 'new', 'b');
+    one.scrape(line);
+    for (const name of ['b', 'user']) expect(inOrder(one, name)).toEqual([`c{namespace="hero-user-a",pod="new"} 1@${-STEP_MS}`, 'c{namespace="hero-user-a",pod="new"} 1']);
+    expect(sent(one, 'a')).toEqual([]);
+    expect(await outcome(one)).toEqual(['tributary_route_unresolved_series_total{outcome="resolved"} 1']);
+  });
+  test('after one interval the namespace decides; when the watch tells later they move', async () => {
+    const index = new TestOwners({ namespace });
+    const one = world(index);
+    one.scrape(line);
+    one.scrape(line);
+    expect(inOrder(one, 'a')).toEqual([`c{namespace="hero-user-a",pod="new"} 1@${-STEP_MS}`, 'c{namespace="hero-user-a",pod="new"} 1']);
+    expect(await outcome(one)).toEqual(['tributary_route_unresolved_series_total{outcome="by_namespace"} 1']);
+    index.setPod('hero-user-a', 'new', 'b');
+    one.scrape(line);
+    expect([sent(one, 'a'), sent(one, 'b')]).toEqual([['c{namespace="hero-user-a",pod="new"} stale'], ['c{namespace="hero-user-a",pod="new"} 1']]);
+  });
+  test('one that vanishes at once is told all the same, with its end', () => {
+    const one = world(new TestOwners({ namespace }));
+    one.scrape(line);
+    one.scrape('node_x 1\n');
+    expect(sent(one, 'a')).toEqual([`c{namespace="hero-user-a",pod="new"} 1@${-STEP_MS}`, 'c{namespace="hero-user-a",pod="new"} stale']);
+  });
+  test('so is one whose target ends', () => {
+    const one = world(new TestOwners({ namespace }));
+    one.scrape(line);
+    one.end();
+    expect(sent(one, 'a')).toEqual([`c{namespace="hero-user-a",pod="new"} 1@${-STEP_MS}`, 'c{namespace="hero-user-a",pod="new"} stale']);
+  });
+  test('the accounts add up', () => {
+    const one = world(new TestOwners({ namespace }));
+    for (let i = 0; i < 4; i++) one.scrape(`${line}c{namespace="hero-user-b",pod="p${i}"} 1\n`);
+    for (const { scrape, appended } of one.streams.values()) expect(scrape.scraped).toBe(scrape.failed + scrape.relabelled + scrape.limited + scrape.unrouted + appended);
+  });
+});
+
 describe('without routes', () => {
   const dropOther = (other: string) => [rule({ action: 'drop', sourceLabels: ['__meta_kubernetes_namespace'], regex: `hero-user-${other}` })];
   const two: DestinationOptions[] = [{ name: 'a', writeRelabel: dropOther('b') }, { name: 'b', writeRelabel: dropOther('a') }];

@@ -69,6 +69,7 @@ export class FanOut {
     this.#plan = options.plan;
     this.#facts = options.facts;
     this.#router = this.#openRouter();
+    this.#cursor = options.plan.router.cursor;
     if (!this.#hasRoutes) this.#everything();
   }
 
@@ -78,7 +79,6 @@ export class FanOut {
 
   #openRouter(): TargetRouter {
     const { router, feeds } = this.#plan;
-    this.#cursor = router.cursor;
     this.#decides = router.hasRoutes || feeds.some(readsHidden);
     return router.open(this.#facts);
   }
@@ -110,6 +110,8 @@ export class FanOut {
     const isRouted = before.router.hasRoutes || plan.router.hasRoutes;
     const isOther = before.router.key !== plan.router.key;
     this.#router = this.#openRouter();
+    // The same router goes on, and with it what has changed since the last page.
+    if (plan.router !== before.router) this.#cursor = plan.router.cursor;
     let fresh = 0;
     for (const branch of this.#branches.values()) {
       for (const outlet of branch.follow(plan, this.#openOutlet)) {
@@ -189,14 +191,14 @@ export class FanOut {
 
   /** A report series, new or not. */
   takeInReport(id: number, incoming: Omit<Incoming, 'provenance'>): void {
-    const branch = this.#reportBranch(incoming.labels);
+    const branch = this.#reportBranch(id, incoming.labels);
     branch.reports++;
     this.#place(id, branch, this.#complete(incoming));
   }
 
   moveReport(id: number, incoming: Omit<Incoming, 'provenance'>, before: number, wasSent: boolean): void {
     const old = this.#byNumber[this.#branchOf[id]!]!;
-    const branch = this.#reportBranch(incoming.labels);
+    const branch = this.#reportBranch(id, incoming.labels);
     old.reports--;
     branch.reports++;
     this.#shift(id, { old, branch }, this.#complete(incoming), { before, wasSent });
@@ -217,11 +219,11 @@ export class FanOut {
     return !isSame;
   }
 
-  #reportBranch(labels: LabelMap): Branch {
-    if (!this.#hasRoutes) return this.#everything();
-    if (this.#health !== undefined) return this.#branchFor(this.#health);
-    this.#router.notePage(nothing);
-    return this.#branchFor(this.#router.decide(labels).set);
+  /** Decided in any case: write rules may look at the owner. */
+  #reportBranch(id: number, labels: LabelMap): Branch {
+    this.notePage(nothing);
+    const { branch } = this.#decide(id, labels);
+    return this.#health === undefined || !this.#hasRoutes ? branch : this.#branchFor(this.#health);
   }
 
   #decide(id: number, labels: LabelMap): { readonly branch: Branch; readonly isUnresolved: boolean } {

@@ -177,6 +177,15 @@ describe('an owner that changes', () => {
     const lines = one.all('user').filter((line) => line.includes('pod="p"'));
     expect(lines.map((line) => Number(/@(-\d+)/.exec(line)?.[1] ?? 0))).toEqual([-7, -6, -5, -4, -3, -2, -1, 0].map((i) => i * STEP_MS));
   });
+  test('a configuration that is loaded again without a change loses no change of owners', () => {
+    const index = pods();
+    const one = world(index);
+    one.scrape(page);
+    index.setPod('n', 'p', 'b');
+    one.configure(masters);
+    one.scrape(page);
+    expect(sent(one, 'b').filter((text) => text.includes('"p"'))).toEqual(['c{namespace="n",pod="p"} 1']);
+  });
   test('series are moved and counted', async () => {
     const index = pods();
     const one = world(index);

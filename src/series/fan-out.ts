@@ -10,7 +10,7 @@
 import { sameLabels } from '../model/labels.ts';
 import type { LabelMap } from '../model/labels.ts';
 import type { Stream } from '../queue/queue.ts';
-import type { RouteSet, TargetFacts, TargetRouter } from '../route/route.ts';
+import type { RouteSet, TargetFacts, TargetRouter, Unrouted } from '../route/route.ts';
 import type { ByteWriter } from '../wire/labels.ts';
 import { Branch } from './branch.ts';
 import { Dependents } from './dependents.ts';
@@ -23,11 +23,13 @@ import { Places } from './places.ts';
 import { readsHidden } from './plan.ts';
 import type { Plan } from './plan.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
+import { Strays } from './strays.ts';
 
 /** Of the branch that everything is in where there are no routes. */
 const EVERYTHING = '*';
 /** Of the branch of series that wait for their pod to become known. */
-const WAITING: RouteSet = { key: '?', legs: [], unrouted: undefined };
+const WAITING: RouteSet = { key: '?', legs: [] };
+const notYet: Unrouted = { reason: undefined, owner: '', isNowhere: true };
 const NO_BRANCH = 0xffff;
 
 export interface FanOutOptions {
@@ -58,6 +60,7 @@ export class FanOut {
   readonly #places = new Map<string, Places>();
   readonly #dependents = new Dependents();
   readonly held = new Held();
+  readonly strays = new Strays();
   #capacity = 64;
   /** The set that report series go to, once series of a page have said so. */
   #health: RouteSet | undefined;
@@ -165,6 +168,7 @@ export class FanOut {
       return this.#enter(id, branch, this.#complete(incoming));
     }
     this.held.add(id, incoming.labels, this.#router.pageNote);
+    this.strays.set(id, notYet);
     this.#enter(id, this.#branchFor(WAITING), this.#complete(incoming));
   }
 
@@ -223,13 +227,16 @@ export class FanOut {
   #reportBranch(id: number, labels: LabelMap): Branch {
     this.notePage(nothing);
     const { branch } = this.#decide(id, labels);
-    return this.#health === undefined || !this.#hasRoutes ? branch : this.#branchFor(this.#health);
+    if (this.#health === undefined || !this.#hasRoutes) return branch;
+    this.strays.set(id, undefined);
+    return this.#branchFor(this.#health);
   }
 
   #decide(id: number, labels: LabelMap): { readonly branch: Branch; readonly isUnresolved: boolean } {
     if (!this.#decides) return { branch: this.#everything(), isUnresolved: false };
-    const { set, entries, isUnresolved } = this.#router.decide(labels);
+    const { set, unrouted, entries, isUnresolved } = this.#router.decide(labels);
     this.#dependents.set(id, entries);
+    this.strays.set(id, this.#hasRoutes ? unrouted : undefined);
     return this.#hasRoutes ? { branch: this.#branchFor(set), isUnresolved } : { branch: this.#everything(), isUnresolved: false };
   }
 
@@ -244,7 +251,6 @@ export class FanOut {
 
   #place(id: number, branch: Branch, incoming: Incoming): void {
     this.#branchOf[id] = branch.number;
-    branch.strays?.add(id);
     for (const outlet of branch.outlets) outlet.stage(id, incoming);
   }
 
@@ -261,8 +267,6 @@ export class FanOut {
       if (identity !== undefined && gone.length === 0 && old === branch) kept.add(outlet);
       else outlet.leave(id, gone, past.wasSent);
     }
-    old.strays?.delete(id);
-    branch.strays?.add(id);
     this.#branchOf[id] = branch.number;
     for (const outlet of branch.outlets) {
       if (kept.has(outlet)) continue;
@@ -278,7 +282,7 @@ export class FanOut {
     this.#branchOf[id] = NO_BRANCH;
     this.#dependents.remove(id);
     this.#options.metrics.unrouted('unresolved', '', this.held.drop(id));
-    branch.strays?.delete(id);
+    this.strays.set(id, undefined);
     if (--branch.members === 0) this.#isHealthOld = true;
     for (const outlet of branch.outlets) outlet.remove(id);
   }
@@ -301,7 +305,7 @@ export class FanOut {
   /** After a scrape: branches that nothing is in any more go, images that are worn are built anew. */
   tidy(): void {
     for (const [key, branch] of this.#branches) {
-      if (branch.isEmpty && !branch.takesAll) {
+      if (branch.isEmpty && (!branch.takesAll || this.#hasRoutes)) {
         this.#branches.delete(key);
         this.#byNumber[branch.number] = undefined;
       } else for (const outlet of branch.outlets) outlet.writer.rebuildIfWorn();

@@ -58,6 +58,8 @@ export class Destinations {
   readonly #senderGauges: SenderGauges;
   readonly #cpuBusyShare = createBusyMeter(systemClock);
   readonly #masters: Masters;
+  /** Names whose senders have the settings of a document: one that is about to end included, for it still sends. */
+  readonly #announced = new Set<string>();
   /** Ends when what was begun last has ended. */
   #turn: Promise<void> = Promise.resolve();
   #settings: Settings | undefined;
@@ -130,7 +132,8 @@ export class Destinations {
   }
 
   async #putInForce(settings: Settings, names: readonly string[]): Promise<void> {
-    const wanted = new Map([...settings.destinations.map((destination, i) => [names[i]!, destination] as const), ...this.#masters.destinations()]);
+    const announced = this.#masters.destinations();
+    const wanted = new Map([...settings.destinations.map((destination, i) => [names[i]!, destination] as const), ...announced]);
     const removed = [...this.#senders.keys()].filter((name) => !wanted.has(name));
     const share = evenShare(settings);
     for (const [name, { maxBytes = share, overflow, priority }] of wanted) {
@@ -138,12 +141,14 @@ export class Destinations {
       this.#streams.set(name, this.#options.queue.stream(name, { maxBytes, policy: overflow, priority }));
     }
     this.#options.onDestinations(settings, [...wanted].map(([name, own]) => ({ stream: this.#streams.get(name)!, settings: own })));
-    for (const [name, own] of wanted) this.#applyOne(name, own);
+    for (const [name, own] of wanted) this.#applyOne(name, own, announced.has(name));
     await Promise.all(removed.map((name) => this.#remove(name)));
     for (const name of this.#options.queue.names()) if (!wanted.has(name)) this.#options.queue.retire(name);
   }
 
-  #applyOne(name: string, settings: DestinationSettings): void {
+  #applyOne(name: string, settings: DestinationSettings, isAnnounced: boolean): void {
+    if (isAnnounced) this.#announced.add(name);
+    else this.#announced.delete(name);
     const known = this.#senders.get(name);
     if (known !== undefined) return known.update(settings);
     const { logger, version, collectMetadata } = this.#options;
@@ -164,7 +169,7 @@ export class Destinations {
           clock: systemClock,
           userAgent: `Tributary/${version}`,
           connectionMaxAgeMs,
-          refuseAddress: (host, address) => this.#masters.refuseAddress(name, host, address),
+          refuseAddress: (host, address) => (this.#announced.has(name) ? this.#masters.refuseAddress(host, address) : undefined),
           ...(roundRobinDns && { roundRobinDns: systemRandom }),
         }),
       createAssembler: (limits) => new Assembler(limits),
@@ -180,6 +185,7 @@ export class Destinations {
     this.#senders.delete(name);
     await sender.stop(0);
     sender.removeMetrics();
+    this.#announced.delete(name);
     this.#options.logger.warn('destination removed, its queue stays on disk', { destination: name });
   }
 

@@ -20,11 +20,11 @@ import type { TributaryBlock } from './top.ts';
 const words = ['owner', 'all', 'none'];
 
 export function checkRouting({ values }: TributaryBlock, entries: readonly RemoteWriteBlock[], jobs: readonly ScrapeBlock[]): void {
-  const { routing, destinations } = values;
+  const { routing, destinations, masters } = values;
   if (routing === undefined) return;
-  const names = entries.map((entry) => entry.values.name).filter((name) => name !== '');
+  const names: Names = { written: entries.map((entry) => entry.values.name).filter((name) => name !== ''), announced: masters?.values.name_prefix };
   for (const entry of entries) if (words.includes(entry.values.name)) fail(entry, 'name', `${JSON.stringify(entry.values.name)} has a meaning of its own in routes, expected another name`);
-  const hasOwners = [...destinations.values()].some((own) => (own.values.owner ?? '') !== '');
+  const hasOwners = masters !== undefined || [...destinations.values()].some((own) => (own.values.owner ?? '') !== '');
   checkNames(routing, 'unowned', routing.values.unowned, names);
   for (const job of routing.values.jobs.values()) {
     for (const key of ['namespace_only', 'without_pod'] as const) {
@@ -36,9 +36,15 @@ export function checkRouting({ values }: TributaryBlock, entries: readonly Remot
   checkReach(routing.values.routes);
 }
 
-function checkNames(at: AnyBlock, key: string, wanted: readonly string[], names: readonly string[]): void {
+interface Names {
+  readonly written: readonly string[];
+  /** How names of destinations begin that may be announced; undefined where none is. */
+  readonly announced: string | undefined;
+}
+
+function checkNames(at: AnyBlock, key: string, wanted: readonly string[], { written: names, announced }: Names): void {
   for (const name of wanted) {
-    if (names.includes(name)) continue;
+    if (names.includes(name) || (announced !== undefined && announced !== '' && name.startsWith(announced))) continue;
     const close = nearest(name, names);
     const expected = names.length === 0 ? 'no remote_write has a name' : close === undefined ? `expected one of ${names.join(', ')}` : `the nearest name is ${close}`;
     fail(at, key, `no remote_write is named ${JSON.stringify(name)}, ${expected}`);
@@ -46,7 +52,7 @@ function checkNames(at: AnyBlock, key: string, wanted: readonly string[], names:
 }
 
 interface RouteContext {
-  readonly names: readonly string[];
+  readonly names: Names;
   readonly routing: RoutingBlock;
   readonly hasOwners: boolean;
   readonly jobs: readonly ScrapeBlock[];

@@ -61,6 +61,8 @@ export interface ReflectorState {
   readonly kind: Kind;
   /** '' for all of the cluster. */
   readonly namespace: string;
+  /** The only name that is asked for; absent where all are. */
+  readonly name?: string;
   readonly state: 'syncing' | 'live' | 'stale';
   readonly objects: number;
   /** Wall time of the last answer or event that proved the state current; undefined before the first. */

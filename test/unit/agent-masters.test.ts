@@ -153,9 +153,9 @@ test('without the right to read Secrets of that name nothing is announced, and w
   api.access.setUser('token', { name: 'collector', rules: [{ ...granted, names: ['another'] }] });
   announce('a', await receiver());
   await start(config());
-  const reflectors = async () => (await status<{ reflectors: { kind: string; isDenied: boolean }[] }>('kubernetes')).reflectors;
+  const reflectors = async () => (await status<{ reflectors: { kind: string; isDenied: boolean; permission?: { rule: string } }[] }>('kubernetes')).reflectors;
   await until(async () => (await reflectors()).some(({ isDenied }) => isDenied));
-  expect([await masters(), await reflectors()]).toMatchObject([[], [{ kind: 'secrets', isDenied: true }]]);
+  expect([await masters(), await reflectors()]).toMatchObject([[], [{ kind: 'secrets', isDenied: true, permission: { rule: '{apiGroups: [""], resources: ["secrets"], resourceNames: ["tributary-route"], verbs: ["list", "watch"]}' } }]]);
 });
 
 test('a name that leads to this host is not connected to, though nothing was wrong with the document', async () => {

@@ -10,11 +10,13 @@ import { defaultBlock, fail, report } from '../../config/schema.ts';
 import type { Context } from '../../config/schema.ts';
 import { parseYaml } from '../../config/yaml.ts';
 import { errorText } from '../../model/error.ts';
+import { buildRelabel } from '../../relabel/config.ts';
 import { buildDestination, destinationKeys, remoteWriteKeys } from '../config.ts';
 import type { DestinationSettings } from '../config.ts';
 import type { MastersSettings } from './config.ts';
 import { documentBlock } from './document-keys.ts';
 import type { DocumentBlock } from './document-keys.ts';
+import { growthProblem } from './growth.ts';
 import type { Guard } from './guard.ts';
 
 /** A document with certificates and a hundred rules has 30 KiB. A Secret may have 1 MiB, and each of them is parsed here. Bytes. */
@@ -76,6 +78,8 @@ function checkClaims(at: DocumentBlock, { owner }: DocumentPlace, settings: Mast
     if (problem !== undefined) fail(at, 'endpoints', `endpoint ${i + 1} ${problem}`);
   });
   checkRules(at, 'utf8');
+  const growth = growthProblem(values.write_relabel_configs.map(buildRelabel));
+  if (growth !== undefined) fail(at, 'write_relabel_configs', `rule ${growth.rule} ${growth.text}`);
   checkTls(at);
 }
 

@@ -12,8 +12,10 @@ export interface Guard {
   refuseAddress(host: string, address: string): string | undefined;
 }
 
+export type GuardSettings = Pick<MastersSettings, 'allowedHosts' | 'allowedNetworks' | 'refusedNetworks'>;
+
 /** `isApiServer` is asked for hosts and for addresses. */
-export function createGuard(settings: Pick<MastersSettings, 'allowedHosts' | 'allowedNetworks' | 'refusedNetworks'>, isApiServer: (hostOrAddress: string) => boolean): Guard {
+export function createGuard(settings: GuardSettings, isApiServer: (hostOrAddress: string) => boolean): Guard {
   const isAllowed = networks(settings.allowedNetworks);
   const isRefused = networks(settings.refusedNetworks);
   const isAllowedHost = hostFilter(settings.allowedHosts);

@@ -19,7 +19,7 @@ import type { MastersSettings } from './config.ts';
 import { systemWatchFolder } from './file-source.ts';
 import type { WatchFolder } from './file-source.ts';
 import { createGuard } from './guard.ts';
-import type { Guard } from './guard.ts';
+import type { Guard, GuardSettings } from './guard.ts';
 import { judge } from './judge.ts';
 import type { Bench } from './judge.ts';
 import { KeptMasters } from './kept.ts';
@@ -64,7 +64,6 @@ export interface Surroundings {
 
 interface Rules {
   readonly settings: MastersSettings;
-  readonly guard: Guard;
   readonly configured: ReadonlySet<string>;
 }
 
@@ -74,6 +73,8 @@ export class Masters {
   readonly #apiServers: ApiServers;
   readonly #sources: SourceSet;
   #rules: Rules | undefined;
+  /** That of the last settings, as long as anything is sent under them. */
+  #guard: Guard;
   #isRead = false;
   #isStopped = false;
   #records = new Map<string, MasterRecord>();
@@ -84,12 +85,15 @@ export class Masters {
   #bundle: Timer | undefined;
   #look: Timer | undefined;
   #keepError = '';
+  /** There were too many documents. */
+  #isFull = false;
 
   constructor(options: MastersOptions) {
     const { disk, clock, kubernetes, folder, lookup = systemLookup, watchFolder = systemWatchFolder } = options;
     this.#options = options;
     this.#kept = new KeptMasters(disk, folder);
     this.#apiServers = new ApiServers({ clock, lookup, hosts: () => kubernetes.hosts() });
+    this.#guard = this.#createGuard({ allowedHosts: [], allowedNetworks: [], refusedNetworks: [] });
     this.#sources = new SourceSet({ kubernetes, disk, clock, watchFolder }, {
       told: (source, told) => this.#note(keyOf(source, told.key), { source, told }),
       vanished: (source, key) => this.#note(keyOf(source, key), { source, told: undefined }),
@@ -101,8 +105,8 @@ export class Masters {
   apply(settings: MastersSettings | undefined, { server, namespacePattern, configured }: Surroundings): void {
     if (this.#isStopped) return;
     this.#readKept();
-    const guard = settings && createGuard(settings, (host) => this.#apiServers.has(host));
-    this.#rules = settings && guard && { settings, guard, configured };
+    if (settings !== undefined) this.#guard = this.#createGuard(settings);
+    this.#rules = settings && { settings, configured };
     const sources = this.#sources.apply(settings, { server, namespacePattern });
     for (const [key, { source }] of this.#news) if (!sources.has(source)) this.#news.delete(key);
     for (const [key, { source }] of this.#records) if (!sources.has(source)) this.#records.delete(key);
@@ -118,9 +122,9 @@ export class Masters {
     return this.#inForce;
   }
 
-  /** Why an announced destination is not connected to where its endpoints lead; undefined for others. */
-  refuseAddress(name: string, host: string, address: string): string | undefined {
-    return this.#inForce.has(name) ? this.#rules?.guard.refuseAddress(host, address) : undefined;
+  /** Why an announced destination is not connected to where its endpoints lead; also of one that is about to end. */
+  refuseAddress(host: string, address: string): string | undefined {
+    return this.#guard.refuseAddress(host, address);
   }
 
   /** Those in force first, by name. */
@@ -166,7 +170,10 @@ export class Masters {
     const { metrics, logger } = this.#options;
     if (news.told !== undefined && !this.#records.has(key) && !this.#news.has(key) && this.#records.size + this.#news.size >= DOCUMENTS_MAX) {
       metrics.ignored.inc();
-      return logger.warn('a document is not looked at, because there are too many', { document: news.told.shown, most: DOCUMENTS_MAX });
+      // Once: whoever makes so many of them must not fill the log as well.
+      if (!this.#isFull) logger.warn('a document is not looked at, because there are too many; further ones are only counted', { document: news.told.shown, most: DOCUMENTS_MAX });
+      this.#isFull = true;
+      return;
     }
     this.#news.set(key, news);
     this.#bundle ??= this.#options.clock.after(BUNDLE_MS, () => this.#settle());
@@ -233,8 +240,12 @@ export class Masters {
     }
   }
 
-  #bench({ settings, guard }: Rules, isChanged: boolean): Bench {
-    return { settings, guard, nowMs: this.#options.clock.nowMs(), isChanged };
+  #createGuard(settings: GuardSettings): Guard {
+    return createGuard(settings, (host) => this.#apiServers.has(host));
+  }
+
+  #bench({ settings }: Rules, isChanged: boolean): Bench {
+    return { settings, guard: this.#guard, nowMs: this.#options.clock.nowMs(), isChanged };
   }
 
   /** Ends what is over, decides, keeps it on disk, and looks again when the next grace ends. */

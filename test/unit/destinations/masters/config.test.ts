@@ -45,6 +45,16 @@ describe('what is refused', () => {
     expect(problems("tributary: {routing: {routes: [{to: [owner]}]}, masters: {secrets: {}}}").join('\n')).toContain('nothing tells the owner of a namespace'));
 });
 
+describe('routes', () => {
+  const toText = (name: string, masters: string) => `remote_write: [{name: user, url: 'http://u/'}]\ntributary: {routing: {routes: [{to: [${name}]}]}${masters}}\n`;
+  const announced = ', masters: {files: {folder: f}}';
+
+  test('may lead to a destination that has not been announced yet', () => expect(problems(toText('master-a', announced))).toEqual([]));
+  test('may not where nothing is announced, or under another prefix', () => {
+    for (const text of [toText('master-a', ''), toText('a', announced)]) expect(problems(text).join('\n')).toContain('no remote_write is named');
+  });
+});
+
 describe('quotas', () => {
   const remoteWrite = 'remote_write: [{name: a, url: "http://a/"}]\n';
   const share = (lines: string) => evenShare(loaded(configText(lines, remoteWrite)).settings);

@@ -3,10 +3,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { loadConfig } from '../../../../src/config/load.ts';
 import { createGuard } from '../../../../src/destinations/masters/guard.ts';
 import { DOCUMENT_BYTES_MAX, readDocument } from '../../../../src/destinations/masters/document.ts';
 import type { ReadDocument } from '../../../../src/destinations/masters/document.ts';
 import { documentSchema } from '../../../../src/destinations/masters/document-keys.ts';
+import { namespaceRule } from '../../../../src/owners/by-namespace.ts';
 import { endpoint, settingsOf } from './helper.ts';
 
 const place = { shown: 'hero-user-a/tributary-route', owner: 'a', name: 'master-a' };
@@ -74,6 +77,7 @@ describe('a document is refused', () => {
     ['with two ways to log in', `${good}\nbasic_auth: {username: u}\nauthorization: {credentials: c}`, 'stands beside basic_auth'],
     ['with a rule that is none', `${good}\nwrite_relabel_configs: [{regex: '(', action: drop}]`, 'write_relabel_configs[0]'],
     ['with a hundred and one rules', `${good}\nwrite_relabel_configs: [${Array.from({ length: 101 }, () => '{action: labeldrop, regex: a}').join(', ')}]`, 'has 101 entries, expected at most 100'],
+    ['with rules that let labels grow', `${good}\nwrite_relabel_configs: [${Array.from({ length: 40 }, () => '{source_labels: [a], target_label: a, replacement: $1$1}').join(', ')}]`, 'write_relabel_configs: rule 9 may make a value of'],
     ['with a certificate that is none', `${good}\ntls_config: {ca: nonsense}`, 'tls_config.ca: cannot be read'],
     ['with a replica label, where nothing tells replicas apart', `${good}\nreplica_label: __replica__`, 'expected tributary.masters.replica'],
     ['with a replica label that is none', `${good}\nreplica_label: '1-x'`, 'is no name of a label'],
@@ -99,6 +103,16 @@ describe('a document is refused', () => {
     const text = problem(`${good}\nbasic_auth: {username: u, password: hunter2, password_file: x}\nauthorization: hunter2\nmax_bytes: 1`);
     expect(text).not.toContain('hunter2');
   });
+});
+
+test('the example of deploy/examples is a good document, in a place that the example configuration knows', () => {
+  const path = (name: string) => join(import.meta.dirname, '../../../../deploy/examples', name);
+  const [object] = parseAllDocuments(readFileSync(path('karmada-master.yaml'), 'utf8')).map((one) => one.toJS() as { metadata: { name: string; namespace: string }; stringData: Record<string, string> });
+  const config = loadConfig(path('masters.yml'));
+  if (!config.ok) throw new Error('the example configuration does not load');
+  const { masters, routing } = config.config.settings;
+  expect([object!.metadata.name, namespaceRule(routing!.owner.namespace)(object!.metadata.namespace)]).toEqual([masters!.secrets!.name, 'a']);
+  expect(readDocument(Buffer.from(object!.stringData[masters!.secrets!.key]!), place, masters!, createGuard(masters!, () => false))).toMatchObject({ ok: true, settings: { maxBytes: 2 * 1024 ** 3, profile: 'victoriametrics' } });
 });
 
 test('the JSON Schema has what a document may say, and nothing that it may not', () => {

@@ -340,17 +340,18 @@ describe('where a connection of an announced destination goes', () => {
   test('is looked at when it is made, so that a name cannot change its mind', async () => {
     const { cluster, life } = await withA();
     cluster.hostNames = ['10.96.0.1'];
-    const refused = (address: string) => life.masters.refuseAddress('master-a', 'a1.example', address);
+    const refused = (address: string) => life.masters.refuseAddress('a1.example', address);
     expect(['192.0.2.1', '127.0.0.1', '169.254.169.254', '10.96.0.1', '::ffff:10.96.0.1'].map((address) => refused(address)?.split(',')[0])).toEqual([
       undefined, 'the loopback address 127.0.0.1', 'the link-local address 169.254.169.254', '10.96.0.1', '::ffff:10.96.0.1',
     ]);
   });
-  test('is no concern of destinations that are configured', async () => {
-    const { life } = await withA();
-    expect(life.masters.refuseAddress('configured', 'x', '127.0.0.1')).toBeUndefined();
+  test('is looked at also while it is about to end', async () => {
+    const { life } = await withA("secrets: {}\nrefused_networks: [192.0.2.1]");
+    life.apply(undefined);
+    expect(['192.0.2.1', '127.0.0.1', '192.0.2.2'].map((address) => life.masters.refuseAddress('a1.example', address) !== undefined)).toEqual([true, true, false]);
   });
   test('may not be a host that is not listed, as after a redirect', async () => {
     const { life } = await withA("secrets: {}\nallowed_hosts: ['*.example']");
-    expect(life.masters.refuseAddress('master-a', 'elsewhere.test', '192.0.2.1')).toContain('the host elsewhere.test');
+    expect(life.masters.refuseAddress('elsewhere.test', '192.0.2.1')).toContain('the host elsewhere.test');
   });
 });

@@ -65,8 +65,8 @@ class Judgement {
   readonly #unmarked: string[] = [];
   /** By value: where it was served, and what arrived of it. */
   readonly #served = new Map<number, { readonly page: Page; readonly line: Line; readonly found: Found[] }>();
-  /** `up` by instance and time, and where it is. */
-  readonly #health = new Map<string, Map<string, number>>();
+  /** By target and time of a scrape: where its health series are, by name. */
+  readonly #health = new Map<string, Map<string, Map<string, number>>>();
   /** By destination and series: times of everything that is there, markers included. */
   readonly #times = new Map<string, Set<number>>();
   /** By job and instance: pages in order. */
@@ -107,10 +107,10 @@ class Judgement {
   }
 
   #takeHealth(destination: string, { labels, timestampMs }: StoredSample, value: number): void {
-    if (labels['__name__'] !== 'up') return;
     const key = `${labels['job']} ${labels['instance']} ${timestampMs}`;
-    const where = this.#health.get(key) ?? new Map<string, number>();
-    this.#health.set(key, where.set(destination, value));
+    const where = this.#health.get(key) ?? new Map<string, Map<string, number>>();
+    const values = where.get(destination) ?? new Map<string, number>();
+    this.#health.set(key, where.set(destination, values.set(labels['__name__']!, value)));
   }
 
   #timesOf(destination: string, { labels }: StoredSample): Set<number> {
@@ -148,7 +148,7 @@ class Judgement {
 
   #failedScrapes(page: Page): number {
     const prefix = `${targetKey(page)} `;
-    return [...this.#health].filter(([key, where]) => key.startsWith(prefix) && [...where.values()].includes(0)).length;
+    return [...this.#health].filter(([key, where]) => key.startsWith(prefix) && [...where.values()].some((values) => values.get('up') === 0)).length;
   }
 
   #judgeLine(page: Page, line: Line): void {
@@ -182,11 +182,11 @@ class Judgement {
   #judgeHealth(page: Page, before: readonly Page[]): void {
     const timeMs = this.#timeOf(page);
     if (timeMs === undefined) return;
-    const where = this.#health.get(`${targetKey(page)} ${timeMs}`) ?? new Map<string, number>();
+    const where = this.#health.get(`${targetKey(page)} ${timeMs}`) ?? new Map<string, Map<string, number>>();
     const required = new Set(page.lines.flatMap((line) => this.#answer(page, { namespace: line.namespace, pod: line.pod }).required));
-    for (const one of required) if (where.get(one) !== 1) this.#missing.push(`${one} has no up of ${targetKey(page)} at ${timeMs}`);
+    for (const one of required) if (!isWhole(where.get(one), page)) this.#missing.push(`${one} has no whole health of ${targetKey(page)} at ${timeMs}: ${JSON.stringify([...(where.get(one) ?? [])])}`);
     const allowed = this.#reachable([...before, page]);
-    for (const one of where.keys()) if (!allowed.has(one)) this.#leaks.push(`${one} has up of ${targetKey(page)} at ${timeMs}, expected at ${[...allowed].join()}`);
+    for (const one of where.keys()) if (!allowed.has(one)) this.#leaks.push(`${one} has health of ${targetKey(page)} at ${timeMs}, expected at ${[...allowed].join()}`);
   }
 
   #reachable(pages: readonly Page[]): Set<string> {
@@ -199,7 +199,7 @@ class Judgement {
     const allowed = new Set([...this.#reachable(pages), ...pages.flatMap((page) => [...this.#answer(page, nothing).allowed])]);
     for (const [key, where] of this.#health) {
       if (!key.startsWith(prefix)) continue;
-      for (const one of where.keys()) if (!allowed.has(one)) this.#leaks.push(`${one} has up of ${key}, expected at ${[...allowed].join()}`);
+      for (const one of where.keys()) if (!allowed.has(one)) this.#leaks.push(`${one} has health of ${key}, expected at ${[...allowed].join()}`);
     }
   }
 
@@ -217,6 +217,13 @@ class Judgement {
       }
     }
   }
+}
+
+const reportNames = ['up', 'scrape_duration_seconds', 'scrape_samples_scraped', 'scrape_samples_post_metric_relabeling', 'scrape_series_added'];
+
+/** All health series of a scrape that brought this page. */
+function isWhole(values: ReadonlyMap<string, number> | undefined, { lines }: Page): boolean {
+  return values !== undefined && reportNames.every((name) => values.has(name)) && values.get('up') === 1 && values.get('scrape_samples_scraped') === lines.length;
 }
 
 function targetKey({ job, instance }: Page): string {

@@ -14,6 +14,7 @@ import { systemRandom } from './io/random.ts';
 import type { Kubernetes } from './kubernetes/kubernetes.ts';
 import { errorText } from './model/error.ts';
 import type { CommandQueue } from './queue/command-queue.ts';
+import { HELD_STREAM } from './queue/config.ts';
 import type { Stream } from './queue/queue.ts';
 import { Assembler } from './sender/assembly.ts';
 import { Sender } from './sender/sender.ts';
@@ -143,7 +144,7 @@ export class Destinations {
     this.#options.onDestinations(settings, [...wanted].map(([name, own]) => ({ stream: this.#streams.get(name)!, settings: own })));
     for (const [name, own] of wanted) this.#applyOne(name, own, announced.has(name));
     await Promise.all(removed.map((name) => this.#remove(name)));
-    for (const name of this.#options.queue.names()) if (!wanted.has(name)) this.#options.queue.retire(name);
+    for (const name of this.#options.queue.names()) if (!wanted.has(name) && name !== HELD_STREAM) this.#options.queue.retire(name);
   }
 
   #applyOne(name: string, settings: DestinationSettings, isAnnounced: boolean): void {

@@ -38,6 +38,7 @@ import { scrapeSeed } from './scrape/schedule.ts';
 import { createScraper } from './scrape/scraper.ts';
 import type { Scraper } from './scrape/scraper.ts';
 import type { ExplainOptions } from './series/explain.ts';
+import { HeldStream } from './series/held-stream.ts';
 import { createSeriesStage } from './series/stage.ts';
 import type { SeriesStage } from './series/stage.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -97,6 +98,7 @@ class Line implements Agent {
   readonly #options: AgentOptions;
   readonly #metrics: Metrics;
   readonly #queue: CommandQueue;
+  readonly #held: HeldStream;
   readonly #series: SeriesStage;
   readonly #scraper: Scraper;
   readonly #kubernetes: Kubernetes;
@@ -135,7 +137,8 @@ class Line implements Agent {
       successTime: metrics.gauge('prometheus_config_last_reload_success_timestamp_seconds', 'Timestamp of the last successful configuration reload.'),
     };
     this.#ready = metrics.gauge('prometheus_ready', 'Whether startup was fully completed and the collector is ready for normal operation.');
-    this.#series = createSeriesStage({ random: systemRandom, metrics, nowMs: () => systemClock.nowMs() });
+    this.#held = new HeldStream({ queue, clock: systemClock, logger: logger.child({ stage: 'series' }), place: (body, mayWait) => this.#series.placeHeld(body, mayWait) });
+    this.#series = createSeriesStage({ random: systemRandom, metrics, nowMs: () => systemClock.nowMs(), journal: this.#held });
     this.#scraper = createScraper({
       clock: systemClock,
       disk: systemDisk,
@@ -181,6 +184,7 @@ class Line implements Agent {
     const { flags, build, logger, startedMs } = this.#options;
     this.#noteLoaded();
     await this.#destinations.apply(this.#config.settings);
+    this.#held.start();
     // The web server comes before scraping: a port in use must not cost a scrape.
     this.#web = await startWebServer({ view: this.#createView(), flags, build, metrics: this.#metrics, logger, startedMs });
     this.#control = await startControl({
@@ -334,6 +338,7 @@ class Line implements Agent {
     await this.#destinations.stopMasters();
     await this.#discovery.stop();
     await this.#scraper.stop();
+    await this.#held.stop();
     await this.#owners.stop();
     await this.#destinations.stopSenders(this.#options.flags.flushDeadlineMs);
     await this.#control?.close();

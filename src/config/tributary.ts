@@ -1,12 +1,14 @@
 // Checks of the `tributary` block that need the destinations.
 
 import type { RemoteWriteBlock } from '../destinations/config.ts';
+import { HELD_STREAM } from '../queue/config.ts';
 import { fail, joinPath, report } from './schema.ts';
 import { printSize } from './size.ts';
 import type { TributaryBlock } from './top.ts';
 
 export function checkTributary(at: TributaryBlock, entries: readonly RemoteWriteBlock[]): void {
   checkNames(at, entries);
+  for (const entry of entries) if (entry.values.name === HELD_STREAM) fail(entry, 'name', `${HELD_STREAM} is the queue of samples that wait for their pod, expected another name`);
   checkQuotas(at, entries);
   checkMasters(at);
 }

@@ -6,6 +6,7 @@
 
 import type { RawInput, SamplesInput, Stream, Tally } from '../queue/queue.ts';
 import type { Budget } from '../route/budget.ts';
+import type { Unrouted } from '../route/route.ts';
 import type { Branch } from './branch.ts';
 import type { Collected, Outlet } from './outlet.ts';
 import type { ExtraSample } from './page-samples.ts';
@@ -42,7 +43,9 @@ interface Parcel {
 /** Appends everything to the streams. Returns how many markers were written for series that left. */
 export function emit({ branches, strays }: { readonly branches: readonly Branch[]; readonly strays: Strays }, scrape: Yield, metrics: SeriesMetrics): number {
   const parcels = new Map<Stream, Parcel>();
-  let present = strays.count(scrape.scratch, scrape.extras, ({ reason, owner }, samples) => void (reason !== undefined && metrics.unrouted(reason, owner, samples)));
+  const tell = ({ reason, owner }: Unrouted, samples: number) => void (reason !== undefined && metrics.unrouted(reason, owner, samples));
+  let present = strays.count(scrape.scratch, scrape.extras, tell);
+  strays.countLate(scrape.late, tell);
   let farewells = 0;
   // Positions of what left hold in the image as it is: collecting may build another one.
   for (const { outlets } of branches) for (const outlet of outlets) if (outlet.hasLeft) farewells += sayFarewell(outlet, scrape.timestampMs, parcels);

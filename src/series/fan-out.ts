@@ -15,13 +15,16 @@ import type { ByteWriter } from '../wire/labels.ts';
 import { Branch } from './branch.ts';
 import { Dependents } from './dependents.ts';
 import { Held } from './held.ts';
+import type { HeldJournal } from './held-stream.ts';
 import type { IncomingLabels } from './incoming-labels.ts';
 import { grown } from './key-table.ts';
 import { Outlet } from './outlet.ts';
 import type { Incoming } from './outlet.ts';
+import type { ExtraSample } from './page-samples.ts';
 import { Places } from './places.ts';
 import { readsHidden } from './plan.ts';
 import type { Plan } from './plan.ts';
+import type { Scratch } from './scratch.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
 import { Strays } from './strays.ts';
 
@@ -37,6 +40,8 @@ export interface FanOutOptions {
   readonly facts: TargetFacts;
   readonly hash: (encoded: ByteWriter) => number;
   readonly metrics: SeriesMetrics;
+  /** Keeps what waits for a pod on disk. */
+  readonly journal: HeldJournal | undefined;
   /** Differs between targets: where they begin to count their scrapes. */
   readonly turn: number;
 }
@@ -59,7 +64,7 @@ export class FanOut {
   #branchOf = new Uint16Array(64).fill(NO_BRANCH);
   readonly #places = new Map<string, Places>();
   readonly #dependents = new Dependents();
-  readonly held = new Held();
+  readonly held: Held;
   readonly strays = new Strays();
   #capacity = 64;
   /** The set that report series go to, once series of a page have said so. */
@@ -69,6 +74,7 @@ export class FanOut {
 
   constructor(options: FanOutOptions) {
     this.#options = options;
+    this.held = new Held(options.journal);
     this.#plan = options.plan;
     this.#facts = options.facts;
     this.#router = this.#openRouter();
@@ -170,6 +176,11 @@ export class FanOut {
     this.held.add(id, incoming.labels, this.#router.pageNote);
     this.strays.set(id, notYet);
     this.#enter(id, this.#branchFor(WAITING), this.#complete(incoming));
+  }
+
+  /** A scrape was accepted: samples of series that wait are kept. */
+  keepHeld(scratch: Scratch, extras: readonly ExtraSample[], timestampMs: number): void {
+    this.held.keep(scratch, extras, timestampMs, this.#facts);
   }
 
   /** At the end of a scrape: what has waited for one goes where it is known to belong now, or by what is known without its pod. */

@@ -35,4 +35,12 @@ export class Strays {
     for (const [unrouted, count] of samples) tell(unrouted, count);
     return nowhere;
   }
+
+  /** Tells samples that had waited and do not go where they should after all. They are no part of the scrape at hand. */
+  countLate(late: readonly ExtraSample[], tell: (unrouted: Unrouted, samples: number) => void): void {
+    for (const { id } of late) {
+      const unrouted = this.#of.get(id);
+      if (unrouted !== undefined) tell(unrouted, 1);
+    }
+  }
 }

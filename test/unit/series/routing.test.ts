@@ -268,6 +268,12 @@ describe('a pod that is not known yet', () => {
     one.scrape(line);
     expect([sent(one, 'a'), sent(one, 'b')]).toEqual([['c{namespace="hero-user-a",pod="new"} stale'], ['c{namespace="hero-user-a",pod="new"} 1']]);
   });
+  test('what waited and goes nowhere in the end is counted with the rest', async () => {
+    const one = world(new TestOwners(), { routing: routing([route(['owner'])]) });
+    one.scrape(line);
+    one.scrape(line);
+    expect(await one.metrics.text()).toContain('tributary_route_unrouted_samples_total{reason="unresolved",owner=""} 2\n');
+  });
   test('one that vanishes at once is told all the same, with its end', () => {
     const one = world(new TestOwners({ namespace }));
     one.scrape(line);

@@ -166,9 +166,11 @@ function buildSettings({ top, global, jobs }: CompleteConfig, { env = process.en
   remarkDuplicates(entries, destinations);
   const externalLabels = new Map([...global.values.external_labels].filter(([, value]) => value !== ''));
   const { queue, routing, masters, kubernetes } = tributary.values;
-  const sharding = buildSharding(tributary.values.sharding, { environment: env['TRIBUTARY_MEMBER'], hostName });
   const settings: Settings = {
-    externalLabels, scrape, destinations, queue: buildQueue(queue.values), kubernetes: buildKubernetes(kubernetes), sharding,
+    externalLabels, scrape, destinations,
+    queue: buildQueue(queue.values),
+    kubernetes: buildKubernetes(kubernetes),
+    sharding: buildSharding(tributary.values.sharding, { environment: env['TRIBUTARY_MEMBER'], hostName }),
     ...(routing !== undefined && { routing: buildRouting(routing) }),
     ...(masters !== undefined && { masters: expandMasters(masters, env) }),
   };

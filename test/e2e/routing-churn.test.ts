@@ -1,6 +1,6 @@
 // The right place, end to end: four collectors with different rules on one member cluster with two masters on real VictoriaMetrics and a third master that arrives as a Secret, moves, leaves
 // and returns. Pods are created, deleted, made anew under the other owner and labelled otherwise, while kube-state-metrics, cadvisor, dcgm-exporter and the pods
-// themselves are scraped. What must hold is computed from what the receivers hold: nobody has a sample of another, and nothing is missing.
+// themselves are scraped, and the API server is away for a while. What must hold is computed from what the receivers hold: nobody has a sample of another, and nothing is missing.
 //
 // A change counts for a collector from the moment at which it was sent until the collector answers as the change has it, with one interval on both sides for scrapes
 // under way: then either owner is right, otherwise exactly one. Replay a failing run with TRIBUTARY_SEED=<the printed seed>.
@@ -156,10 +156,12 @@ tributary:
     }));
   }
 
+  const portsOfAll = () => [...exporters.ports.values(), ...cluster.alivePods().flatMap(({ port }) => port ?? [])];
+
   /** Until everybody has scraped every target some times more. */
-  async function pages(count = pagesBetween): Promise<void> {
+  async function pages(count = pagesBetween, ports = portsOfAll()): Promise<void> {
     const from = exporters.pages.length;
-    const instances = [...exporters.ports.values(), ...cluster.alivePods().flatMap(({ port }) => port ?? [])].map((port) => `127.0.0.1:${port}`);
+    const instances = ports.map((port) => `127.0.0.1:${port}`);
     const wanted = all.flatMap(({ collector }) => instances.map((instance) => `${collector} ${instance}`));
     let lacking: string[] = [];
     const isThere = () => {
@@ -169,8 +171,8 @@ tributary:
     await until(isThere, { timeoutMs: slowMs, what: () => trouble(`pages of ${lacking.join(', ')}`)() });
   }
 
-  /** Something of each kind happens to some pods. */
-  async function churn(): Promise<void> {
+  /** Something of each kind happens to some pods; `meanwhile` before collectors have to know. */
+  async function churn(meanwhile?: () => Promise<void>): Promise<void> {
     cluster.forgetGone();
     const living = cluster.alivePods().filter(({ name }) => name !== 'steady').map((pod) => ({ pod, at: random() })).toSorted((x, y) => x.at - y.at).map(({ pod }) => pod);
     const [goes, , ...others] = living;
@@ -188,6 +190,7 @@ tributary:
       cluster.admit(cluster.plan({ namespace: again!.namespace, name: again!.name, label: other, node: again!.node, port }));
       for (const pod of labelled.slice(0, 2)) cluster.relabel(pod, pick(owners.filter((owner) => owner !== pod.label)));
     });
+    await meanwhile?.();
     await settle();
     await pages();
   }
@@ -202,7 +205,16 @@ tributary:
   test('pods come, go, come back under the other owner, and change their labels', async () => {
     await churn();
     await churn();
-    await churn();
+  });
+
+  test('an API server that is away changes nothing, and what happened meanwhile is caught up with', async () => {
+    const living = portsOfAll();
+    cluster.server.down();
+    await pages(pagesBetween, living);
+    await churn(async () => {
+      await pages(pagesBetween, [...exporters.ports.values()]);
+      cluster.server.up();
+    });
   });
 
   test('a third master arrives as a Secret', async () => {

@@ -12,7 +12,6 @@ import { root } from './ensure.mjs';
 const require = createRequire(import.meta.url);
 const compiler = process.env.CXX ?? 'g++';
 const warnings = ['-std=c++17', '-Wall', '-Wextra', '-Wshadow', '-Wconversion', '-Werror', '-pthread'];
-const core = readdirSync(join(root, 'native', 'sampler')).filter((name) => name.endsWith('.cpp')).map((name) => join('native', 'sampler', name));
 
 /** The sampler asks Linux for counters; elsewhere there is nothing to build. */
 export function hasCompiler() {
@@ -33,7 +32,7 @@ export function hasSanitizer(names) {
 export function buildProgram(name, sanitizers) {
   const to = join(root, '.cache', 'native', `${name}-${sanitizers === '' ? 'plain' : sanitizers}`);
   const flags = sanitizers === '' ? [] : [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all'];
-  compile([...warnings, '-O1', '-g', ...flags, ...core, join('native', 'test', `${name}.cpp`)], to);
+  compile([...warnings, '-O1', '-g', ...flags, ...sourcesIn('sampler'), join('native', 'test', `${name}.cpp`)], to);
   return to;
 }
 
@@ -44,15 +43,20 @@ export function buildAddon() {
     rmSync(to, { force: true });
     return process.platform === 'linux' ? `no C++ compiler (${compiler})` : 'the sampler is for Linux';
   }
+  // The image is built without them: for several platforms on one machine.
+  if (!existsSync(join(root, 'native'))) return 'its sources are not here';
   const includes = [nodeHeaders(), require('node-addon-api').include_dir].flatMap((folder) => ['-isystem', folder]);
-  const binding = readdirSync(join(root, 'native', 'binding')).filter((name) => name.endsWith('.cpp')).map((name) => join('native', 'binding', name));
   try {
-    compile([...warnings, '-O2', '-DNAPI_VERSION=8', '-fPIC', '-shared', '-fvisibility=hidden', ...includes, ...core, ...binding], to);
+    compile([...warnings, '-O2', '-DNAPI_VERSION=8', '-DNODE_ADDON_API_CPP_EXCEPTIONS', '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL', '-fPIC', '-shared', '-fvisibility=hidden', ...includes, ...sourcesIn('sampler'), ...sourcesIn('binding')], to);
     return undefined;
   } catch (error) {
     rmSync(to, { force: true });
     return error.message;
   }
+}
+
+function sourcesIn(folder) {
+  return readdirSync(join(root, 'native', folder)).filter((name) => name.endsWith('.cpp')).map((name) => join('native', folder, name));
 }
 
 function nodeHeaders() {

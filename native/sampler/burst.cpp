@@ -24,8 +24,10 @@ bool BurstFinder::take(const Interval& interval, ClosedBurst& closed) {
   return false;
 }
 
-void BurstFinder::add_units(double units) {
-  if (is_open_) units_ += units;
+void BurstFinder::add_doubtful(const Interval& interval) {
+  if (!is_open_) return;
+  units_ += interval.units;
+  ns_ += interval.ns;
 }
 
 bool BurstFinder::close(ClosedBurst& closed) {

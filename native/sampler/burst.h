@@ -28,8 +28,8 @@ class BurstFinder {
 
   // Takes the next interval; true when it ended a burst, which is then in `closed`.
   bool take(const Interval& interval, ClosedBurst& closed);
-  // Units whose interval has no believable rate: they belong to the burst around them and change nothing else.
-  void add_units(double units);
+  // An interval without a believable rate belongs to the burst around it with its units and its time, and neither begins nor ends one.
+  void add_doubtful(const Interval& interval);
   // Ends the open burst; false when there is none.
   bool close(ClosedBurst& closed);
 

@@ -92,8 +92,9 @@ void Reducer::note_change(std::uint64_t value, double ns) {
 bool Reducer::refreshes_slowly() const { return counter_.refresh_ns > kSlowPeriods * rules_.period_ns; }
 
 void Reducer::end_interval(std::uint64_t value, double end_ns, RowSink& sink) {
-  const Interval interval_before{base_ns_, end_ns - base_ns_, 0};
-  const Step step = step_of(base_, value, interval_before.ns, counter_);
+  Interval interval{base_ns_, end_ns - base_ns_, 0};
+  const Step step = step_of(base_, value, interval.ns, counter_);
+  interval.units = step.units;
   base_ = value;
   base_ns_ = end_ns;
   if (step.kind == StepKind::kReset) {
@@ -102,12 +103,12 @@ void Reducer::end_interval(std::uint64_t value, double end_ns, RowSink& sink) {
   }
   if (step.kind == StepKind::kWrapped) window_[kWraps]++;
   window_[kUnits] += step.units;
-  const bool is_implausible = counter_.line_rate > 0 && step.units * 1e9 > kPlausibleShare * counter_.line_rate * interval_before.ns;
+  const bool is_implausible = counter_.line_rate > 0 && step.units * 1e9 > kPlausibleShare * counter_.line_rate * interval.ns;
   if (is_implausible) {
     window_[kImplausible]++;
-    return bursts_.add_units(step.units);
+    return bursts_.add_doubtful(interval);
   }
-  count({interval_before.start_ns, interval_before.ns, step.units}, end_ns, sink);
+  count(interval, end_ns, sink);
 }
 
 void Reducer::count(const Interval& interval, double end_ns, RowSink& sink) {

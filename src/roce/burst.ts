@@ -61,9 +61,11 @@ export class BurstFinder {
     return undefined;
   }
 
-  /** Units whose interval has no believable rate: they belong to the burst around them and change nothing else. */
-  addUnits(units: number): void {
-    if (this.#open !== undefined) this.#open.units += units;
+  /** An interval without a believable rate belongs to the burst around it with its units and its time, and neither begins nor ends one. */
+  addDoubtful({ units, ns }: Interval): void {
+    if (this.#open === undefined) return;
+    this.#open.units += units;
+    this.#open.ns += ns;
   }
 
   /** Ends the open burst, as at the end of sampling. */

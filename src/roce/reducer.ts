@@ -113,12 +113,13 @@ export class Reducer {
     if (step.kind === 'reset') return void window.resets++;
     if (step.kind === 'wrapped') window.wraps++;
     window.units += step.units;
+    const interval = { startNs: base.ns, ns, units: step.units };
     const isImplausible = this.#counter.lineRate > 0 && step.units * 1e9 > plausibleShare * this.#counter.lineRate * ns;
     if (isImplausible) {
       window.implausible++;
-      return this.#bursts.addUnits(step.units);
+      return this.#bursts.addDoubtful(interval);
     }
-    this.#count(window, { startNs: base.ns, ns, units: step.units }, endNs);
+    this.#count(window, interval, endNs);
   }
 
   #count(window: OpenWindow, interval: Interval, endNs: number): void {

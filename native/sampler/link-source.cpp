@@ -9,6 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -96,32 +97,33 @@ bool LinkSource::take_part(std::size_t bytes) {
     nlmsghdr header;
     std::memcpy(&header, &buffer_[at], sizeof header);
     if (header.nlmsg_len < sizeof header || header.nlmsg_len > bytes - at) return false;
-    if (header.nlmsg_seq == sequence_) {
-      if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) return false;
-      const std::size_t body = at + NLMSG_HDRLEN;
-      const std::size_t end = at + header.nlmsg_len;
-      if (header.nlmsg_type == RTM_NEWSTATS && body + sizeof(if_stats_msg) <= end) {
-        if_stats_msg stats;
-        std::memcpy(&stats, &buffer_[body], sizeof stats);
-        std::size_t attribute = body + NLMSG_ALIGN(sizeof stats);
-        while (attribute + sizeof(rtattr) <= end) {
-          rtattr head;
-          std::memcpy(&head, &buffer_[attribute], sizeof head);
-          if (head.rta_len < sizeof head || head.rta_len > end - attribute) break;
-          if (head.rta_type == IFLA_STATS_LINK_64) {
-            std::uint64_t fields[kLinkFields] = {};
-            const std::size_t room = std::size_t{head.rta_len} - sizeof head;
-            const std::size_t used = room < sizeof fields ? room : sizeof fields;
-            std::memcpy(fields, &buffer_[attribute + RTA_LENGTH(0)], used);
-            take_stats(stats.ifindex, fields, used / sizeof fields[0]);
-          }
-          attribute += RTA_ALIGN(head.rta_len);
-        }
-      }
-    }
+    const bool is_ours = header.nlmsg_seq == sequence_;
+    if (is_ours && (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR)) return false;
+    if (is_ours && header.nlmsg_type == RTM_NEWSTATS) take_link(at + NLMSG_HDRLEN, at + header.nlmsg_len);
     at += NLMSG_ALIGN(header.nlmsg_len);
   }
   return true;
+}
+
+// One interface's message, without its header.
+void LinkSource::take_link(std::size_t at, std::size_t end) {
+  if (at + sizeof(if_stats_msg) > end) return;
+  if_stats_msg stats;
+  std::memcpy(&stats, &buffer_[at], sizeof stats);
+  at += NLMSG_ALIGN(sizeof stats);
+  while (at + sizeof(rtattr) <= end) {
+    rtattr head;
+    std::memcpy(&head, &buffer_[at], sizeof head);
+    if (head.rta_len < sizeof head || head.rta_len > end - at) return;
+    if (head.rta_type == IFLA_STATS_LINK_64) {
+      // Attributes are aligned to four bytes, numbers to eight: copied. Older kernels have fewer fields, newer ones more.
+      std::uint64_t fields[kLinkFields] = {};
+      const std::size_t given = std::min(std::size_t{head.rta_len} - sizeof head, sizeof fields);
+      std::memcpy(fields, &buffer_[at + RTA_LENGTH(0)], given);
+      take_stats(stats.ifindex, fields, given / sizeof fields[0]);
+    }
+    at += RTA_ALIGN(head.rta_len);
+  }
 }
 
 void LinkSource::take_stats(unsigned index, const std::uint64_t* stats, std::size_t fields) {

@@ -79,6 +79,7 @@ class LinkSource : public Source {
   bool request();
   // False when the answer is finished or failed.
   bool take_part(std::size_t bytes);
+  void take_link(std::size_t at, std::size_t end);
   void take_stats(unsigned index, const std::uint64_t* stats, std::size_t fields);
 
   std::vector<LinkCounter> counters_;

@@ -1,6 +1,7 @@
 // A self-check for people: tables of what was found and measured, bursts, and verdicts. Pure.
 
 import type { FoundPort } from './discover.ts';
+import { channelsMax } from './sampler.ts';
 import type { BurstReport, SamplerReport, SelfcheckReport, SourceReport } from './selfcheck.ts';
 
 export interface Verdict {
@@ -33,13 +34,15 @@ export function verdictsOf(report: SelfcheckReport): Verdict[] {
   return [sampler, policies[policy], ...report.samplers.flatMap(samplerVerdicts), ...report.sources.flatMap(sourceVerdicts), ...report.ports.flatMap((port) => portVerdicts(port, report.lineRate === 0))];
 }
 
-function samplerVerdicts({ periodMs, ticks, missed, cpuShare, overwritten }: SamplerReport): Verdict[] {
+function samplerVerdicts({ periodMs, counters, ticks, missed, cpuShare, overwritten }: SamplerReport): Verdict[] {
   const share = missed / Math.max(1, ticks + missed);
   const verdicts: Verdict[] = [
     { level: share <= missedShareMax ? 'good' : 'bad', text: `every ${periodMs} ms: ${missed} of ${ticks + missed} ticks missed (${percent(share)})` },
     { level: cpuShare <= cpuShareMax ? 'good' : 'note', text: `every ${periodMs} ms: ${percent(cpuShare)} of a core` },
   ];
-  return overwritten === 0 ? verdicts : [...verdicts, { level: 'bad', text: `every ${periodMs} ms: ${overwritten} rows lost, this process was not scheduled for seconds` }];
+  if (overwritten > 0) verdicts.push({ level: 'bad', text: `every ${periodMs} ms: ${overwritten} rows lost, this process was not scheduled for seconds` });
+  if (counters > channelsMax) verdicts.push({ level: 'bad', text: `every ${periodMs} ms: ${counters - channelsMax} of ${counters} counters were left out, ${channelsMax} are read` });
+  return verdicts;
 }
 
 function sourceVerdicts(report: SourceReport): Verdict[] {

@@ -51,6 +51,7 @@ export interface BurstReport {
 
 export interface SamplerReport extends Omit<SamplerFigures, 'sources'> {
   readonly periodMs: number;
+  /** Found; at most `channelsMax` of them are read. */
   readonly counters: number;
   /** Share of one core. */
   readonly cpuShare: number;

@@ -5,6 +5,8 @@ import { hostname } from 'node:os';
 import * as path from 'node:path';
 import { buildDestination } from '../destinations/config.ts';
 import type { DestinationBlock, DestinationSettings, RemoteWriteBlock } from '../destinations/config.ts';
+import { buildMasters } from '../destinations/masters/config.ts';
+import type { MastersBlock, MastersSettings } from '../destinations/masters/config.ts';
 import { buildKubernetes } from '../kubernetes/config.ts';
 import { Secret } from '../model/secret.ts';
 import { buildQueue } from '../queue/config.ts';
@@ -166,7 +168,7 @@ function buildSettings({ top, global, jobs }: CompleteConfig, { env = process.en
   const scrape: ScrapeSettings[] = jobs.map((job) => buildScrape(job.values));
   remarkDuplicates(entries, destinations);
   const externalLabels = new Map([...global.values.external_labels].filter(([, value]) => value !== ''));
-  const { queue, routing, shard_groups: shardGroups, kubernetes } = tributary.values;
+  const { queue, routing, masters, shard_groups: shardGroups, kubernetes } = tributary.values;
   const settings: Settings = {
     externalLabels, scrape, destinations,
     queue: buildQueue(queue.values),
@@ -174,6 +176,7 @@ function buildSettings({ top, global, jobs }: CompleteConfig, { env = process.en
     kubernetes: buildKubernetes(kubernetes),
     sharding: buildSharding(tributary.values.sharding, { environment: env['TRIBUTARY_MEMBER'], hostName }),
     ...(routing !== undefined && { routing: buildRouting(routing) }),
+    ...(masters !== undefined && { masters: expandMasters(masters, env) }),
   };
   remarkIdleRules(entries, settings);
   return settings;
@@ -187,6 +190,13 @@ function expandReplica(destination: DestinationSettings, own: DestinationBlock |
     remark(own, 'replica_label', 'warning', `the environment variable ${variable} is empty: replicas are not told apart by it`);
   });
   return { ...destination, replicaLabel: { name: replicaLabel.name, value } };
+}
+
+function expandMasters(block: MastersBlock, env: NodeJS.ProcessEnv): MastersSettings {
+  const { replica, ...settings } = buildMasters(block);
+  if (replica === undefined) return settings;
+  const value = expandEnv(replica, env, (variable) => remark(block, 'replica', 'warning', `the environment variable ${variable} is empty: replicas are not told apart by it`));
+  return value === '' ? settings : { ...settings, replica: value };
 }
 
 function sortByPlace<T extends Problem>(found: readonly T[]): T[] {

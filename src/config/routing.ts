@@ -21,11 +21,12 @@ import type { TributaryBlock } from './top.ts';
 const words = ['owner', 'all', 'none'];
 
 export function checkRouting(at: TributaryBlock, entries: readonly RemoteWriteBlock[], jobs: readonly ScrapeBlock[]): void {
-  const { routing, destinations, shard_groups: groups } = at.values;
+  const { routing, destinations, masters, shard_groups: groups } = at.values;
   if (routing === undefined) return;
-  const names: Names = { known: [...entries.map((entry) => entry.values.name).filter((name) => name !== ''), ...groups.keys()], groupOf: membersOfGroups(at) };
+  const written = entries.map((entry) => entry.values.name).filter((name) => name !== '');
+  const names: Names = { known: [...written, ...groups.keys()], groupOf: membersOfGroups(at), announced: masters?.values.name_prefix };
   for (const entry of entries) if (words.includes(entry.values.name)) fail(entry, 'name', `${JSON.stringify(entry.values.name)} has a meaning of its own in routes, expected another name`);
-  const hasOwners = [...destinations.values()].some((own) => (own.values.owner ?? '') !== '');
+  const hasOwners = masters !== undefined || [...destinations.values()].some((own) => (own.values.owner ?? '') !== '');
   checkNames(routing, 'unowned', routing.values.unowned, names);
   for (const job of routing.values.jobs.values()) {
     for (const key of ['namespace_only', 'without_pod'] as const) {
@@ -43,13 +44,15 @@ interface Names {
   readonly known: readonly string[];
   /** Destinations that are members of a shard group: they have their share of it and nothing beside it. */
   readonly groupOf: ReadonlyMap<string, string>;
+  /** How names of destinations begin that may be announced; undefined where none is. */
+  readonly announced: string | undefined;
 }
 
-function checkNames(at: AnyBlock, key: string, wanted: readonly string[], { known, groupOf }: Names): void {
+function checkNames(at: AnyBlock, key: string, wanted: readonly string[], { known, groupOf, announced }: Names): void {
   for (const name of wanted) {
     const group = groupOf.get(name);
     if (group !== undefined) fail(at, key, `${JSON.stringify(name)} is a member of the shard group ${group}, expected ${group}`);
-    if (known.includes(name)) continue;
+    if (known.includes(name) || (announced !== undefined && announced !== '' && name.startsWith(announced))) continue;
     const close = nearest(name, known);
     const expected = known.length === 0 ? 'no remote_write has a name' : close === undefined ? `expected one of ${known.join(', ')}` : `the nearest name is ${close}`;
     fail(at, key, `no remote_write is named ${JSON.stringify(name)}, ${expected}`);

@@ -76,7 +76,7 @@ export const defaultPodLabels: readonly string[] = ['exported_pod', 'pod'];
 export const defaultNodeLabels: readonly string[] = ['exported_node', 'node', 'Hostname'];
 
 /** A pattern in RE2's syntax, for whole values. */
-const pattern: Type<string> = checked('regular expression', compileRegex);
+export const pattern: Type<string> = checked('regular expression', compileRegex);
 /** A series selector as in PromQL. */
 const selector: Type<string> = checked('series selector', parseSelector);
 
@@ -126,9 +126,14 @@ const ownerBlock = block(ownerKeys, { check: checkOwner, nullIsDefault: true });
 function checkOwner(at: OwnerBlock): void {
   const { namespace, tombstone } = at.values;
   if (tombstone > TOMBSTONE_MS_MAX) fail(at, 'tombstone', 'tombstone is out of range, expected at most 24h');
-  if (namespace === undefined || namespace === '') return;
-  const groups = groupCount(namespace);
-  if (groups !== 1) fail(at, 'namespace', `${JSON.stringify(namespace)} has ${groups === 0 ? 'no group' : `${groups} groups`}, expected one, which is the owner: hero-user-(.+)`);
+  const problem = namespace === undefined || namespace === '' ? undefined : ownerPatternProblem(namespace);
+  if (problem !== undefined) fail(at, 'namespace', problem);
+}
+
+/** Why a pattern, which is one, tells no owner; undefined when it does. */
+export function ownerPatternProblem(written: string): string | undefined {
+  const groups = groupCount(written);
+  return groups === 1 ? undefined : `${JSON.stringify(written)} has ${groups === 0 ? 'no group' : `${groups} groups`}, expected one, which is the owner: hero-user-(.+)`;
 }
 
 /** Groups that capture. The pattern was checked. */

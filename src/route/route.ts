@@ -27,12 +27,21 @@ export interface RouteSet {
   readonly key: string;
   /** In the order of the configuration, each name once. */
   readonly legs: readonly Leg[];
-  /** Set when something stays away: everything if `legs` is empty, else what should have gone to `owner`. */
-  readonly unrouted: { readonly reason: UnroutedReason; readonly owner: string } | undefined;
+}
+
+/** A series that stays away from where it should go. Interned, too. */
+export interface Unrouted {
+  /** Undefined while that is not known yet: nothing is lost. */
+  readonly reason: UnroutedReason | undefined;
+  /** Whose, for `unowned`; else ''. */
+  readonly owner: string;
+  /** It goes nowhere at all. */
+  readonly isNowhere: boolean;
 }
 
 export interface Decision {
   readonly set: RouteSet;
+  readonly unrouted: Unrouted | undefined;
   /** The index entries that the answer came from. The array is reused for the next decision. */
   readonly entries: readonly number[];
   /** The index may yet tell the owner: `set` is what holds if it does not. */

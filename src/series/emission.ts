@@ -6,13 +6,14 @@
 
 import type { RawInput, SamplesInput, Stream, Tally } from '../queue/queue.ts';
 import type { Budget } from '../route/budget.ts';
+import type { Unrouted } from '../route/route.ts';
 import type { Branch } from './branch.ts';
-import { countSeen } from './outlet.ts';
 import type { Collected, Outlet } from './outlet.ts';
 import type { ExtraSample } from './page-samples.ts';
 import type { ScrapeCounts } from './report.ts';
 import type { Scratch } from './scratch.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
+import type { Strays } from './strays.ts';
 
 /** What one scrape brought. */
 export interface Yield {
@@ -40,9 +41,11 @@ interface Parcel {
 }
 
 /** Appends everything to the streams. Returns how many markers were written for series that left. */
-export function emit(branches: readonly Branch[], scrape: Yield, metrics: SeriesMetrics): number {
+export function emit({ branches, strays }: { readonly branches: readonly Branch[]; readonly strays: Strays }, scrape: Yield, metrics: SeriesMetrics): number {
   const parcels = new Map<Stream, Parcel>();
-  let present = 0;
+  const tell = ({ reason, owner }: Unrouted, samples: number) => void (reason !== undefined && metrics.unrouted(reason, owner, samples));
+  let present = strays.count(scrape.scratch, scrape.extras, tell);
+  strays.countLate(scrape.late, tell);
   let farewells = 0;
   // Positions of what left hold in the image as it is: collecting may build another one.
   for (const { outlets } of branches) for (const outlet of outlets) if (outlet.hasLeft) farewells += sayFarewell(outlet, scrape.timestampMs, parcels);
@@ -58,7 +61,6 @@ export function emit(branches: readonly Branch[], scrape: Yield, metrics: Series
 function collectBranch(branch: Branch, scrape: Yield, parcels: Map<Stream, Parcel>, metrics: SeriesMetrics): number {
   const { scratch, extras, timestampMs } = scrape;
   branch.turn++;
-  if (branch.strays !== undefined) return countStrays(branch, scrape, metrics);
   let present = 0;
   const admitted = new Map<Budget, boolean>();
   for (const outlet of branch.outlets) {
@@ -79,18 +81,10 @@ function collectBranch(branch: Branch, scrape: Yield, parcels: Map<Stream, Parce
       parcel.present += present;
     }
   }
-  const { unrouted } = branch.set;
-  if (unrouted !== undefined) metrics.unrouted(unrouted.reason, unrouted.owner, present);
   return present;
 }
 
 const noRecords: readonly SamplesInput[] = [];
-
-function countStrays({ strays, set }: Branch, { scratch, extras }: Yield, metrics: SeriesMetrics): number {
-  const { values, markers } = countSeen(strays!, scratch, extras);
-  if (set.unrouted !== undefined) metrics.unrouted(set.unrouted.reason, set.unrouted.owner, values);
-  return values + markers;
-}
 
 function isAdmitted(budget: Budget, scrape: { samples: number; turn: number; timestampMs: number; admitted: Map<Budget, boolean> }): boolean {
   let known = scrape.admitted.get(budget);

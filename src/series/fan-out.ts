@@ -11,24 +11,29 @@
 import { sameLabels } from '../model/labels.ts';
 import type { LabelMap } from '../model/labels.ts';
 import type { Stream } from '../queue/queue.ts';
-import type { RouteSet, TargetFacts, TargetRouter } from '../route/route.ts';
+import type { RouteSet, TargetFacts, TargetRouter, Unrouted } from '../route/route.ts';
 import type { ByteWriter } from '../wire/labels.ts';
 import { Branch } from './branch.ts';
 import { Dependents } from './dependents.ts';
 import { Held } from './held.ts';
+import type { HeldJournal } from './held-stream.ts';
 import type { IncomingLabels } from './incoming-labels.ts';
 import { grown } from './key-table.ts';
 import { Outlet } from './outlet.ts';
 import type { Incoming } from './outlet.ts';
+import type { ExtraSample } from './page-samples.ts';
 import { Places } from './places.ts';
 import { readsHidden } from './plan.ts';
 import type { Plan } from './plan.ts';
+import type { Scratch } from './scratch.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
+import { Strays } from './strays.ts';
 
 /** Of the branch that everything is in where there are no routes. */
 const EVERYTHING = '*';
 /** Of the branch of series that wait for their pod to become known. */
-const WAITING: RouteSet = { key: '?', legs: [], unrouted: undefined };
+const WAITING: RouteSet = { key: '?', legs: [] };
+const notYet: Unrouted = { reason: undefined, owner: '', isNowhere: true };
 const NO_BRANCH = 0xffff;
 
 export interface FanOutOptions {
@@ -36,6 +41,8 @@ export interface FanOutOptions {
   readonly facts: TargetFacts;
   readonly hash: (encoded: ByteWriter) => number;
   readonly metrics: SeriesMetrics;
+  /** Keeps what waits for a pod on disk. */
+  readonly journal: HeldJournal | undefined;
   /** Differs between targets: where they begin to count their scrapes. */
   readonly turn: number;
 }
@@ -58,7 +65,8 @@ export class FanOut {
   #branchOf = new Uint16Array(64).fill(NO_BRANCH);
   readonly #places = new Map<string, Places>();
   readonly #dependents = new Dependents();
-  readonly held = new Held();
+  readonly held: Held;
+  readonly strays = new Strays();
   #capacity = 64;
   /** The set that report series go to, once series of a page have said so. */
   #health: RouteSet | undefined;
@@ -67,6 +75,7 @@ export class FanOut {
 
   constructor(options: FanOutOptions) {
     this.#options = options;
+    this.held = new Held(options.journal);
     this.#plan = options.plan;
     this.#facts = options.facts;
     this.#router = this.#openRouter();
@@ -166,7 +175,13 @@ export class FanOut {
       return this.#enter(id, branch, this.#complete(incoming));
     }
     this.held.add(id, incoming.labels, this.#router.pageNote);
+    this.strays.set(id, notYet);
     this.#enter(id, this.#branchFor(WAITING), this.#complete(incoming));
+  }
+
+  /** A scrape was accepted: samples of series that wait are kept. */
+  keepHeld(scratch: Scratch, extras: readonly ExtraSample[], timestampMs: number): void {
+    this.held.keep(scratch, extras, timestampMs, this.#facts);
   }
 
   /** At the end of a scrape: what has waited for one goes where it is known to belong now, or by what is known without its pod. */
@@ -225,13 +240,16 @@ export class FanOut {
   #reportBranch(id: number, labels: LabelMap): Branch {
     this.notePage(nothing);
     const { branch } = this.#decide(id, labels);
-    return this.#health === undefined || !this.#hasRoutes ? branch : this.#branchFor(this.#plan.router.share(this.#health, labels));
+    if (this.#health === undefined || !this.#hasRoutes) return branch;
+    this.strays.set(id, undefined);
+    return this.#branchFor(this.#plan.router.share(this.#health, labels));
   }
 
   #decide(id: number, labels: LabelMap): { readonly branch: Branch; readonly isUnresolved: boolean } {
     if (!this.#decides) return { branch: this.#everything(), isUnresolved: false };
-    const { set, entries, isUnresolved } = this.#router.decide(labels);
+    const { set, unrouted, entries, isUnresolved } = this.#router.decide(labels);
     this.#dependents.set(id, entries);
+    this.strays.set(id, this.#hasRoutes ? unrouted : undefined);
     return this.#hasRoutes ? { branch: this.#branchFor(set), isUnresolved } : { branch: this.#everything(), isUnresolved: false };
   }
 
@@ -246,7 +264,6 @@ export class FanOut {
 
   #place(id: number, branch: Branch, incoming: Incoming): void {
     this.#branchOf[id] = branch.number;
-    branch.strays?.add(id);
     for (const outlet of branch.outlets) outlet.stage(id, incoming);
   }
 
@@ -263,8 +280,6 @@ export class FanOut {
       if (identity !== undefined && gone.length === 0 && old === branch) kept.add(outlet);
       else outlet.leave(id, gone, past.wasSent);
     }
-    old.strays?.delete(id);
-    branch.strays?.add(id);
     this.#branchOf[id] = branch.number;
     for (const outlet of branch.outlets) {
       if (kept.has(outlet)) continue;
@@ -280,7 +295,7 @@ export class FanOut {
     this.#branchOf[id] = NO_BRANCH;
     this.#dependents.remove(id);
     this.#options.metrics.unrouted('unresolved', '', this.held.drop(id));
-    branch.strays?.delete(id);
+    this.strays.set(id, undefined);
     if (--branch.members === 0) this.#isHealthOld = true;
     for (const outlet of branch.outlets) outlet.remove(id);
   }
@@ -303,7 +318,7 @@ export class FanOut {
   /** After a scrape: branches that nothing is in any more go, images that are worn are built anew. */
   tidy(): void {
     for (const [key, branch] of this.#branches) {
-      if (branch.isEmpty && !branch.takesAll) {
+      if (branch.isEmpty && (!branch.takesAll || this.#hasRoutes)) {
         this.#branches.delete(key);
         this.#byNumber[branch.number] = undefined;
       } else for (const outlet of branch.outlets) outlet.writer.rebuildIfWorn();

@@ -401,9 +401,9 @@ export class TargetSeries implements PageSeries {
   #emit(scratch: Scratch, timestampMs: number, accepted: boolean, counts: ScrapeCounts): void {
     const { fanOut, metrics } = this.#options;
     if (accepted) this.#exemplars.settle(scratch, timestampMs);
-    if (accepted) fanOut.held.keep(scratch, this.#page.extras, timestampMs);
+    if (accepted) fanOut.keepHeld(scratch, this.#page.extras, timestampMs);
     const exemplars = (outlet: Outlet) => (accepted ? this.#exemplars.take(outlet) : undefined);
-    metrics.markers(emit(fanOut.branches, { scratch, extras: this.#page.extras, late: fanOut.held.takeLate(), timestampMs, counts, exemplars }, metrics));
+    metrics.markers(emit(fanOut, { scratch, extras: this.#page.extras, late: fanOut.held.takeLate(), timestampMs, counts, exemplars }, metrics));
     this.#newest.note(scratch, this.#page.extras, timestampMs, this.#keys.used);
   }
 

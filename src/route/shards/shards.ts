@@ -62,10 +62,10 @@ export class Shards {
   readonly #groupOf = new Map<string, ShardGroup>();
   readonly #within = new WeakMap<RouteSet, readonly ShardGroup[]>();
   readonly #narrowed = new WeakMap<RouteSet, Map<Choice, RouteSet>>();
-  readonly #make: (legs: readonly Leg[], unrouted: RouteSet['unrouted']) => RouteSet;
+  readonly #make: (legs: readonly Leg[]) => RouteSet;
 
-  /** `make`: a set of these legs. */
-  constructor(settings: readonly ShardGroupSettings[], make: (legs: readonly Leg[], unrouted: RouteSet['unrouted']) => RouteSet) {
+  /** `make`: the set of these legs. */
+  constructor(settings: readonly ShardGroupSettings[], make: (legs: readonly Leg[]) => RouteSet) {
     this.groups = settings.map((one) => new ShardGroup(one));
     for (const group of this.groups) for (const name of group.members) this.#groupOf.set(name, group);
     this.#make = make;
@@ -103,7 +103,7 @@ export class Shards {
     if (known === undefined) this.#narrowed.set(set, (known = new Map()));
     let narrowed = known.get(choice);
     if (narrowed === undefined) {
-      narrowed = this.#make(set.legs.filter(({ name }) => !group.members.has(name) || choice.members.has(name)), set.unrouted);
+      narrowed = this.#make(set.legs.filter(({ name }) => !group.members.has(name) || choice.members.has(name)));
       known.set(choice, narrowed);
     }
     return narrowed;

@@ -36,6 +36,7 @@ describe('what is read', () => {
 });
 
 describe('what is refused', () => {
+  test('a destination of the name of those that wait', () => expect(problems('remote_write:\n- {name: (unresolved), url: "http://u/"}\n').join()).toContain('expected another name'));
   test.each([
     ['a namespace pattern without a group', `${catchAll}\nowner: {namespace: 'hero-user-.+'}`, 'has no group'],
     ['a namespace pattern with two groups', `${catchAll}\nowner: {namespace: '(a)-(b)'}`, 'has 2 groups'],

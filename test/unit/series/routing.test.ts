@@ -49,6 +49,12 @@ describe('the owner by namespace', () => {
     expect(text).toContain('tributary_route_unrouted_samples_total{reason="unowned",owner="z"} 1\n');
     expect(text).toContain('tributary_route_unrouted_samples_total{reason="no_owner",owner=""} 1\n');
   });
+  test('many owners without a destination share an image', () => {
+    const one = world();
+    one.scrape(Array.from({ length: 50 }, (_, i) => `c{namespace="hero-user-z${i}",pod="p"} 1\n`).join(''));
+    // Everything goes to `user` alone, and so do the report series.
+    expect(one.streams.get('user')!.take().map(({ samples }) => samples)).toEqual([55]);
+  });
   test('routing.unowned takes what has an owner without a destination', () => {
     const one = world(undefined, { routing: routing([route(['owner'])], { unowned: ['user'] }) });
     one.scrape('c{namespace="hero-user-z",pod="q"} 2\n');
@@ -196,6 +202,45 @@ describe('an owner that changes', () => {
   });
 });
 
+describe('destinations that come and go', () => {
+  const c: DestinationOptions = { name: 'c', owner: 'c' };
+  const page = 'c{namespace="hero-user-a",pod="p"} 1\nc{namespace="hero-user-c",pod="q"} 2\n';
+
+  test('a new one gets its owner\'s series from the next page on, the others see nothing of it', () => {
+    const one = world();
+    one.scrape(page);
+    for (const name of ['a', 'user']) one.sent(name);
+    one.configure([...masters, c]);
+    one.scrape(page);
+    expect([sent(one, 'a'), sent(one, 'c'), sent(one, 'user').length]).toEqual([['c{namespace="hero-user-a",pod="p"} 1'], ['c{namespace="hero-user-c",pod="q"} 2'], 2]);
+  });
+  test('one that goes gets nothing more; when it comes back it goes on', () => {
+    const one = new World({ destinations: [...masters, c], routing: toOwner, index: new TestOwners({ namespace, hasPods: false }), job: 'cadvisor', settings: { honorLabels: true } });
+    one.scrape(page);
+    one.sent('c');
+    one.configure(masters);
+    one.scrape(page);
+    one.scrape(page);
+    expect(sent(one, 'c')).toEqual([]);
+    one.configure([...masters, c]);
+    one.scrape(page);
+    expect(sent(one, 'c')).toEqual(['c{namespace="hero-user-c",pod="q"} 2']);
+  });
+  test('routes that come, and go again', () => {
+    const one = new World({ destinations: masters, index: new TestOwners({ namespace, hasPods: false }), job: 'cadvisor', settings: { honorLabels: true } });
+    one.scrape(page);
+    for (const name of ['a', 'b', 'user']) one.sent(name);
+    one.configure(masters, {}, toOwner);
+    one.scrape(page);
+    expect([sent(one, 'a'), sent(one, 'b').map((line) => line.replace(/ [^ ]*$/, ' stale')), sent(one, 'user').length]).toEqual([
+      ['c{namespace="hero-user-a",pod="p"} 1', 'c{namespace="hero-user-c",pod="q"} stale'], ['c{namespace="hero-user-a",pod="p"} stale', 'c{namespace="hero-user-c",pod="q"} stale'], 2,
+    ]);
+    one.configure(masters);
+    one.scrape(page);
+    for (const name of ['a', 'b', 'user']) expect(sent(one, name)).toEqual(['c{namespace="hero-user-a",pod="p"} 1', 'c{namespace="hero-user-c",pod="q"} 2']);
+  });
+});
+
 describe('a pod that is not known yet', () => {
   const line = 'c{namespace="hero-user-a",pod="new"} 1\n';
   const inOrder = (one: World, name: string) => short(one.all(name)).filter((text) => text.startsWith('c'));
@@ -222,6 +267,12 @@ describe('a pod that is not known yet', () => {
     index.setPod('hero-user-a', 'new', 'b');
     one.scrape(line);
     expect([sent(one, 'a'), sent(one, 'b')]).toEqual([['c{namespace="hero-user-a",pod="new"} stale'], ['c{namespace="hero-user-a",pod="new"} 1']]);
+  });
+  test('what waited and goes nowhere in the end is counted with the rest', async () => {
+    const one = world(new TestOwners(), { routing: routing([route(['owner'])]) });
+    one.scrape(line);
+    one.scrape(line);
+    expect(await one.metrics.text()).toContain('tributary_route_unrouted_samples_total{reason="unresolved",owner=""} 2\n');
   });
   test('one that vanishes at once is told all the same, with its end', () => {
     const one = world(new TestOwners({ namespace }));

@@ -1,6 +1,7 @@
 // Builds the line and keeps it in step with the configuration: the one file that knows every stage.
 //
 //     config -> discovery -> targets -> scrape -> series -> queue -> sender
+//                                      receive -----------^
 //
 // Start: configuration, queue, destinations, web, scraping. Reload: destinations first, so that series know where they go, then
 // scraping, then discovery; a configuration that does not load changes nothing. Stop: the same in reverse, senders flush last.
@@ -36,6 +37,8 @@ import { startControl } from './queue/control.ts';
 import type { Control } from './queue/control.ts';
 import { openQueue } from './queue/queue.ts';
 import type { Stream } from './queue/queue.ts';
+import { createReceiver } from './receive/receive.ts';
+import type { Receiver } from './receive/receive.ts';
 import { scrapeSeed } from './scrape/schedule.ts';
 import { createScraper } from './scrape/scraper.ts';
 import type { Scraper } from './scrape/scraper.ts';
@@ -78,7 +81,7 @@ export interface Agent {
 }
 
 /**
- * Starts the collector. Fails with CONFIG_INVALID (the message lists every problem), QUEUE_LOCKED, QUEUE_FORMAT_NEWER, WEB_LISTEN or the
+ * Starts the collector. Fails with CONFIG_INVALID (the message lists every problem), QUEUE_LOCKED, QUEUE_FORMAT_NEWER, WEB_LISTEN, WEB_CONFIG_INVALID or the
  * system's error for a queue folder that cannot be used; what was started is stopped then.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
@@ -109,6 +112,7 @@ class Line implements Agent {
   readonly #metrics: Metrics;
   readonly #queue: CommandQueue;
   readonly #series: SeriesStage;
+  readonly #receiver: Receiver | undefined;
   readonly #scraper: Scraper;
   readonly #kubernetes: Kubernetes;
   readonly #discovery: DiscoveryManager;
@@ -155,6 +159,8 @@ class Line implements Agent {
     };
     this.#ready = metrics.gauge('prometheus_ready', 'Whether startup was fully completed and the collector is ready for normal operation.');
     this.#series = createSeriesStage({ random: systemRandom, metrics, nowMs: () => systemClock.nowMs() });
+    const line = () => this.#series.line();
+    this.#receiver = options.flags.enableReceiver ? createReceiver({ line, nowMs: () => systemClock.nowMs(), metrics, logger: logger.child({ stage: 'receive' }) }) : undefined;
     this.#scraper = createScraper({
       clock: systemClock,
       disk: systemDisk,
@@ -364,6 +370,7 @@ class Line implements Agent {
 
   *#metadata() {
     for (const pool of this.#scraper.pools()) for (const { target } of pool.active) yield* this.#scraper.metadata(target);
+    yield* this.#receiver?.metadata() ?? [];
   }
 
   #observe(): void {
@@ -384,6 +391,7 @@ class Line implements Agent {
       discovery: () => this.#discovery.state(),
       kubernetes: () => this.#kubernetes.state(),
       owners: () => this.#owners.state(),
+      receiver: this.#receiver,
       nowMs: () => systemClock.nowMs(),
       config: () => this.#config,
       explaining: () => this.#explaining,

@@ -17,6 +17,7 @@ import type { KeyHash } from './hash.ts';
 import { planFeeds, wantExemplars } from './plan.ts';
 import type { Plan, SeriesDestination } from './plan.ts';
 import { createSeriesMetrics } from './series-metrics.ts';
+import type { SeriesMetrics } from './series-metrics.ts';
 import { TargetSeries } from './series.ts';
 
 export type { SeriesDestination } from './plan.ts';
@@ -37,6 +38,8 @@ export interface SeriesStage {
   open(target: Target, settings: ScrapeSettings): TargetSeries;
   /** New destinations, rules or external labels, also for series that are open. */
   configure(targets: SeriesTargets): void;
+  /** What decides where series go, as it is now: for series that no target brings. */
+  line(): { readonly plan: Plan; readonly metrics: SeriesMetrics };
 }
 
 export interface SeriesStageOptions {
@@ -95,6 +98,8 @@ export function createSeriesStage(options: SeriesStageOptions): SeriesStage {
       open.add(series);
       return series;
     },
+
+    line: () => ({ plan, metrics }),
 
     configure(targets) {
       plan = makePlan(targets, plan.router);

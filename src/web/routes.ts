@@ -6,6 +6,7 @@ import { destinations } from './api-destinations.ts';
 import { discovery, kubernetes } from './api-discovery.ts';
 import * as metadata from './api-metadata.ts';
 import { owners } from './api-owners.ts';
+import { write } from './api-write.ts';
 import { route } from './api-route.ts';
 import * as status from './api-status.ts';
 import * as targets from './api-targets.ts';
@@ -19,6 +20,8 @@ export interface Route {
   readonly handler: Handler;
   /** Answers 503 until the agent has started. Not until it is ready: what it waits for can be asked meanwhile. */
   readonly needsStarted: boolean;
+  /** Of others the body is thrown away. */
+  readonly readsBody?: boolean;
 }
 
 const get = ['GET'];
@@ -70,6 +73,7 @@ const routes: readonly Route[] = [
   open('/api/v1/status/kubernetes', kubernetes),
   api('route', route),
   api('status/owners', owners),
+  { ...api('write', write), methods: ['POST'], readsBody: true },
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 

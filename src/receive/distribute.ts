@@ -55,7 +55,8 @@ const encoded = new ByteWriter(4096);
 export class Distributor {
   readonly #line: () => Line;
   readonly #nowMs: () => number;
-  readonly #layouts = new Layouts();
+  /** Feeds are new with each configuration. */
+  readonly #layouts = new WeakMap<Feed, Layouts>();
   readonly #clients = new Map<string, Client>();
 
   constructor({ line, nowMs }: { readonly line: () => Line; readonly nowMs: () => number }) {
@@ -86,12 +87,18 @@ export class Distributor {
     return client;
   }
 
+  #layoutsOf(feed: Feed): Layouts {
+    let layouts = this.#layouts.get(feed);
+    if (layouts === undefined) this.#layouts.set(feed, (layouts = new Layouts()));
+    return layouts;
+  }
+
   #pack(lots: readonly Lot[], sender: Client, metrics: SeriesMetrics): Map<Stream, Parcel> {
     const parcels = new Map<Stream, Parcel>();
     const nowMs = this.#nowMs();
     const admitted = new Map<Budget, boolean>();
     for (const lot of lots) {
-      const whole: RecordInput[] = [...this.#layouts.records(lot.entries), ...rawRecords(lot.histograms)];
+      const whole: RecordInput[] = [...this.#layoutsOf(lot.feed).records(lot.entries), ...rawRecords(lot.histograms)];
       for (const stream of lot.streams) {
         const parcel = parcels.get(stream) ?? { records: [], exemplars: [] };
         parcels.set(stream, parcel);
@@ -106,8 +113,8 @@ export class Distributor {
   }
 
   /** Above the budget only markers go: a series that ended must not seem to go on. */
-  #leaveOut({ entries, samples }: Lot, metrics: SeriesMetrics): SamplesInput[] {
-    const markers = this.#layouts.records(entries.map(({ labels, samples: all }) => ({ labels, samples: all.filter(({ low, high }) => low === STALE_LOW && high === STALE_HIGH) })));
+  #leaveOut({ feed, entries, samples }: Lot, metrics: SeriesMetrics): SamplesInput[] {
+    const markers = this.#layoutsOf(feed).records(entries.map(({ labels, samples: all }) => ({ labels, samples: all.filter(({ low, high }) => low === STALE_LOW && high === STALE_HIGH) })));
     metrics.unrouted('budget', '', samples - markers.reduce((sum, record) => sum + record.samples, 0));
     return markers;
   }

@@ -1,7 +1,11 @@
 // Pushed samples as records of the queue. The label sets of a request, sorted, become an image as a page's do, and values one column; see docs/decisions/receive.md. A
 // request with the same series as an earlier one finds its image again: a node agent that pushes the same windows costs what a scrape costs.
+//
+// A sender writes image by image, each with all its columns. So that no series goes backwards in a body, an image is found again only as long as none of its series has
+// been in another one since.
 
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { nextImageId } from '../queue/image-id.ts';
 import type { RawInput, SamplesInput } from '../queue/queue.ts';
 import { encodeColumn } from '../wire/column.ts';
@@ -18,6 +22,8 @@ const RAW_BYTES = 256 * 1024;
 const IMAGES_MAX = 1024;
 /** Of them together, compressed bytes. */
 const IMAGE_BYTES_MAX = 16 * 1024 ** 2;
+/** Series in them. */
+const SERIES_MAX = 500_000;
 /** Level 3 costs about what level 1 costs on sorted labels and is a third smaller (benchmark `wire`). */
 const LEVEL = 3;
 
@@ -28,9 +34,18 @@ export interface Entry {
   readonly samples: readonly PushedSample[];
 }
 
+/** An image that may be used again, with a checksum of each of its label sets. */
+interface Kept {
+  readonly image: Image;
+  readonly checksums: readonly number[];
+}
+
+/** Of the destinations of one feed: they get the same label sets. */
 export class Layouts {
   /** By a digest of the label sets; the one used longest ago first. */
-  readonly #images = new Map<string, Image>();
+  readonly #images = new Map<string, Kept>();
+  /** Which of them has a label set, by its checksum. Equal checksums of different sets cost an image that could have been used. */
+  readonly #holder = new Map<number, string>();
   #bytes = 0;
 
   /** Records with these samples; several columns where a series has several. */
@@ -47,20 +62,35 @@ export class Layouts {
     for (const one of labels) hash.update(lengthOf(one)).update(one);
     const key = hash.digest('hex');
     const known = this.#images.get(key);
-    const image = known ?? { id: nextImageId(), runs: runsOf(labels) };
+    if (known === undefined) return this.#keep(key, labels);
     this.#images.delete(key);
-    this.#images.set(key, image);
-    if (known === undefined) this.#bytes += sizeOf(image);
-    this.#forget();
+    this.#images.set(key, known);
+    return known.image;
+  }
+
+  #keep(key: string, labels: readonly Buffer[]): Image {
+    const image = { id: nextImageId(), runs: runsOf(labels) };
+    const checksums = labels.map((one) => crc32(one));
+    for (const checksum of checksums) {
+      const holder = this.#holder.get(checksum);
+      if (holder !== undefined && holder !== key) this.#forget(holder);
+      this.#holder.set(checksum, key);
+    }
+    this.#images.set(key, { image, checksums });
+    this.#bytes += sizeOf(image);
+    for (const oldest of this.#images.keys()) {
+      if (this.#images.size <= IMAGES_MAX && this.#bytes <= IMAGE_BYTES_MAX && this.#holder.size <= SERIES_MAX) break;
+      this.#forget(oldest);
+    }
     return image;
   }
 
-  #forget(): void {
-    for (const [key, image] of this.#images) {
-      if (this.#images.size <= IMAGES_MAX && this.#bytes <= IMAGE_BYTES_MAX) return;
-      this.#images.delete(key);
-      this.#bytes -= sizeOf(image);
-    }
+  #forget(key: string): void {
+    const kept = this.#images.get(key);
+    if (kept === undefined) return;
+    this.#images.delete(key);
+    this.#bytes -= sizeOf(kept.image);
+    for (const checksum of kept.checksums) if (this.#holder.get(checksum) === key) this.#holder.delete(checksum);
   }
 }
 

@@ -4,6 +4,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { hashSync } from 'bcryptjs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openWebFile } from '../../../src/web/web-file.ts';
@@ -69,7 +70,7 @@ describe('who may come in', () => {
 function handshake(port: number, options: { cert?: Buffer; key?: Buffer } = {}): Promise<string> {
   return new Promise((resolve) => {
     const asked = request({ host: '127.0.0.1', port, path: '/-/healthy', rejectUnauthorized: false, agent: false, ...options }, (response) => {
-      const { serialNumber } = (response.socket as import('node:tls').TLSSocket).getPeerCertificate();
+      const { serialNumber } = (response.socket as TLSSocket).getPeerCertificate();
       response.resume().on('end', () => resolve(`${response.statusCode} ${serialNumber}`));
     });
     asked.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));

@@ -1,4 +1,4 @@
-// `npm run docs`: writes what documents take from the code: docs/config.md from the declarations of the configuration keys, and the table of
+// `npm run docs`: writes what documents take from the code: docs/config.md and docs/masters.schema.json from the declarations of keys, and the table of
 // families in docs/metrics.md from the declarations of the metrics. test/tidy.test.ts fails while they differ.
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,10 @@ ensureInstalled();
 const { renderConfigDocs } = await load('src/config/docs.ts', 'config-docs');
 writeFileSync(join(root, 'docs', 'config.md'), renderConfigDocs());
 console.log('docs/config.md written');
+
+const { renderDocumentSchema } = await load('src/destinations/masters/document-keys.ts', 'document-keys');
+writeFileSync(join(root, 'docs', 'masters.schema.json'), renderDocumentSchema());
+console.log('docs/masters.schema.json written');
 
 const { recordFamilies, renderFamilies } = await load('test/support/metric-families.ts', 'metric-families');
 const file = join(root, 'docs', 'metrics.md');

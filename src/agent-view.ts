@@ -27,6 +27,7 @@ export interface ViewSources {
   /** Entries of samples that the destination refused. */
   readonly quarantinedEntries: (name: string) => number;
   readonly retired: () => readonly RetiredStream[];
+  readonly masters: AgentView['masters'];
   readonly discovery: () => readonly ProviderState[];
   readonly kubernetes: () => readonly ReflectorState[];
   readonly owners: () => OwnersState | undefined;
@@ -58,6 +59,7 @@ export function createAgentView(sources: ViewSources): AgentView {
     reload: sources.reload,
     destinations: () => [...senders].map(([name, sender]) => destinationView(name, sender, sources)),
     retired: () => sources.retired().map(retiredView),
+    masters: sources.masters,
     discovery: sources.discovery,
     kubernetes: sources.kubernetes,
     owners: sources.owners,

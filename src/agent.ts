@@ -9,6 +9,8 @@
 import { hostname } from 'node:os';
 import { createDiscoveryManager } from '../discovery/manager.ts';
 import type { DiscoveryManager } from '../discovery/manager.ts';
+import { Destinations } from './agent-destinations.ts';
+import type { FedDestination } from './agent-destinations.ts';
 import { createAgentView } from './agent-view.ts';
 import type { BuildInfo } from './cli/build-info.ts';
 import type { Flags } from './cli/flags.ts';
@@ -18,9 +20,6 @@ import { formatProblem, formatRemark } from './config/problem.ts';
 import type { LoadedConfig, Problem, Settings } from './config/settings.ts';
 import { watchConfig } from './config/watch.ts';
 import type { ConfigWatch } from './config/watch.ts';
-import type { DestinationSettings } from './destinations/config.ts';
-import { nameEntries } from './destinations/naming.ts';
-import { createBusyMeter } from './io/busy.ts';
 import { systemClock } from './io/clock.ts';
 import { systemDisk } from './io/disk.ts';
 import { createHttpClient } from './io/http/client.ts';
@@ -36,19 +35,13 @@ import type { CommandQueue } from './queue/command-queue.ts';
 import { startControl } from './queue/control.ts';
 import type { Control } from './queue/control.ts';
 import { openQueue } from './queue/queue.ts';
-import type { Stream } from './queue/queue.ts';
 import { createReceiver } from './receive/receive.ts';
 import type { Receiver } from './receive/receive.ts';
 import { scrapeSeed } from './scrape/schedule.ts';
 import { createScraper } from './scrape/scraper.ts';
 import type { Scraper } from './scrape/scraper.ts';
-import { Assembler } from './sender/assembly.ts';
-import { Sender } from './sender/sender.ts';
-import { createSenderGauges } from './sender/sender-gauges.ts';
-import type { SenderGauges } from './sender/sender-gauges.ts';
-import { createSenderMetrics } from './sender/telemetry.ts';
-import type { SenderMetrics } from './sender/telemetry.ts';
 import type { ExplainOptions } from './series/explain.ts';
+import { HeldStream } from './series/held-stream.ts';
 import { createSeriesStage } from './series/stage.ts';
 import type { SeriesStage } from './series/stage.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -59,9 +52,6 @@ import { startWebServer } from './web/server.ts';
 import type { WebServer } from './web/server.ts';
 import type { ReloadResult, ReloadView } from './web/view.ts';
 import { initZstd } from './wire/zstd.ts';
-
-/** Ledger note under which the names of unnamed destinations are kept. */
-const NAMES_NOTE = 'unnamed-destinations';
 
 export interface AgentOptions {
   readonly flags: Flags;
@@ -111,18 +101,13 @@ class Line implements Agent {
   readonly #options: AgentOptions;
   readonly #metrics: Metrics;
   readonly #queue: CommandQueue;
+  readonly #held: HeldStream;
   readonly #series: SeriesStage;
   readonly #receiver: Receiver | undefined;
   readonly #scraper: Scraper;
   readonly #kubernetes: Kubernetes;
   readonly #discovery: DiscoveryManager;
-  readonly #senders = new Map<string, Sender>();
-  readonly #streams = new Map<string, Stream>();
-  readonly #senderMetrics: SenderMetrics;
-  readonly #senderGauges: SenderGauges;
-  readonly #cpuBusyShare = createBusyMeter(systemClock);
-  /** Bytes on disk that each destination may use. */
-  readonly #quotas = new Map<string, number>();
+  readonly #destinations: Destinations;
   /** Those the queue was opened with. */
   readonly #queueSettings: Settings['queue'];
   readonly #reloadMetrics: { readonly successful: Gauge; readonly successTime: Gauge };
@@ -151,14 +136,13 @@ class Line implements Agent {
     const nowMs = systemClock.nowMs();
     this.#reload = { successful: true, lastSuccessMs: nowMs, lastAttemptMs: nowMs, problems: [], error: '' };
     createProcessMetrics(metrics, build);
-    this.#senderMetrics = createSenderMetrics(metrics);
-    this.#senderGauges = createSenderGauges(metrics);
     this.#reloadMetrics = {
       successful: metrics.gauge('prometheus_config_last_reload_successful', 'Whether the last configuration reload attempt was successful.'),
       successTime: metrics.gauge('prometheus_config_last_reload_success_timestamp_seconds', 'Timestamp of the last successful configuration reload.'),
     };
     this.#ready = metrics.gauge('prometheus_ready', 'Whether startup was fully completed and the collector is ready for normal operation.');
-    this.#series = createSeriesStage({ random: systemRandom, metrics, nowMs: () => systemClock.nowMs() });
+    this.#held = new HeldStream({ queue, clock: systemClock, logger: logger.child({ stage: 'series' }), place: (body, mayWait) => this.#series.placeHeld(body, mayWait) });
+    this.#series = createSeriesStage({ random: systemRandom, metrics, nowMs: () => systemClock.nowMs(), journal: this.#held });
     const line = () => this.#series.line();
     this.#receiver = options.flags.enableReceiver ? createReceiver({ line, nowMs: () => systemClock.nowMs(), metrics, logger: logger.child({ stage: 'receive' }) }) : undefined;
     this.#scraper = createScraper({
@@ -178,6 +162,13 @@ class Line implements Agent {
       path: options.flags.storagePath, disk: systemDisk, clock: systemClock, logger: logger.child({ stage: 'owners' }), metrics: ownersMetrics, kubernetes: this.#kubernetes,
     });
     metrics.beforeExposition(() => ownersMetrics.show(this.#owners.state()));
+    this.#destinations = new Destinations({
+      queue, kubernetes: this.#kubernetes, logger, metrics,
+      version: build.version,
+      storagePath: options.flags.storagePath,
+      collectMetadata: () => this.#metadata(),
+      onDestinations: (settings, destinations) => this.#applyRouting(settings, destinations),
+    });
     this.#discovery = createDiscoveryManager({
       clock: systemClock,
       logger: logger.child({ stage: 'discovery' }),
@@ -198,20 +189,21 @@ class Line implements Agent {
   async start(): Promise<void> {
     const { flags, build, logger, startedMs } = this.#options;
     this.#noteLoaded();
-    await this.#applyDestinations(this.#config.settings);
+    await this.#destinations.apply(this.#config.settings);
+    this.#held.start();
     // The web server comes before scraping: a port in use must not cost a scrape.
     this.#web = await startWebServer({ view: this.#createView(), flags, build, metrics: this.#metrics, logger, startedMs });
     this.#control = await startControl({
       queue: this.#queue,
       path: flags.storagePath,
-      specimens: (name) => this.#senders.get(name)?.destinationState().specimens ?? [],
+      specimens: (name) => this.#destinations.senders.get(name)?.destinationState().specimens ?? [],
       logger: logger.child({ stage: 'queue' }),
     });
     this.#applyScraping(this.#config.settings);
     this.#watchFiles(this.#config.files);
     this.#isStarted = true;
     this.#logRemarks();
-    logger.info('started', { version: build.version, jobs: this.#config.settings.scrape.length, destinations: this.#senders.size });
+    logger.info('started', { version: build.version, jobs: this.#config.settings.scrape.length, destinations: this.#destinations.senders.size });
   }
 
   /** Loads the configuration again. A load that runs may have read the files already, so calls during it share the next one. Never rejects. */
@@ -237,7 +229,7 @@ class Line implements Agent {
     // Before anything is waited for: a change from here on is another reload.
     this.#watchFiles(loaded.config.files);
     try {
-      await this.#applyDestinations(loaded.config.settings);
+      await this.#destinations.apply(loaded.config.settings);
       this.#applyScraping(loaded.config.settings);
     } catch (error) {
       return this.#notApplied(errorText(error));
@@ -284,77 +276,14 @@ class Line implements Agent {
     this.#watch = watchConfig(files, () => void this.reload(), systemClock, this.#options.logger);
   }
 
-  /** Senders follow the configuration: new ones start, changed ones take over their settings, those of removed entries stop. */
-  async #applyDestinations(settings: Settings): Promise<void> {
-    const names = await this.#nameDestinations(settings.destinations);
-    const wanted = new Map(settings.destinations.map((destination, i) => [names[i]!, destination]));
-    const removed = [...this.#senders.keys()].filter((name) => !wanted.has(name));
-    const share = evenShare(settings);
-    for (const [name, { maxBytes = share, overflow, priority }] of wanted) {
-      this.#quotas.set(name, maxBytes);
-      this.#streams.set(name, this.#queue.stream(name, { maxBytes, policy: overflow, priority }));
-    }
-    this.#applyRouting(settings, wanted);
-    for (const [name, destination] of wanted) this.#applyDestination(name, destination);
-    await Promise.all(removed.map((name) => this.#removeSender(name)));
-    for (const name of this.#queue.names()) if (!wanted.has(name)) this.#queue.retire(name);
-  }
-
-  #applyRouting(settings: Settings, wanted: ReadonlyMap<string, DestinationSettings>): void {
-    const destinations = [...wanted].map(([name, { writeRelabel, sendExemplars, replicaLabel, owner }]) => ({
-      stream: this.#streams.get(name)!, writeRelabel, sendExemplars, ...(replicaLabel !== undefined && { replicaLabel }), ...(owner !== undefined && { owner }),
+  #applyRouting(settings: Settings, fed: readonly FedDestination[]): void {
+    const destinations = fed.map(({ stream, settings: { writeRelabel, sendExemplars, replicaLabel, owner } }) => ({
+      stream, writeRelabel, sendExemplars, ...(replicaLabel !== undefined && { replicaLabel }), ...(owner !== undefined && { owner }),
     }));
     const { externalLabels, routing } = settings;
     const index = this.#owners.apply(routing === undefined ? undefined : planOwners({ ...settings, routing }));
     this.#series.configure({ destinations, externalLabels, ...(routing !== undefined && { routing }), ...(index !== undefined && { index }) });
     this.#explaining = { destinations: destinations.map(({ stream: { name }, ...rest }) => ({ name, ...rest })), externalLabels, routing, index };
-  }
-
-  #applyDestination(name: string, settings: DestinationSettings): void {
-    const known = this.#senders.get(name);
-    if (known !== undefined) return known.update(settings);
-    const { logger, build } = this.#options;
-    const sender = new Sender({
-      name,
-      settings,
-      stream: this.#streams.get(name)!,
-      clock: systemClock,
-      random: systemRandom,
-      logger: logger.child({ stage: 'sender', destination: name }),
-      metrics: this.#senderMetrics,
-      gauges: this.#senderGauges,
-      cpuBusyShare: this.#cpuBusyShare,
-      maxBytes: () => this.#quotas.get(name) ?? 0,
-      version: build.version,
-      createClient: (http, { roundRobinDns, connectionMaxAgeMs }) =>
-        createHttpClient(http, {
-          clock: systemClock, userAgent: `Tributary/${build.version}`, connectionMaxAgeMs, ...(roundRobinDns && { roundRobinDns: systemRandom }),
-        }),
-      createAssembler: (limits) => new Assembler(limits),
-      collectMetadata: () => this.#metadata(),
-    });
-    this.#senders.set(name, sender);
-    sender.start();
-  }
-
-  /** The stream stays on disk: a destination that comes back goes on where it was. */
-  async #removeSender(name: string): Promise<void> {
-    const sender = this.#senders.get(name)!;
-    this.#senders.delete(name);
-    await sender.stop(0);
-    sender.removeMetrics();
-    this.#options.logger.warn('destination removed, its queue stays on disk', { destination: name });
-  }
-
-  async #nameDestinations(destinations: readonly DestinationSettings[]): Promise<readonly string[]> {
-    const named = nameEntries(destinations, this.#queue.note(NAMES_NOTE), this.#queue.names());
-    if (this.#queue.note(NAMES_NOTE) !== named.note) await this.#queue.setNote(NAMES_NOTE, named.note);
-    const { logger } = this.#options;
-    for (const name of named.inherited) logger.info('an unnamed remote_write changed its URL and keeps its queue', { destination: name });
-    for (const name of named.parked) {
-      logger.warn('an unnamed remote_write vanished: its queue stays on disk; give remote_write entries names', { destination: name });
-    }
-    return named.names;
   }
 
   #applyScraping(settings: Settings): void {
@@ -377,17 +306,17 @@ class Line implements Agent {
     this.#reloadMetrics.successful.set(this.#reload.successful ? 1 : 0);
     this.#reloadMetrics.successTime.set(this.#reload.lastSuccessMs / 1000);
     this.#ready.set(this.#checkReady() ? 1 : 0);
-    for (const sender of this.#senders.values()) sender.observeMetrics();
   }
 
   #createView() {
     return createAgentView({
       scraper: this.#scraper,
-      senders: this.#senders,
-      streamState: (name) => this.#streams.get(name)!.state(),
-      quotaBytes: (name) => this.#quotas.get(name) ?? 0,
+      senders: this.#destinations.senders,
+      streamState: (name) => this.#destinations.stream(name)!.state(),
+      quotaBytes: (name) => this.#destinations.quotaBytes(name),
       quarantinedEntries: (name) => this.#queue.refused.count(name),
       retired: () => this.#queue.retired(),
+      masters: () => this.#destinations.mastersView(),
       discovery: () => this.#discovery.state(),
       kubernetes: () => this.#kubernetes.state(),
       owners: () => this.#owners.state(),
@@ -414,10 +343,12 @@ class Line implements Agent {
     this.#watch?.close();
     // A reload that runs would start what is stopped here.
     await this.#reloading;
+    await this.#destinations.stopMasters();
     await this.#discovery.stop();
     await this.#scraper.stop();
+    await this.#held.stop();
     await this.#owners.stop();
-    await Promise.all([...this.#senders.values()].map((sender) => sender.stop(this.#options.flags.flushDeadlineMs)));
+    await this.#destinations.stopSenders(this.#options.flags.flushDeadlineMs);
     await this.#control?.close();
     await this.#queue.close();
     await this.#web?.close();
@@ -430,13 +361,6 @@ function load(flags: Flags): LoadResult {
 
 function needsRestart(running: Settings['queue'], wanted: Settings['queue']): boolean {
   return JSON.stringify({ ...running, maxBytes: 0 }) !== JSON.stringify({ ...wanted, maxBytes: 0 });
-}
-
-/** What every destination without a quota of its own gets of the whole. */
-function evenShare(settings: Settings): number {
-  const named = settings.destinations.reduce((sum, { maxBytes }) => sum + (maxBytes ?? 0), 0);
-  const others = settings.destinations.filter(({ maxBytes }) => maxBytes === undefined).length;
-  return Math.floor((settings.queue.maxBytes - named) / Math.max(1, others));
 }
 
 function problemTexts(problems: readonly Problem[]): string[] {

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { flagTable } from '../src/cli/flag-table.ts';
 import { renderConfigDocs } from '../src/config/docs.ts';
 import { loadConfig } from '../src/config/load.ts';
+import { renderDocumentSchema } from '../src/destinations/masters/document-keys.ts';
 import { recordFamilies, renderFamilies } from './support/metric-families.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -25,7 +26,8 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   wire: ['exposition'],
   // Profiles know which addresses and encodings a receiver takes.
   // Quota and overflow are words of the queue.
-  destinations: ['queue'],
+  // Announced ones arrive as documents of an API server or of a folder, are read as the configuration is, and belong to the owners of their namespaces.
+  destinations: ['config', 'io', 'kubernetes', 'owners', 'queue', 'relabel', 'telemetry'],
   // The rules of targets and relabelling are checked at load.
   config: ['discovery', 'io', 'kubernetes', 'relabel', 'targets', 'telemetry'],
   // A sub-command opens the queue itself when no collector runs.
@@ -47,11 +49,11 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   queue: ['io', 'telemetry', 'wire'],
   sender: ['destinations', 'io', 'queue', 'telemetry', 'wire'],
   // What people see: words of every stage as types, and no stage at work.
-  web: ['cli', 'config', 'discovery', 'kubernetes', 'owners', 'queue', 'receive', 'relabel', 'series', 'telemetry'],
+  web: ['cli', 'config', 'destinations', 'discovery', 'kubernetes', 'owners', 'queue', 'receive', 'relabel', 'series', 'telemetry'],
 };
 
 /** The files that join everything. */
-const joiners = new Set(['src/main.ts', 'src/agent.ts', 'src/agent-view.ts']);
+const joiners = new Set(['src/main.ts', 'src/agent.ts', 'src/agent-destinations.ts', 'src/agent-view.ts']);
 
 /** Third-party package to the one file that knows it. */
 const packages: Readonly<Record<string, string>> = {
@@ -189,6 +191,7 @@ describe('documents', () => {
     expect(entries.filter((code) => !literals.has(code))).toEqual([]);
   });
   test('docs/config.md is what the declarations say (npm run docs)', () => expect(readDocument('docs/config.md') === renderConfigDocs()).toBe(true));
+  test('docs/masters.schema.json is what the declarations say (npm run docs)', () => expect(readDocument('docs/masters.schema.json')).toBe(renderDocumentSchema()));
   test.each(filesBelow('deploy', /\.yml$/).map(({ path }) => path))('%s loads without a remark', (path) =>
     expect(loadConfig(join(root, path), { hostName: 'tributary-0' })).toMatchObject({ ok: true, config: { remarks: [] } }));
   test('links between documents lead somewhere', () => expect(brokenLinks()).toEqual([]));

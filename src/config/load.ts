@@ -5,6 +5,8 @@ import { hostname } from 'node:os';
 import * as path from 'node:path';
 import { buildDestination } from '../destinations/config.ts';
 import type { DestinationBlock, DestinationSettings, RemoteWriteBlock } from '../destinations/config.ts';
+import { buildMasters } from '../destinations/masters/config.ts';
+import type { MastersBlock, MastersSettings } from '../destinations/masters/config.ts';
 import { buildKubernetes } from '../kubernetes/config.ts';
 import { Secret } from '../model/secret.ts';
 import { buildQueue } from '../queue/config.ts';
@@ -19,6 +21,7 @@ import { remarkDifferencesFrom2 } from './from-2.ts';
 import { globFiles } from './glob.ts';
 import { completeGlobal, completeJob } from './inherit.ts';
 import type { Problem } from './problem.ts';
+import { checkRouting, remarkIdleRules } from './routing.ts';
 import { checkRules, checkStaticTargets } from './rules.ts';
 import { fail, remark } from './schema.ts';
 import type { LoadedConfig, Settings } from './settings.ts';
@@ -86,6 +89,7 @@ function readConfig(file: string, sources: Sources, options: LoadOptions): Compl
   checkDestinationNames(top.values.remote_write);
   checkOtlpScheme(top, global);
   checkTributary(top.values.tributary, top.values.remote_write);
+  checkRouting(top.values.tributary, top.values.remote_write, jobs);
   return { top, global, jobs };
 }
 
@@ -161,9 +165,17 @@ function buildSettings({ top, global, jobs }: CompleteConfig, { env = process.en
   const scrape: ScrapeSettings[] = jobs.map((job) => buildScrape(job.values));
   remarkDuplicates(entries, destinations);
   const externalLabels = new Map([...global.values.external_labels].filter(([, value]) => value !== ''));
-  const { queue, routing, kubernetes } = tributary.values;
-  const sharding = buildSharding(tributary.values.sharding, { environment: env['TRIBUTARY_MEMBER'], hostName });
-  return { externalLabels, scrape, destinations, queue: buildQueue(queue.values), kubernetes: buildKubernetes(kubernetes), sharding, ...(routing !== undefined && { routing: buildRouting(routing) }) };
+  const { queue, routing, masters, kubernetes } = tributary.values;
+  const settings: Settings = {
+    externalLabels, scrape, destinations,
+    queue: buildQueue(queue.values),
+    kubernetes: buildKubernetes(kubernetes),
+    sharding: buildSharding(tributary.values.sharding, { environment: env['TRIBUTARY_MEMBER'], hostName }),
+    ...(routing !== undefined && { routing: buildRouting(routing) }),
+    ...(masters !== undefined && { masters: expandMasters(masters, env) }),
+  };
+  remarkIdleRules(entries, settings);
+  return settings;
 }
 
 /** Replicas share one file: what tells them apart comes from the environment. */
@@ -174,6 +186,13 @@ function expandReplica(destination: DestinationSettings, own: DestinationBlock |
     remark(own, 'replica_label', 'warning', `the environment variable ${variable} is empty: replicas are not told apart by it`);
   });
   return { ...destination, replicaLabel: { name: replicaLabel.name, value } };
+}
+
+function expandMasters(block: MastersBlock, env: NodeJS.ProcessEnv): MastersSettings {
+  const { replica, ...settings } = buildMasters(block);
+  if (replica === undefined) return settings;
+  const value = expandEnv(replica, env, (variable) => remark(block, 'replica', 'warning', `the environment variable ${variable} is empty: replicas are not told apart by it`));
+  return value === '' ? settings : { ...settings, replica: value };
 }
 
 function sortByPlace<T extends Problem>(found: readonly T[]): T[] {

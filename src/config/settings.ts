@@ -1,6 +1,7 @@
 // The whole configuration after loading: complete, checked and frozen.
 
 import type { DestinationSettings } from '../destinations/config.ts';
+import type { MastersSettings } from '../destinations/masters/config.ts';
 import type { Remark } from './problem.ts';
 import type { ServerSettings } from '../kubernetes/kubernetes.ts';
 import type { QueueSettings } from '../queue/config.ts';
@@ -15,7 +16,9 @@ export interface Settings {
   readonly queue: QueueSettings;
   /** Absent: every destination gets everything. */
   readonly routing?: RoutingSettings;
-  /** The API server that is asked for owners. */
+  /** Absent: all destinations are configured. */
+  readonly masters?: MastersSettings;
+  /** The API server that is asked for owners and announced destinations. */
   readonly kubernetes: ServerSettings;
   readonly sharding: ShardingSettings;
 }

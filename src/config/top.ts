@@ -3,6 +3,7 @@
 
 import { destinationsMap, remoteWriteBlock } from '../destinations/config.ts';
 import type { DestinationBlock } from '../destinations/config.ts';
+import { mastersBlock } from '../destinations/masters/config.ts';
 import { tlsBlock, tlsKeys } from '../io/http/config.ts';
 import { kubernetesBlock, kubernetesKeys } from '../kubernetes/config.ts';
 import { queueBlock, queueKeys } from '../queue/config.ts';
@@ -38,6 +39,7 @@ const tributaryKeys = {
   queue: key(queueBlock, defaultBlock(queueKeys), 'Where and how records are kept until they are acknowledged.'),
   destinations: key(destinationsMap, new Map<string, DestinationBlock>(), 'What is known about a destination beyond its `remote_write` entry, by its name.'),
   routing: optional(routingBlock, 'Which series go to which destinations. Without it every destination gets everything that its `write_relabel_configs` keep.'),
+  masters: optional(mastersBlock, 'Destinations that arrive and leave at run time, announced by documents: docs/masters.md.'),
   kubernetes: key(kubernetesBlock, defaultBlock(kubernetesKeys), 'The API server that Tributary asks for itself.'),
   sharding: key(shardingBlock, defaultBlock(shardingKeys), 'How several collectors share the targets.'),
 };

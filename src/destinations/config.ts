@@ -2,7 +2,7 @@
 
 import { compact, filled } from '../config/build.ts';
 import { block, defaultBlock, fail, key, optional, remark } from '../config/schema.ts';
-import type { Block, Type, Values } from '../config/schema.ts';
+import type { AnyBlock, Block, Keys, Type, Values } from '../config/schema.ts';
 import { printSize } from '../config/size.ts';
 import { bool, choice, duration, float, int, listOf, mapOf, secret, size, text, url } from '../config/types.ts';
 import { urlParts } from '../config/url.ts';
@@ -257,6 +257,23 @@ const maxDelayMsMax = 600_000;
 export const destinationsMap = mapOf(block(destinationKeys, { nullIsDefault: true, check: checkDestination }));
 
 function checkDestination(at: DestinationBlock): void {
+  checkLimits(at);
+  checkEndpoints(at, at.values.endpoints);
+  checkLanes(at);
+}
+
+/** The keys of a destination that are a matter of this collector alone: what it may use, and how it delivers. */
+export const limitKeys = pick(destinationKeys, [
+  'connection_max_age', 'max_bytes', 'overflow', 'priority', 'max_age', 'backfill_share', 'backfill_start_jitter', 'pace', 'max_concurrency', 'clock_guard', 'max_delay',
+]);
+export type LimitsBlock = Block<typeof limitKeys>;
+
+function pick<K extends Keys, N extends keyof K & string>(keys: K, names: readonly N[]): Pick<K, N> {
+  return Object.fromEntries(names.map((name) => [name, keys[name]])) as Pick<K, N>;
+}
+
+/** Checks the keys of `limitKeys`. */
+export function checkLimits(at: LimitsBlock): void {
   const { values } = at;
   const range = (name: 'connection_max_age' | 'backfill_start_jitter' | 'backfill_share' | 'max_concurrency', fits: (value: number) => boolean, expected: string) => {
     if (!fits(values[name])) fail(at, name, `${name} is out of range, expected ${expected}`);
@@ -265,19 +282,23 @@ function checkDestination(at: DestinationBlock): void {
   if (values.max_bytes !== undefined && values.max_bytes < SEGMENT_BYTES_MIN) {
     fail(at, 'max_bytes', `max_bytes is ${printSize(values.max_bytes)}, expected at least the smallest segment, ${printSize(SEGMENT_BYTES_MIN)}`);
   }
-  values.endpoints.forEach((endpoint, i) => {
-    const { scheme, host } = urlParts(endpoint);
-    if (!/^https?$/.test(scheme) || host === '') fail(at, 'endpoints', `endpoint ${i + 1} has no http or https address, expected a URL as in remote_write`);
-  });
   range('connection_max_age', (ms) => ms === 0 || ms >= 1000, '0 or 1s and more');
   range('backfill_start_jitter', (ms) => ms <= 3_600_000, '0 to 1h');
   range('backfill_share', (share) => share >= 0.01 && share <= 1, '0.01 to 1');
   range('max_concurrency', (count) => count >= 1 && count <= 64, '1 to 64');
-  checkLanes(at);
 }
 
+export function checkEndpoints(at: AnyBlock, endpoints: readonly string[]): void {
+  endpoints.forEach((endpoint, i) => {
+    const { scheme, host } = urlParts(endpoint);
+    if (!/^https?$/.test(scheme) || host === '') fail(at, 'endpoints', `endpoint ${i + 1} has no http or https address, expected a URL as in remote_write`);
+  });
+}
+
+type LanesBlock = Omit<DestinationBlock, 'values'> & { readonly values: Pick<DestinationBlock['values'], 'lanes' | 'profile' | 'out_of_order_window'> };
+
 /** Where the receiver is known not to take old samples after new ones, the backlog would be refused. */
-function checkLanes(at: DestinationBlock): void {
+export function checkLanes(at: LanesBlock): void {
   const { lanes, profile, out_of_order_window: windowMs } = at.values;
   if (lanes !== 'live_first' || profile === 'auto' || windowMs > 0 || findProfile(profile, '').anyOrder) return;
   fail(at, 'lanes', `live_first does not go with profile ${profile}, which refuses older samples after newer ones, expected oldest_first or an out_of_order_window`);

@@ -61,9 +61,15 @@ function inCluster(surroundings: Surroundings): Access {
   };
 }
 
-function inClusterUrl({ environment }: Surroundings): string | undefined {
+/** undefined outside of a cluster. */
+export function inClusterUrl({ environment }: Surroundings): string | undefined {
   const host = environment['KUBERNETES_SERVICE_HOST'] ?? '';
   const port = environment['KUBERNETES_SERVICE_PORT'] ?? '';
   if (host === '' || port === '') return undefined;
   return `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** Host of a URL without port and brackets, in lower case. */
+export function hostOf(url: string | undefined): string | undefined {
+  return url === undefined || !URL.canParse(url) ? undefined : new URL(url).hostname.replace(/^\[|\]$/g, '');
 }

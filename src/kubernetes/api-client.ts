@@ -4,7 +4,7 @@
 import type { Clock, Timer } from '../io/clock.ts';
 import { HttpError, createHttpClient } from '../io/http/client.ts';
 import type { HttpClient, StreamHandle, StreamHandler } from '../io/http/client.ts';
-import { resolveAccess } from './access.ts';
+import { hostOf, resolveAccess } from './access.ts';
 import type { Surroundings } from './access.ts';
 import { refusal, streamFailure } from './api-error.ts';
 import type { Errand } from './api-error.ts';
@@ -37,6 +37,8 @@ export type OnAnswer = (encoding: Encoding) => (chunk: Buffer) => void;
 export interface ApiClient {
   /** Resolves at the end of a good answer, or when `signal` was aborted. Rejects with an ApiError, or with what `onAnswer` threw by mistake. */
   stream(request: StreamRequest, onAnswer: OnAnswer): Promise<void>;
+  /** Of the server, without port and brackets; undefined while a kubeconfig has not been read. */
+  host(): string | undefined;
   close(): Promise<void>;
 }
 
@@ -49,9 +51,12 @@ export interface ApiClientOptions {
 
 export function createApiClient(options: ApiClientOptions): ApiClient {
   let opened: Promise<OpenedAccess> | undefined;
+  let url = options.settings.kind === 'url' ? options.settings.url : undefined;
   const open = async (): Promise<OpenedAccess> => {
     try {
-      return await (opened ??= openAccess(options));
+      const { access, http } = await (opened ??= openAccess(options));
+      url = access.url;
+      return { access, http };
     } catch (error) {
       // What cannot be read now may be there the next time.
       opened = undefined;
@@ -80,6 +85,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         throw streamFailure(request, error as Error);
       }
     },
+    host: () => hostOf(url),
     close,
   };
 }

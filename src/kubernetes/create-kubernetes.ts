@@ -6,7 +6,7 @@ import type { Random } from '../io/random.ts';
 import { Secret } from '../model/secret.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { SERVICE_ACCOUNT_FOLDER, readOwnNamespace } from './access.ts';
+import { SERVICE_ACCOUNT_FOLDER, hostOf, inClusterUrl, readOwnNamespace } from './access.ts';
 import type { Surroundings } from './access.ts';
 import { createKubernetesMetrics } from './kubernetes-metrics.ts';
 import type { ApiServer, Kubernetes, ServerSettings } from './kubernetes.ts';
@@ -44,6 +44,7 @@ export function createKubernetes(options: KubernetesOptions): Kubernetes {
       return handleOf(server, ownNamespace, () => servers.delete(key));
     },
     state: () => reflectors().map((reflector) => reflector.state()),
+    hosts: () => [...new Set([hostOf(inClusterUrl(surroundings)), ...[...servers.values()].map((server) => server.host)].filter((host) => host !== undefined))],
     isSynced: () => reflectors().every((reflector) => reflector.isAnswered),
   };
 }

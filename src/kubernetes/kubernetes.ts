@@ -61,6 +61,8 @@ export interface ReflectorState {
   readonly kind: Kind;
   /** '' for all of the cluster. */
   readonly namespace: string;
+  /** The only name that is asked for; absent where all are. */
+  readonly name?: string;
   readonly state: 'syncing' | 'live' | 'stale';
   readonly objects: number;
   /** Wall time of the last answer or event that proved the state current; undefined before the first. */
@@ -75,6 +77,8 @@ export interface Kubernetes {
   /** Never fails: a server that cannot be reached, or a kubeconfig that cannot be read, is a state of its reflectors. */
   connect(settings: ServerSettings): ApiServer;
   state(): ReflectorState[];
+  /** Names and addresses of the API servers as far as they are known: that of the cluster this runs in, and those that were connected to. Without port and brackets. */
+  hosts(): string[];
   /** Every reflector somebody waits for has told its first state. */
   isSynced(): boolean;
 }

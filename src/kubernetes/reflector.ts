@@ -101,10 +101,12 @@ export class Reflector<K extends Kind> {
   }
 
   state(): ReflectorState {
-    const { server, kind, namespace } = this.#options;
+    const { server, kind, namespace, fieldSelector } = this.#options;
+    const name = /^metadata\.name==?([^,]+)$/.exec(fieldSelector)?.[1];
     const state = !this.#store.isSynced ? 'syncing' : this.#failure === undefined ? 'live' : 'stale';
     return {
       server, kind, namespace, state,
+      ...(name !== undefined && { name }),
       objects: this.#store.size,
       currentAtMs: this.#currentAtMs,
       error: this.#failure?.message ?? '',

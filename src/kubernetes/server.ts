@@ -62,6 +62,11 @@ export class Server {
     return watch;
   }
 
+  /** See Kubernetes.hosts; undefined while it is not known. */
+  get host(): string | undefined {
+    return this.#client.host();
+  }
+
   async close(): Promise<void> {
     for (const reflector of this.#reflectors.values()) reflector.stop();
     this.#reflectors.clear();

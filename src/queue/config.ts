@@ -5,6 +5,9 @@ import type { Block, Type, Values } from '../config/schema.ts';
 import { parseSize, printSize } from '../config/size.ts';
 import { choice, duration, size, text } from '../config/types.ts';
 
+/** The stream of samples that wait until it is known where they belong. It has no destination, and no destination may have its name. */
+export const HELD_STREAM = '(unresolved)';
+
 export interface QueueSettings {
   /** Quota of all streams together, bytes; shared evenly by destinations that name none of their own. */
   readonly maxBytes: number;

@@ -35,7 +35,7 @@ export function createQueueMetrics(metrics: Metrics): QueueMetrics {
   const name = (rest: string) => `tributary_queue_${rest}`;
   return {
     appended: metrics.counters(name('appended_samples_total'), 'Samples given to the queue, refused ones included.', labels),
-    movedIn: metrics.counters(name('moved_in_samples_total'), 'Samples adopted from another stream or put back from quarantine, by command.', labels),
+    movedIn: metrics.counters(name('moved_in_samples_total'), 'Samples adopted from another stream, put back from quarantine, or that a killed process had left waiting for their pod; of (unresolved): all that wait.', labels),
     acknowledged: metrics.counters(name('acknowledged_samples_total'), 'Samples the destination has acknowledged.', labels),
     deduplicated: metrics.counters(name('deduplicated_samples_total'), 'Samples that the destination accepted and threw away, because it had them already or has them from a replica.', labels),
     lost: metrics.counters(name('lost_samples_total'), 'Samples that left the queue without having been delivered.', ['destination', 'reason']),

@@ -35,7 +35,7 @@ export interface Tally {
   readonly relabelled: number;
   /** Of scrapes above a limit. */
   readonly limited: number;
-  /** Dropped by write_relabel_configs, or of the same labels as another series behind them; markers of series that the destination never got. */
+  /** Of series that go elsewhere; dropped by write_relabel_configs, or of the same labels as another series behind them; above the budget of a route. */
   readonly unrouted: number;
 }
 
@@ -78,7 +78,7 @@ export type LossReason = 'evicted' | 'expired' | 'corrupt' | 'rejected' | 'quara
 /** The accounting identity of a stream, in samples: appended + movedIn = acknowledged + deduplicated + lost (by reason) + pending. */
 export interface StreamCounters {
   readonly appended: number;
-  /** Adopted from another stream, or put back from quarantine. */
+  /** Adopted from another stream, put back from quarantine, or left by a killed process that waited to know where they belong. */
   readonly movedIn: number;
   readonly acknowledged: number;
   /** Accepted by the receiver and thrown away there, because another replica had sent them (202), or because they were stored before (409 and 400 on a repetition). */

@@ -130,10 +130,12 @@ function sortIntoLots(series: readonly AdmittedSeries[], sender: Client, { plan,
     const { labels } = one;
     for (const [name, value] of plan.externalLabels) if (!labels.has(name)) labels.set(name, value);
     sender.router.notePage(labels);
-    const decided = sender.router.decide(labels).set;
-    const set = plan.router.hasRoutes ? decided : plan.router.everything;
+    const decided = sender.router.decide(labels);
+    const set = plan.router.hasRoutes ? decided.set : plan.router.everything;
     const count = one.samples.length + one.histograms.length;
-    if (set.unrouted !== undefined) metrics.unrouted(set.unrouted.reason, set.unrouted.owner, count);
+    const unrouted = plan.router.hasRoutes ? decided.unrouted : undefined;
+    // Without a reason the owner may still be found: nobody waits for that here.
+    if (unrouted !== undefined) metrics.unrouted(unrouted.reason ?? 'unresolved', unrouted.owner, count);
     for (const feed of plan.feeds) {
       const lot = lotOf(lots, feed, set);
       if (lot.streams.length > 0 && !put(lot, one, sender)) metrics.dropped('write_relabel', count * lot.streams.length);

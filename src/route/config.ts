@@ -8,9 +8,6 @@ import { compileRegex } from '../relabel/regex.ts';
 import { parseSelector } from '../relabel/selector.ts';
 import { errorText } from '../model/error.ts';
 
-/** Words in `to` and in policies that are not names of destinations. */
-export const reservedNames: readonly string[] = ['owner', 'all', 'none', 'broadcast', 'node_owners', 'namespace'];
-
 /**
  * Where series go that name no pod. `namespace`: by the namespace they name, else nowhere beyond the other names of the route. `broadcast`: every
  * destination with an owner. `node_owners`: owners with a running pod on the series' node. `none`: to no owner. Otherwise names of destinations.
@@ -79,7 +76,7 @@ export const defaultPodLabels: readonly string[] = ['exported_pod', 'pod'];
 export const defaultNodeLabels: readonly string[] = ['exported_node', 'node', 'Hostname'];
 
 /** A pattern in RE2's syntax, for whole values. */
-const pattern: Type<string> = checked('regular expression', compileRegex);
+export const pattern: Type<string> = checked('regular expression', compileRegex);
 /** A series selector as in PromQL. */
 const selector: Type<string> = checked('series selector', parseSelector);
 
@@ -129,9 +126,14 @@ const ownerBlock = block(ownerKeys, { check: checkOwner, nullIsDefault: true });
 function checkOwner(at: OwnerBlock): void {
   const { namespace, tombstone } = at.values;
   if (tombstone > TOMBSTONE_MS_MAX) fail(at, 'tombstone', 'tombstone is out of range, expected at most 24h');
-  if (namespace === undefined || namespace === '') return;
-  const groups = groupCount(namespace);
-  if (groups !== 1) fail(at, 'namespace', `${JSON.stringify(namespace)} has ${groups === 0 ? 'no group' : `${groups} groups`}, expected one, which is the owner: hero-user-(.+)`);
+  const problem = namespace === undefined || namespace === '' ? undefined : ownerPatternProblem(namespace);
+  if (problem !== undefined) fail(at, 'namespace', problem);
+}
+
+/** Why a pattern, which is one, tells no owner; undefined when it does. */
+export function ownerPatternProblem(written: string): string | undefined {
+  const groups = groupCount(written);
+  return groups === 1 ? undefined : `${JSON.stringify(written)} has ${groups === 0 ? 'no group' : `${groups} groups`}, expected one, which is the owner: hero-user-(.+)`;
 }
 
 /** Groups that capture. The pattern was checked. */

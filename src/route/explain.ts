@@ -67,7 +67,7 @@ export function explainSeries(table: RouteTable, series: { readonly labels: Labe
   // Without a target every label counts as one that the page told.
   const open = table.open({ job: labels.get('job') ?? '', labels: facts?.labels ?? [], provenance, honorLabels: facts?.honorLabels ?? true });
   if (facts === undefined) open.notePage(labels);
-  const { set, isUnresolved } = open.decide(labels);
+  const { set, unrouted, isUnresolved } = open.decide(labels);
   const routes = table.routes.map((_, i) => routeStep(table, open, labels, i));
   const end = routes.findIndex(({ matched, continue: goesOn }) => matched && !goesOn);
   findOwner(open.subject, labels, table, open.found);
@@ -83,7 +83,7 @@ export function explainSeries(table: RouteTable, series: { readonly labels: Labe
     isUnresolved,
     routes: end < 0 ? routes : routes.slice(0, end + 1),
     destinations: (table.hasRoutes ? set : table.everything).legs.map(({ name }) => name),
-    unrouted: table.hasRoutes ? set.unrouted : undefined,
+    unrouted: !table.hasRoutes || unrouted?.reason === undefined ? undefined : { reason: unrouted.reason, owner: unrouted.owner },
   };
 }
 

@@ -27,12 +27,21 @@ export interface RouteSet {
   readonly key: string;
   /** In the order of the configuration, each name once. */
   readonly legs: readonly Leg[];
-  /** Set when something stays away: everything if `legs` is empty, else what should have gone to `owner`. */
-  readonly unrouted: { readonly reason: UnroutedReason; readonly owner: string } | undefined;
+}
+
+/** A series that stays away from where it should go. Interned, too. */
+export interface Unrouted {
+  /** Undefined while that is not known yet: nothing is lost. */
+  readonly reason: UnroutedReason | undefined;
+  /** Whose, for `unowned`; else ''. */
+  readonly owner: string;
+  /** It goes nowhere at all. */
+  readonly isNowhere: boolean;
 }
 
 export interface Decision {
   readonly set: RouteSet;
+  readonly unrouted: Unrouted | undefined;
   /** The index entries that the answer came from. The array is reused for the next decision. */
   readonly entries: readonly number[];
   /** The index may yet tell the owner: `set` is what holds if it does not. */
@@ -52,6 +61,9 @@ export interface TargetFacts {
 export interface TargetRouter {
   /** The labels of a line as the page tells them, before those of the target join: whose are the labels that name a pod? Before `decide` and `provenance`. */
   notePage(labels: LabelMap): void;
+  /** What `notePage` noted, for a series that is decided about again without its page. */
+  readonly pageNote: readonly string[];
+  recallPage(note: readonly string[]): void;
   /** `labels` are final. The answer for a series of which the page tells nothing (`up`) comes after `notePage(empty)`. */
   decide(labels: LabelMap): Decision;
   /** What write rules may see beside the labels, as far as any of them looks at it: never sent. Reads the owner that `decide` found last. */

@@ -15,6 +15,8 @@ import type { JobPolicy } from './policy.ts';
 import type { Changes, Decision, Leg, Router, RouteSet, TargetFacts, TargetRouter, UnroutedReason } from './route.ts';
 import { OWNER, Subject } from './subject.ts';
 
+type Answer = Pick<Decision, 'set' | 'unrouted'>;
+
 export interface RoutedDestination {
   readonly name: string;
   /** Whose series `owner` in a route brings here. */
@@ -38,7 +40,10 @@ export interface CompiledRoute {
   readonly asksOwner: boolean;
 }
 
-/** The word for every route that matched, by its place: routes are few. */
+/** Answers kept, and sets: nodes with ever other owners on them make ever other ones. */
+const ANSWERS_MAX = 10_000;
+
+/** Stands before the place of every route that matched. */
 const PLACE = '.';
 
 const noRouting: RoutingSettings = { owner: { rules: [], podLabel: undefined, namespace: undefined, followsLabels: false, tombstoneMs: 0 }, jobs: [], unowned: [], routes: [] };
@@ -60,6 +65,7 @@ export class RouteTable implements Router {
   readonly #byOwner = new Map<string, string[]>();
   readonly #policyOf: (job: string) => JobPolicy;
   readonly #log: ChangeLog;
+  readonly #answers = new Map<string, Answer>();
   readonly #sets = new Map<string, RouteSet>();
 
   constructor({ routing = noRouting, destinations, index, isOwnerRead = false }: RouterOptions) {
@@ -100,7 +106,7 @@ export class RouteTable implements Router {
   }
 
   setOf(names: readonly string[]): RouteSet {
-    return this.#intern(`=${names.join()}`, () => ({ legs: this.#legs(new Map(names.map((name) => [name, undefined]))), unrouted: undefined }));
+    return this.#setWith(this.#legs(new Map(names.map((name) => [name, undefined]))));
   }
 
   changes(cursor: number): Changes | undefined {
@@ -111,23 +117,18 @@ export class RouteTable implements Router {
     this.#log.close();
   }
 
-  /** The set for the routes that matched, given by their places, and an owner. */
-  setFor(matched: string, found: Ownership): RouteSet {
+  /** The answer for the routes that matched, given by their places, and an owner. */
+  answerFor(matched: string, found: Ownership): Answer {
     const key = `${matched}|${ownerKey(found)}|${found.isUnresolved ? 'u' : ''}`;
-    return this.#intern(key, () => this.#build(matched, found));
+    let answer = this.#answers.get(key);
+    if (answer !== undefined) return answer;
+    if (this.#answers.size >= ANSWERS_MAX) this.#answers.clear();
+    answer = this.#build(matched, found);
+    this.#answers.set(key, answer);
+    return answer;
   }
 
-  #intern(key: string, build: () => Omit<RouteSet, 'key'>): RouteSet {
-    let set = this.#sets.get(key);
-    if (set === undefined) {
-      const { legs, unrouted } = build();
-      set = { key: setKey(legs, unrouted), legs, unrouted };
-      this.#sets.set(key, set);
-    }
-    return set;
-  }
-
-  #build(matched: string, found: Ownership): Omit<RouteSet, 'key'> {
+  #build(matched: string, found: Ownership): Answer {
     const places = matched.split(PLACE).filter((place) => place !== '').map(Number);
     const budgets = new Map<string, Budget | undefined>();
     let missing: UnroutedReason = places.length === 0 ? 'no_route' : 'none';
@@ -135,14 +136,26 @@ export class RouteTable implements Router {
       const { settings, budget } = this.routes[place]!;
       for (const word of settings.to) {
         if (word === 'owner') missing = found.isUnresolved ? 'unresolved' : 'no_owner';
-        // A destination that two routes lead to is bound by neither's budget unless both have one: the first counts.
+        // Of two routes that lead to one destination the first one's budget counts.
         for (const name of this.#named(word, found)) if (!budgets.has(name)) budgets.set(name, budget);
       }
     }
-    const legs = this.#legs(budgets);
+    const set = this.#setWith(this.#legs(budgets));
+    const isNowhere = set.legs.length === 0;
     const unowned = this.#unowned(places, found);
-    if (unowned !== undefined) return { legs, unrouted: { reason: 'unowned', owner: unowned } };
-    return { legs, unrouted: legs.length === 0 ? { reason: missing, owner: '' } : undefined };
+    if (unowned !== undefined) return { set, unrouted: { reason: 'unowned', owner: unowned, isNowhere } };
+    return { set, unrouted: isNowhere ? { reason: missing, owner: '', isNowhere } : undefined };
+  }
+
+  /** Equal legs are one set. */
+  #setWith(legs: readonly Leg[]): RouteSet {
+    const key = legs.map(({ name, budget }) => (budget === undefined ? name : `${name}\u0001${budget.id}`)).join('\u0000');
+    let set = this.#sets.get(key);
+    if (set !== undefined) return set;
+    if (this.#sets.size >= ANSWERS_MAX) this.#sets.clear();
+    set = { key, legs };
+    this.#sets.set(key, set);
+    return set;
   }
 
   #named(word: string, found: Ownership): readonly string[] {
@@ -180,11 +193,6 @@ function ownerKey({ owner, policy, owners }: Ownership): string {
   return isNames(policy) ? `d${policy.join()}` : policy;
 }
 
-function setKey(legs: readonly Leg[], unrouted: RouteSet['unrouted']): string {
-  const names = legs.map(({ name, budget }) => (budget === undefined ? name : `${name}\u0001${budget.id}`));
-  return unrouted === undefined ? names.join('\u0000') : `${names.join('\u0000')}\u0002${unrouted.reason}\u0000${unrouted.owner}`;
-}
-
 /** The router of one target: one series at a time. */
 export class OpenTarget implements TargetRouter {
   readonly subject: Subject;
@@ -203,6 +211,14 @@ export class OpenTarget implements TargetRouter {
     this.subject.notePage(labels);
   }
 
+  get pageNote(): readonly string[] {
+    return this.subject.own;
+  }
+
+  recallPage(note: readonly string[]): void {
+    this.subject.own = note;
+  }
+
   decide(labels: LabelMap): Decision {
     this.subject.look(labels);
     const { isOwnerFirst } = this.#table;
@@ -211,7 +227,8 @@ export class OpenTarget implements TargetRouter {
     const asksOwner = this.#match(labels);
     if (asksOwner && !isOwnerFirst) this.#find(labels);
     const { entries, isUnresolved } = this.found;
-    return { set: this.#table.setFor(this.#matched, this.found), entries, isUnresolved };
+    const { set, unrouted } = this.#table.answerFor(this.#matched, this.found);
+    return { set, unrouted, entries, isUnresolved };
   }
 
   #find(labels: LabelMap): void {

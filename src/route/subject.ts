@@ -25,20 +25,20 @@ export class Subject {
   /** Labels that could name something and that every target of this kind has. */
   readonly #filled: readonly string[];
   /** Those that are the target's in the series at hand. */
-  #own: readonly string[];
+  own: readonly string[];
 
   constructor(facts: TargetFacts, policy: JobPolicy) {
     this.facts = facts;
     this.policy = policy;
     const naming = new Set([...policy.namespaceLabels, ...policy.podLabels, ...policy.nodeLabels]);
     this.#filled = facts.labels.map(([name]) => name).filter((name) => naming.has(name));
-    this.#own = this.#filled;
+    this.own = this.#filled;
   }
 
   /** As TargetRouter.notePage. */
   notePage(labels: LabelMap): void {
     if (!this.facts.honorLabels || this.#filled.length === 0) return;
-    this.#own = this.#filled.filter((name) => !labels.has(name));
+    this.own = this.#filled.filter((name) => !labels.has(name));
   }
 
   look(labels: LabelMap): void {
@@ -49,7 +49,7 @@ export class Subject {
   #first(names: readonly string[], labels: LabelMap): string {
     for (const name of names) {
       const value = labels.get(name) ?? '';
-      if (value !== '' && !this.#own.includes(name)) return value;
+      if (value !== '' && !this.own.includes(name)) return value;
     }
     return '';
   }

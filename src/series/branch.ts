@@ -19,8 +19,6 @@ export class Branch {
   /** Series from pages, and report series. */
   members = 0;
   reports = 0;
-  /** Its series, where they go nowhere: they are counted. */
-  readonly strays: Set<number> | undefined;
   /** Scrapes so far, for routes that let every n-th through. */
   turn: number;
 
@@ -32,7 +30,6 @@ export class Branch {
     this.number = options.number;
     this.turn = options.turn;
     this.takesAll = options.takesAll;
-    this.strays = set.legs.length === 0 && !options.takesAll ? new Set() : undefined;
   }
 
   get isEmpty(): boolean {

@@ -4,7 +4,7 @@
 import type { TargetFacts } from '../route/route.ts';
 import type { FanOut } from './fan-out.ts';
 import type { Plan } from './plan.ts';
-import { AMBIGUOUS, DOUBTED, NORMAL } from './tracking.ts';
+import { AMBIGUOUS, DOUBTED, NORMAL, REPORT } from './tracking.ts';
 import type { Tracking } from './tracking.ts';
 
 export class Doubts {
@@ -29,7 +29,7 @@ export class Doubts {
     this.#nextFacts = facts;
   }
 
-  /** Between two pages: marks what is in doubt now. `changePlan` puts a plan in force and says whether labels change with it. Returns whether all series are in doubt. */
+  /** Between two pages: marks what is in doubt now. `changePlan` puts a plan in force and says whether labels change with it. Returns whether report series are among it. */
   catchUp(used: number, changePlan: (plan: Plan) => boolean): boolean {
     let isAll = false;
     if (this.#nextPlan !== undefined) {
@@ -41,14 +41,18 @@ export class Doubts {
     this.#nextFacts = undefined;
     const doubt = isAll ? 'all' : this.#fanOut.doubt();
     if (doubt === undefined) return false;
-    if (doubt === 'all') for (let id = 0; id < used; id++) this.#mark(id);
-    else this.#fanOut.mark(doubt, used, (id) => this.#mark(id));
-    return doubt === 'all';
+    let hasReports = false;
+    const mark = (id: number) => (hasReports = this.#isReport(id) || hasReports);
+    if (doubt === 'all') for (let id = 0; id < used; id++) mark(id);
+    else this.#fanOut.mark(doubt, used, mark);
+    return hasReports;
   }
 
-  #mark(id: number): void {
+  /** Marks a series; a report series is only told. */
+  #isReport(id: number): boolean {
     if (this.#ids.kind[id] === NORMAL) this.#ids.kind[id] = DOUBTED;
     else if (this.#ids.kind[id] === AMBIGUOUS) this.#byText.add(id);
+    return this.#ids.kind[id] === REPORT;
   }
 
   has(id: number): boolean {

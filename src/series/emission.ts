@@ -6,18 +6,21 @@
 
 import type { RawInput, SamplesInput, Stream, Tally } from '../queue/queue.ts';
 import type { Budget } from '../route/budget.ts';
+import type { Unrouted } from '../route/route.ts';
 import type { Branch } from './branch.ts';
-import { countSeen } from './outlet.ts';
 import type { Collected, Outlet } from './outlet.ts';
 import type { ExtraSample } from './page-samples.ts';
 import type { ScrapeCounts } from './report.ts';
 import type { Scratch } from './scratch.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
+import type { Strays } from './strays.ts';
 
 /** What one scrape brought. */
 export interface Yield {
   readonly scratch: Scratch;
   readonly extras: readonly ExtraSample[];
+  /** Of earlier scrapes, of series that waited until it was known where they go. */
+  readonly late: readonly ExtraSample[];
   readonly timestampMs: number;
   readonly counts: ScrapeCounts;
   /** A ready piece of a write request per outlet. */
@@ -30,17 +33,19 @@ interface Parcel {
   readonly exemplars: RawInput[];
   /** Samples of the scrape that its branches had. */
   present: number;
-  /** Markers of series that left, beyond the scrape's own samples. */
-  farewells: number;
+  /** Beyond the scrape's own samples: markers of series that left, and what had waited. */
+  further: number;
   merged: number;
   mergedByRules: number;
   unrouted: number;
 }
 
 /** Appends everything to the streams. Returns how many markers were written for series that left. */
-export function emit(branches: readonly Branch[], scrape: Yield, metrics: SeriesMetrics): number {
+export function emit({ branches, strays }: { readonly branches: readonly Branch[]; readonly strays: Strays }, scrape: Yield, metrics: SeriesMetrics): number {
   const parcels = new Map<Stream, Parcel>();
-  let present = 0;
+  const tell = ({ reason, owner }: Unrouted, samples: number) => void (reason !== undefined && metrics.unrouted(reason, owner, samples));
+  let present = strays.count(scrape.scratch, scrape.extras, tell);
+  strays.countLate(scrape.late, tell);
   let farewells = 0;
   // Positions of what left hold in the image as it is: collecting may build another one.
   for (const { outlets } of branches) for (const outlet of outlets) if (outlet.hasLeft) farewells += sayFarewell(outlet, scrape.timestampMs, parcels);
@@ -56,15 +61,19 @@ export function emit(branches: readonly Branch[], scrape: Yield, metrics: Series
 function collectBranch(branch: Branch, scrape: Yield, parcels: Map<Stream, Parcel>, metrics: SeriesMetrics): number {
   const { scratch, extras, timestampMs } = scrape;
   branch.turn++;
-  if (branch.strays !== undefined) return countStrays(branch, scrape, metrics);
   let present = 0;
   const admitted = new Map<Budget, boolean>();
   for (const outlet of branch.outlets) {
     const collected = outlet.collect(scratch, extras, timestampMs);
+    const late = scrape.late.length === 0 ? noRecords : outlet.collectLate(scrape.late);
     const piece = outlet.exemplarStreams.length === 0 ? undefined : scrape.exemplars(outlet);
     present = collected.appended + collected.merged + collected.dropped;
     for (const stream of outlet.streams) {
       const parcel = parcelOf(stream, parcels);
+      for (const record of late) {
+        parcel.records.push(record);
+        parcel.further += record.samples;
+      }
       const budget = branch.budgetOf(stream.name);
       if (budget !== undefined && !isAdmitted(budget, { samples: present, turn: branch.turn, timestampMs, admitted })) leaveOut(outlet, collected, scrape, parcel, metrics);
       else pack(outlet, collected, parcel);
@@ -72,16 +81,10 @@ function collectBranch(branch: Branch, scrape: Yield, parcels: Map<Stream, Parce
       parcel.present += present;
     }
   }
-  const { unrouted } = branch.set;
-  if (unrouted !== undefined) metrics.unrouted(unrouted.reason, unrouted.owner, present);
   return present;
 }
 
-function countStrays({ strays, set }: Branch, { scratch, extras }: Yield, metrics: SeriesMetrics): number {
-  const { values, markers } = countSeen(strays!, scratch, extras);
-  if (set.unrouted !== undefined) metrics.unrouted(set.unrouted.reason, set.unrouted.owner, values);
-  return values + markers;
-}
+const noRecords: readonly SamplesInput[] = [];
 
 function isAdmitted(budget: Budget, scrape: { samples: number; turn: number; timestampMs: number; admitted: Map<Budget, boolean> }): boolean {
   let known = scrape.admitted.get(budget);
@@ -112,7 +115,7 @@ function sayFarewell(outlet: Outlet, timestampMs: number, parcels: Map<Stream, P
     for (const stream of streams) {
       const parcel = parcelOf(stream, parcels);
       parcel.records.push(record);
-      parcel.farewells += record.samples;
+      parcel.further += record.samples;
     }
   }
   return markers;
@@ -120,14 +123,14 @@ function sayFarewell(outlet: Outlet, timestampMs: number, parcels: Map<Stream, P
 
 function parcelOf(stream: Stream, parcels: Map<Stream, Parcel>): Parcel {
   let parcel = parcels.get(stream);
-  if (parcel === undefined) parcels.set(stream, (parcel = { records: [], exemplars: [], present: 0, farewells: 0, merged: 0, mergedByRules: 0, unrouted: 0 }));
+  if (parcel === undefined) parcels.set(stream, (parcel = { records: [], exemplars: [], present: 0, further: 0, merged: 0, mergedByRules: 0, unrouted: 0 }));
   return parcel;
 }
 
 /** With write rules, several series of the same labels are put down to them. `present`: what all branches had. */
 function tallyOf(parcel: Parcel, counts: ScrapeCounts, present: number): Tally {
   return {
-    scraped: counts.scraped + parcel.farewells,
+    scraped: counts.scraped + parcel.further,
     failed: counts.failed,
     limited: counts.limited,
     relabelled: counts.relabelled + parcel.merged,

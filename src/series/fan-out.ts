@@ -10,20 +10,29 @@
 import { sameLabels } from '../model/labels.ts';
 import type { LabelMap } from '../model/labels.ts';
 import type { Stream } from '../queue/queue.ts';
-import type { RouteSet, TargetFacts, TargetRouter } from '../route/route.ts';
+import type { RouteSet, TargetFacts, TargetRouter, Unrouted } from '../route/route.ts';
 import type { ByteWriter } from '../wire/labels.ts';
 import { Branch } from './branch.ts';
 import { Dependents } from './dependents.ts';
+import { Held } from './held.ts';
+import type { HeldJournal } from './held-stream.ts';
+import type { IncomingLabels } from './incoming-labels.ts';
 import { grown } from './key-table.ts';
 import { Outlet } from './outlet.ts';
 import type { Incoming } from './outlet.ts';
+import type { ExtraSample } from './page-samples.ts';
 import { Places } from './places.ts';
 import { readsHidden } from './plan.ts';
 import type { Plan } from './plan.ts';
+import type { Scratch } from './scratch.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
+import { Strays } from './strays.ts';
 
 /** Of the branch that everything is in where there are no routes. */
 const EVERYTHING = '*';
+/** Of the branch of series that wait for their pod to become known. */
+const WAITING: RouteSet = { key: '?', legs: [] };
+const notYet: Unrouted = { reason: undefined, owner: '', isNowhere: true };
 const NO_BRANCH = 0xffff;
 
 export interface FanOutOptions {
@@ -31,6 +40,8 @@ export interface FanOutOptions {
   readonly facts: TargetFacts;
   readonly hash: (encoded: ByteWriter) => number;
   readonly metrics: SeriesMetrics;
+  /** Keeps what waits for a pod on disk. */
+  readonly journal: HeldJournal | undefined;
   /** Differs between targets: where they begin to count their scrapes. */
   readonly turn: number;
 }
@@ -53,6 +64,8 @@ export class FanOut {
   #branchOf = new Uint16Array(64).fill(NO_BRANCH);
   readonly #places = new Map<string, Places>();
   readonly #dependents = new Dependents();
+  readonly held: Held;
+  readonly strays = new Strays();
   #capacity = 64;
   /** The set that report series go to, once series of a page have said so. */
   #health: RouteSet | undefined;
@@ -61,9 +74,11 @@ export class FanOut {
 
   constructor(options: FanOutOptions) {
     this.#options = options;
+    this.held = new Held(options.journal);
     this.#plan = options.plan;
     this.#facts = options.facts;
     this.#router = this.#openRouter();
+    this.#cursor = options.plan.router.cursor;
     if (!this.#hasRoutes) this.#everything();
   }
 
@@ -73,7 +88,6 @@ export class FanOut {
 
   #openRouter(): TargetRouter {
     const { router, feeds } = this.#plan;
-    this.#cursor = router.cursor;
     this.#decides = router.hasRoutes || feeds.some(readsHidden);
     return router.open(this.#facts);
   }
@@ -105,6 +119,8 @@ export class FanOut {
     const isRouted = before.router.hasRoutes || plan.router.hasRoutes;
     const isOther = before.router.key !== plan.router.key;
     this.#router = this.#openRouter();
+    // The same router goes on, and with it what has changed since the last page.
+    if (plan.router !== before.router) this.#cursor = plan.router.cursor;
     let fresh = 0;
     for (const branch of this.#branches.values()) {
       for (const outlet of branch.follow(plan, this.#openOutlet)) {
@@ -149,33 +165,55 @@ export class FanOut {
     if (this.#decides) this.#router.notePage(labels);
   }
 
-  /** A series that is new. */
+  /** A series that is new. It waits if its pod is not known. */
   takeIn(id: number, incoming: Omit<Incoming, 'provenance'>): void {
-    this.#enter(id, this.#decide(id, incoming.labels), this.#complete(incoming));
+    const { branch, isUnresolved } = this.#decide(id, incoming.labels);
+    if (!isUnresolved) return this.#enter(id, branch, this.#complete(incoming));
+    if (!this.held.hasRoom) {
+      this.#options.metrics.unresolved('no_room');
+      return this.#enter(id, branch, this.#complete(incoming));
+    }
+    this.held.add(id, incoming.labels, this.#router.pageNote);
+    this.strays.set(id, notYet);
+    this.#enter(id, this.#branchFor(WAITING), this.#complete(incoming));
+  }
+
+  /** A scrape was accepted: samples of series that wait are kept. */
+  keepHeld(scratch: Scratch, extras: readonly ExtraSample[], timestampMs: number): void {
+    this.held.keep(scratch, extras, timestampMs, this.#facts);
+  }
+
+  /** At the end of a scrape: what has waited for one goes where it is known to belong now, or by what is known without its pod. */
+  settleHeld(again: IncomingLabels): void {
+    for (const { id, labels, page } of [...this.held.due()]) {
+      this.#router.recallPage(page);
+      this.move(id, again.again(id, labels), 0, false);
+    }
   }
 
   /** A series that is known and was decided about before. `before` is half the hash of the labels it had; `wasSent`: its end is to be marked where it leaves. */
   move(id: number, incoming: Omit<Incoming, 'provenance'>, before: number, wasSent: boolean): void {
     const old = this.#byNumber[this.#branchOf[id]!]!;
-    const branch = this.#decide(id, incoming.labels);
+    const { branch, isUnresolved } = this.#decide(id, incoming.labels);
     if (old !== branch) {
       if (--old.members === 0) this.#isHealthOld = true;
       if (branch.members++ === 0) this.#isHealthOld = true;
-      this.#options.metrics.moved(1);
     }
+    if (this.held.free(id)) this.#options.metrics.unresolved(isUnresolved ? 'by_namespace' : 'resolved');
+    else if (old !== branch) this.#options.metrics.moved(1);
     this.#shift(id, { old, branch }, this.#complete(incoming), { before, wasSent });
   }
 
   /** A report series, new or not. */
   takeInReport(id: number, incoming: Omit<Incoming, 'provenance'>): void {
-    const branch = this.#reportBranch(incoming.labels);
+    const branch = this.#reportBranch(id, incoming.labels);
     branch.reports++;
     this.#place(id, branch, this.#complete(incoming));
   }
 
   moveReport(id: number, incoming: Omit<Incoming, 'provenance'>, before: number, wasSent: boolean): void {
     const old = this.#byNumber[this.#branchOf[id]!]!;
-    const branch = this.#reportBranch(incoming.labels);
+    const branch = this.#reportBranch(id, incoming.labels);
     old.reports--;
     branch.reports++;
     this.#shift(id, { old, branch }, this.#complete(incoming), { before, wasSent });
@@ -196,18 +234,21 @@ export class FanOut {
     return !isSame;
   }
 
-  #reportBranch(labels: LabelMap): Branch {
-    if (!this.#hasRoutes) return this.#everything();
-    if (this.#health !== undefined) return this.#branchFor(this.#health);
-    this.#router.notePage(nothing);
-    return this.#branchFor(this.#router.decide(labels).set);
+  /** Decided in any case: write rules may look at the owner. */
+  #reportBranch(id: number, labels: LabelMap): Branch {
+    this.notePage(nothing);
+    const { branch } = this.#decide(id, labels);
+    if (this.#health === undefined || !this.#hasRoutes) return branch;
+    this.strays.set(id, undefined);
+    return this.#branchFor(this.#health);
   }
 
-  #decide(id: number, labels: LabelMap): Branch {
-    if (!this.#decides) return this.#everything();
-    const { set, entries } = this.#router.decide(labels);
+  #decide(id: number, labels: LabelMap): { readonly branch: Branch; readonly isUnresolved: boolean } {
+    if (!this.#decides) return { branch: this.#everything(), isUnresolved: false };
+    const { set, unrouted, entries, isUnresolved } = this.#router.decide(labels);
     this.#dependents.set(id, entries);
-    return this.#hasRoutes ? this.#branchFor(set) : this.#everything();
+    this.strays.set(id, this.#hasRoutes ? unrouted : undefined);
+    return this.#hasRoutes ? { branch: this.#branchFor(set), isUnresolved } : { branch: this.#everything(), isUnresolved: false };
   }
 
   #complete(incoming: Omit<Incoming, 'provenance'>): Incoming {
@@ -221,7 +262,6 @@ export class FanOut {
 
   #place(id: number, branch: Branch, incoming: Incoming): void {
     this.#branchOf[id] = branch.number;
-    branch.strays?.add(id);
     for (const outlet of branch.outlets) outlet.stage(id, incoming);
   }
 
@@ -238,10 +278,13 @@ export class FanOut {
       if (identity !== undefined && gone.length === 0 && old === branch) kept.add(outlet);
       else outlet.leave(id, gone, past.wasSent);
     }
-    old.strays?.delete(id);
-    branch.strays?.add(id);
     this.#branchOf[id] = branch.number;
-    for (const outlet of branch.outlets) if (!kept.has(outlet)) outlet.receive(id, incoming);
+    for (const outlet of branch.outlets) {
+      if (kept.has(outlet)) continue;
+      // Nothing was sent of a series that waited.
+      if (old.set === WAITING) outlet.stage(id, incoming);
+      else outlet.receive(id, incoming);
+    }
   }
 
   remove(id: number): void {
@@ -249,7 +292,8 @@ export class FanOut {
     if (branch === undefined) return;
     this.#branchOf[id] = NO_BRANCH;
     this.#dependents.remove(id);
-    branch.strays?.delete(id);
+    this.#options.metrics.unrouted('unresolved', '', this.held.drop(id));
+    this.strays.set(id, undefined);
     if (--branch.members === 0) this.#isHealthOld = true;
     for (const outlet of branch.outlets) outlet.remove(id);
   }
@@ -264,10 +308,15 @@ export class FanOut {
     for (const outlet of branch.outlets) outlet.renew();
   }
 
+  /** No scrape follows. */
+  close(): void {
+    this.#options.metrics.unrouted('unresolved', '', this.held.close());
+  }
+
   /** After a scrape: branches that nothing is in any more go, images that are worn are built anew. */
   tidy(): void {
     for (const [key, branch] of this.#branches) {
-      if (branch.isEmpty && !branch.takesAll) {
+      if (branch.isEmpty && (!branch.takesAll || this.#hasRoutes)) {
         this.#branches.delete(key);
         this.#byNumber[branch.number] = undefined;
       } else for (const outlet of branch.outlets) outlet.writer.rebuildIfWorn();

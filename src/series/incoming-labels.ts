@@ -57,6 +57,13 @@ export class IncomingLabels {
     encodeLabels(labels, scratch);
   }
 
+  /** The same for labels that are finished. */
+  again(id: number, labels: LabelMap): Omit<Incoming, 'provenance'> {
+    scratch.length = 0;
+    encodeLabels(labels, scratch);
+    return this.incoming(id, labels);
+  }
+
   /** Whether a known series has the labels that were encoded last. */
   areThoseOf(id: number): boolean {
     this.#hashScratch();

@@ -225,6 +225,12 @@ export class Outlet {
     return { records, appended, merged: this.#merged, dropped: this.#countDropped(scratch, extras) };
   }
 
+  /** Samples of earlier scrapes that waited, as records that come before those of this one. After `collect`. */
+  collectLate(late: readonly ExtraSample[]): SamplesInput[] {
+    const own = late.filter(({ id }) => this.#options.holds(id));
+    return layers(own).map((layer) => this.#layer(layer)).filter((record) => record !== undefined);
+  }
+
   /** Where a series stands in the image; NOWHERE where it is none of these. */
   positionOf(id: number): number {
     return this.#options.holds(id) ? this.writer.positionOf(id) : NOWHERE;
@@ -238,7 +244,13 @@ export class Outlet {
   /** Samples of series that are not for these streams, markers included; the metric leaves those out. */
   #countDropped(scratch: Scratch, extras: readonly ExtraSample[]): number {
     if (this.#dropped.size === 0) return 0;
-    const { values, markers } = countSeen(this.#dropped, scratch, extras);
+    let values = 0;
+    let markers = 0;
+    for (const id of this.#dropped) {
+      if (scratch.seen[id] === VALUE) values++;
+      else if (scratch.seen[id] === MARKER) markers++;
+    }
+    for (const { id } of extras) if (this.#dropped.has(id)) values++;
     this.#metrics.dropped('write_relabel', values * this.#streams.length);
     return values + markers;
   }
@@ -323,18 +335,6 @@ export class Outlet {
     const column = encodeColumn({ bitmap, bits: columnBits, samples: samples.length, timestampsMs: columnTimestamps });
     return { type: 'samples', image: this.writer.image, positions, samples: samples.length, timestampMs: newestMs, oldestMs, newestMs, column };
   }
-}
-
-/** Samples of these series on a page: values, and markers. */
-export function countSeen(ids: ReadonlySet<number>, scratch: Scratch, extras: readonly ExtraSample[]): { readonly values: number; readonly markers: number } {
-  let values = 0;
-  let markers = 0;
-  for (const id of ids) {
-    if (scratch.seen[id] === VALUE) values++;
-    else if (scratch.seen[id] === MARKER) markers++;
-  }
-  for (const extra of extras) if (ids.has(extra.id)) values++;
-  return { values, markers };
 }
 
 /** Splits extra samples so that no series is twice in one layer; order per series is kept. */

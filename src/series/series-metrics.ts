@@ -14,6 +14,8 @@ export interface SeriesMetrics {
   /** Samples that routes take nowhere, or not to the owner. */
   unrouted(reason: UnroutedReason, owner: string, samples: number): void;
   moved(series: number): void;
+  /** How the wait of a series for its pod ended. */
+  unresolved(outcome: 'resolved' | 'by_namespace' | 'no_room'): void;
   added(series: number): void;
   removed(series: number): void;
   markers(series: number): void;
@@ -29,6 +31,7 @@ export function createSeriesMetrics(metrics: Metrics): SeriesMetrics {
   );
   const unrouted = metrics.counters('tributary_route_unrouted_samples_total', 'Samples that routes took nowhere, or not to their owner, by reason; with the owner that has no destination.', ['reason', 'owner']);
   const moved = metrics.counter('tributary_route_moved_series_total', 'Series whose destinations changed while they were scraped.');
+  const unresolved = metrics.counters('tributary_route_unresolved_series_total', 'Series whose pod was not known when they came, by how that ended: the pod became known within a scrape, the namespace decided, or it did so at once because too many waited.', ['outcome']);
   const added = metrics.counter('tributary_series_added_total', 'Series that were new to their target.');
   const removed = metrics.counter('tributary_series_removed_total', 'Series that left the cache of their target.');
   const markers = metrics.counter('tributary_series_staleness_markers_total', 'Staleness markers written for vanished series.');
@@ -59,6 +62,7 @@ export function createSeriesMetrics(metrics: Metrics): SeriesMetrics {
     },
     unrouted: (reason, owner, samples) => void (samples > 0 && unrouted.with(reason, owner).inc(samples)),
     moved: (series) => moved.inc(series),
+    unresolved: (outcome) => unresolved.with(outcome).inc(),
     added: (series) => added.inc(series),
     removed: (series) => removed.inc(series),
     markers: (series) => markers.inc(series),

@@ -43,7 +43,6 @@ const noBytes = new Uint8Array(0);
 export class TargetSeries implements PageSeries {
   keyEnd = 0;
   commentType: MetricType | undefined;
-
   #options: SeriesOptions;
   readonly #keys: KeyTable;
   readonly #order = new PageOrder();
@@ -53,7 +52,6 @@ export class TargetSeries implements PageSeries {
   readonly #newest = new NewestTimestamps();
   /** Keys that need more than their hash: repeated on a page, or sharing their hash with another. */
   readonly #known = new Map<string, number>();
-
   /** `find` was asked last, and did not know the key at all: `add` follows with the same one. */
   #isMissing = false;
   #bytes: Uint8Array = noBytes;
@@ -317,12 +315,12 @@ export class TargetSeries implements PageSeries {
       this.#metadata.accept();
     }
     const { scraped: samplesScraped, postRelabel: samplesPostRelabel } = this.#page;
-    const extra = this.#options.extraScrapeMetrics ? this.#options : undefined;
-    const facts = { result, error, samplesScraped, samplesPostRelabel, seriesAdded, extra };
+    const facts = { result, error, samplesScraped, samplesPostRelabel, seriesAdded, extra: this.#options.extraScrapeMetrics ? this.#options : undefined };
     // Before staleness is settled, so that they count as there; and after it, because a page that is refused takes all values with it.
     this.#reports.put(this.#page, scratch, facts);
     const gone = this.#settleStaleness(scratch, result.timestampMs, kind === 'accepted');
     this.#reports.put(this.#page, scratch, facts);
+    this.#options.fanOut.settleHeld(this.#labels);
     this.#reports.settle();
     this.#emit(scratch, result.timestampMs, kind === 'accepted', scrapeCounts(this.#page.takeCounts(), this.#reports.size, error));
     this.#remove(gone);
@@ -339,6 +337,7 @@ export class TargetSeries implements PageSeries {
       if (this.#ids.tracked[id] === TRACKED) this.#page.mark(id, timestampMs, scratch);
       this.#ids.tracked[id] = UNTRACKED;
     }
+    this.#options.fanOut.settleHeld(this.#labels);
     this.#emit(scratch, timestampMs, false, scrapeCounts(this.#page.takeCounts(), 0, undefined));
     this.#page.giveBack();
   }
@@ -357,6 +356,7 @@ export class TargetSeries implements PageSeries {
 
   release(): void {
     this.#page.giveBack();
+    this.#options.fanOut.close();
     this.#options.onRelease();
   }
 
@@ -399,10 +399,11 @@ export class TargetSeries implements PageSeries {
   }
 
   #emit(scratch: Scratch, timestampMs: number, accepted: boolean, counts: ScrapeCounts): void {
-    if (accepted) this.#exemplars.settle(scratch, timestampMs);
     const { fanOut, metrics } = this.#options;
+    if (accepted) this.#exemplars.settle(scratch, timestampMs);
+    if (accepted) fanOut.keepHeld(scratch, this.#page.extras, timestampMs);
     const exemplars = (outlet: Outlet) => (accepted ? this.#exemplars.take(outlet) : undefined);
-    metrics.markers(emit(fanOut.branches, { scratch, extras: this.#page.extras, timestampMs, counts, exemplars }, metrics));
+    metrics.markers(emit(fanOut, { scratch, extras: this.#page.extras, late: fanOut.held.takeLate(), timestampMs, counts, exemplars }, metrics));
     this.#newest.note(scratch, this.#page.extras, timestampMs, this.#keys.used);
   }
 

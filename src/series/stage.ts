@@ -14,6 +14,9 @@ import type { ByteWriter } from '../wire/labels.ts';
 import { FanOut } from './fan-out.ts';
 import { createKeyHash } from './hash.ts';
 import type { KeyHash } from './hash.ts';
+import { placeHeld } from './held-placement.ts';
+import type { HeldPlacement } from './held-placement.ts';
+import type { HeldJournal } from './held-stream.ts';
 import { planFeeds, wantExemplars } from './plan.ts';
 import type { Plan, SeriesDestination } from './plan.ts';
 import { createSeriesMetrics } from './series-metrics.ts';
@@ -40,12 +43,16 @@ export interface SeriesStage {
   configure(targets: SeriesTargets): void;
   /** What decides where series go, as it is now: for series that no target brings. */
   line(): { readonly plan: Plan; readonly metrics: SeriesMetrics };
+  /** Where samples go that another process kept in the journal; undefined: a pod is not known, and `mayWait`. */
+  placeHeld(body: Uint8Array, mayWait: boolean): HeldPlacement | undefined;
 }
 
 export interface SeriesStageOptions {
   readonly random: Random;
   readonly metrics: Metrics;
   readonly nowMs: () => number;
+  /** Keeps samples on disk that wait for their pod; without it they wait in memory alone. */
+  readonly journal?: HeldJournal;
   /** Instead of a hash with a random key, for tests of collisions. */
   readonly hash?: KeyHash;
 }
@@ -71,7 +78,7 @@ export function createSeriesStage(options: SeriesStageOptions): SeriesStage {
   return {
     open(target, settings) {
       const { job, labels, provenance } = target;
-      const fanOut = new FanOut({ plan, facts: { job, labels, provenance, honorLabels: settings.honorLabels }, hash: hashLabels, metrics, turn: opened++ });
+      const fanOut = new FanOut({ plan, facts: { job, labels, provenance, honorLabels: settings.honorLabels }, hash: hashLabels, metrics, journal: options.journal, turn: opened++ });
       const series = new TargetSeries({
         policy: {
           targetLabels: target.labels,
@@ -105,6 +112,8 @@ export function createSeriesStage(options: SeriesStageOptions): SeriesStage {
       plan = makePlan(targets, plan.router);
       for (const series of open) series.follow(plan);
     },
+
+    placeHeld: (body, mayWait) => placeHeld(body, mayWait, plan, metrics),
   };
 }
 

@@ -3,6 +3,7 @@
 import type { ReflectorState } from '../kubernetes/kubernetes.ts';
 import { reflectorAlarms, sortedReflectors } from './api-discovery.ts';
 import { sortedDestinations } from './api-destinations.ts';
+import { masterAlarms } from './api-masters.ts';
 import { html, type Html } from './html.ts';
 import { alarmsOf } from './identities.ts';
 import { reflectorName } from './page-discovery.ts';
@@ -12,7 +13,7 @@ import type { AgentView } from './view.ts';
 const linesMax = 50;
 
 export function alarmSection(view: AgentView, nowMs: number): Html {
-  const lines = [...destinationLines(view), ...reflectorLines(view, nowMs)];
+  const lines = [...destinationLines(view), ...masterLines(view), ...reflectorLines(view, nowMs)];
   if (lines.length === 0) return html``;
   const more = lines.length > linesMax ? [html`<p>${lines.length - linesMax} more: see the sections below.</p>`] : [];
   return html`<section class="alarm"><h2>Alarms (${lines.length})</h2><ul>${lines.slice(0, linesMax)}</ul>${more}</section>`;
@@ -20,6 +21,12 @@ export function alarmSection(view: AgentView, nowMs: number): Html {
 
 function destinationLines(view: AgentView): Html[] {
   return sortedDestinations(view).flatMap((destination) => alarmsOf(destination).map(({ kind, text }) => line(destination.name, kind, text)));
+}
+
+function masterLines(view: AgentView): Html[] {
+  const { masters, keepError } = view.masters();
+  const kept = keepError === '' ? [] : [line('announced destinations', 'not_kept', `a start without their source would not have them: ${keepError}`)];
+  return [...kept, ...masters.flatMap((master) => masterAlarms(master).map(({ kind, text }) => line(master.destination === '' ? master.document : master.destination, kind, text)))];
 }
 
 function reflectorLines(view: AgentView, nowMs: number): Html[] {

@@ -10,6 +10,7 @@ import { html, type Html } from './html.ts';
 import { alarmSection } from './page-alarms.ts';
 import { destinationSection, retiredSection } from './page-destinations.ts';
 import { discoverySection, kubernetesSection } from './page-discovery.ts';
+import { mastersSection } from './page-masters.ts';
 import { formatAge, style } from './page-text.ts';
 import type { ActiveTargetView, PoolView, ReloadView } from './view.ts';
 
@@ -34,6 +35,7 @@ export function overviewPage(_request: WebRequest, context: WebContext): Answer 
     ${reloadSection(view.reload())}
     ${destinationSection(view, nowMs)}
     ${retiredSection(view, nowMs)}
+    ${mastersSection(view, nowMs)}
     ${kubernetesSection(view, nowMs)}
     ${discoverySection(view, nowMs)}
     ${targetSection(pools)}

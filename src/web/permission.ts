@@ -29,15 +29,17 @@ const refusal = /User "([^"]*)" cannot ([a-z]+) resource "([^"]*)" in API group 
 const errand = /^cannot (list|watch) /;
 
 /** The permission that a reflector lacks; undefined while it is not denied. */
-export function missingPermission({ isDenied, error, kind, namespace }: ReflectorState): MissingPermission | undefined {
+export function missingPermission({ isDenied, error, kind, namespace, name }: ReflectorState): MissingPermission | undefined {
   if (!isDenied) return undefined;
   const asked = errand.exec(error)?.[1] ?? '';
   const [, user = '', verb = asked, resource = resources[kind].plural, apiGroup = groupOf(kind)] = refusal.exec(error) ?? [];
   const missing = { verb, resource, apiGroup, namespace, user };
   if (/(?:\(|the server answered )401\)?$/.test(error)) return { ...missing, advice: unknownUser, rule: '' };
   const role = namespace === '' ? 'the ClusterRole' : `the Role in namespace ${namespace}`;
+  // No more than what is asked for: a rule without names would open every Secret.
+  const names = name === undefined ? '' : `resourceNames: ["${name}"], `;
   // Both verbs: without the right to watch, the next refusal would follow the first repair.
-  return { ...missing, advice: `Add to the rules of ${role} that is bound to ${subject(user)}:`, rule: `{apiGroups: ["${apiGroup}"], resources: ["${resource}"], verbs: ["list", "watch"]}` };
+  return { ...missing, advice: `Add to the rules of ${role} that is bound to ${subject(user)}:`, rule: `{apiGroups: ["${apiGroup}"], resources: ["${resource}"], ${names}verbs: ["list", "watch"]}` };
 }
 
 /** `/apis/apps/v1` is the group `apps`, `/api/v1` the core group. */

@@ -4,6 +4,7 @@
 import { failure, type Answer } from './answer.ts';
 import { destinations } from './api-destinations.ts';
 import { discovery, kubernetes } from './api-discovery.ts';
+import { masters } from './api-masters.ts';
 import * as metadata from './api-metadata.ts';
 import { owners } from './api-owners.ts';
 import { write } from './api-write.ts';
@@ -71,6 +72,7 @@ const routes: readonly Route[] = [
   // Asked most of all while an API server that does not answer keeps the collector from being ready.
   open('/api/v1/status/discovery', discovery),
   open('/api/v1/status/kubernetes', kubernetes),
+  open('/api/v1/status/masters', masters),
   api('route', route),
   api('status/owners', owners),
   { ...api('write', write), methods: ['POST'], readsBody: true },

@@ -3,6 +3,7 @@
 
 import type { ProviderState } from '../../discovery/manager.ts';
 import type { Problem, Remark } from '../config/settings.ts';
+import type { MasterState, SourceState } from '../destinations/masters/state.ts';
 import type { ReflectorState } from '../kubernetes/kubernetes.ts';
 import type { OwnersState } from '../owners/create-owner-index.ts';
 import type { LabelMap } from '../model/labels.ts';
@@ -77,6 +78,16 @@ export interface ReloadView {
   readonly error: string;
 }
 
+/** Destinations that documents announce. */
+export interface MastersView {
+  /** Those in force first, by name. */
+  readonly masters: readonly MasterState[];
+  /** Where documents come from; empty where nothing is announced. */
+  readonly sources: readonly SourceState[];
+  /** Why the last good documents are not on disk; '' when they are. */
+  readonly keepError: string;
+}
+
 /** `error` is the text of what went wrong, with every problem on a line of its own. `isLoaded`: the files are good, but could not be put in force. */
 export type ReloadResult = { readonly ok: true } | { readonly ok: false; readonly error: string; readonly isLoaded?: boolean };
 
@@ -98,6 +109,7 @@ export interface AgentView {
   destinations(): readonly DestinationView[];
   /** Destinations that are gone from the configuration and still have a queue on disk. */
   retired(): readonly RetiredView[];
+  masters(): MastersView;
   /** What each discovery has found, in any order. */
   discovery(): readonly ProviderState[];
   /** What is known of the API servers, in any order; empty where nothing asks one. */

@@ -170,5 +170,6 @@ describe('ledger', () => {
         for (const isCut of [false, true]) await named(`${file} ${isCut ? 'cut' : 'flipped'} at ${offset}`, () => tryWith(file, offset, isCut));
       }
     }
-  });
+    // A thousand LevelDB databases are opened on a real disk: seconds alone, minutes beside other work.
+  }, 600_000);
 });

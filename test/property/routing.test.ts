@@ -5,13 +5,15 @@
 import assert from 'node:assert/strict';
 import { beforeAll, describe, test } from 'vitest';
 import { initZstd } from '../../src/wire/zstd.ts';
-import type { RouteSettings } from '../../src/route/config.ts';
-import { referenceRoute } from '../support/route-reference.ts';
+import type { JobPolicySettings, RouteSettings } from '../../src/route/config.ts';
+import { referenceOwner, referenceRoute } from '../support/route-reference.ts';
 import type { ReferenceRoute, ReferenceSetup } from '../support/route-reference.ts';
 import { TestOwners } from '../support/owners.ts';
 import { seeded, testSeed } from '../unit/exposition/collecting-sink.ts';
+import { rule } from '../unit/relabel/rule.ts';
 import { route, routing } from '../unit/route/routing.ts';
 import { decodeRecords, World } from '../unit/series/world.ts';
+import type { DestinationOptions } from '../unit/series/world.ts';
 import type { QueuedRecord } from '../../src/queue/queue.ts';
 
 const seed = testSeed();
@@ -22,7 +24,14 @@ type Random = () => number;
 
 beforeAll(initZstd);
 
-const destinations = [{ name: 'a', owner: 'a' }, { name: 'b1', owner: 'b' }, { name: 'b2', owner: 'b' }, { name: 'user' }, { name: 'system' }];
+/** One of them has rules of its own, one has rules that look at the owner, so that labels change with it, and one has a replica label. */
+const destinations: readonly (DestinationOptions & { readonly name: string })[] = [
+  { name: 'a', owner: 'a' },
+  { name: 'b1', owner: 'b' },
+  { name: 'b2', owner: 'b', writeRelabel: [rule({ targetLabel: 'to', replacement: 'b2' })] },
+  { name: 'user', writeRelabel: [rule({ sourceLabels: ['__owner__'], targetLabel: 'owned_by' })] },
+  { name: 'system', replicaLabel: { name: '__replica__', value: 'r' } },
+];
 const owners = ['a', 'b', 'c', undefined];
 const namespaces = ['hero-user-a', 'hero-user-b', 'hero-user-c', 'kube-system', ''];
 const podNames = ['p0', 'p1', 'p2', ''];
@@ -96,11 +105,18 @@ function finalLabels(page: ReadonlyMap<string, string>, { labels, honorLabels }:
 
 const keyOf = (labels: Iterable<readonly [string, string]>) => [...labels].map(([name, value]) => `${name}=${value}`).sort().join();
 
+function pickRoutes(random: Random): typeof routePool {
+  return Array.from({ length: 1 + Math.floor(random() * 4) }, () => pick(routePool, random));
+}
+
+const plainRoutes = (routes: typeof routePool): ReferenceRoute[] => routes.map(({ settings, match }) => ({ match, to: settings.to, continue: settings.continue }));
+
 class Run {
   readonly cluster = new Cluster();
   readonly world: World;
   readonly kept = new Map<string, QueuedRecord[]>(destinations.map(({ name }) => [name, []]));
-  readonly #setup: ReferenceSetup;
+  #setup: ReferenceSetup;
+  readonly #policies: Partial<JobPolicySettings>;
   /** By destination, the series that it has and that are alive. */
   readonly #alive = new Map<string, Set<string>>(destinations.map(({ name }) => [name, new Set()]));
   #health: ReadonlySet<string>;
@@ -113,24 +129,39 @@ class Run {
     const scraped = pick(namespaces, random);
     const hidden = scraped === '' ? { namespace: '', pod: '' } : { namespace: scraped, pod: 'p0' };
     const policies = { withoutPod: pick(['none', 'broadcast', 'node_owners', ['system']] as const, random), namespaceOnly: pick(['namespace', 'broadcast', 'none', ['user']] as const, random) };
-    const routes = Array.from({ length: 1 + Math.floor(random() * 4) }, () => pick(routePool, random));
+    const routes = pickRoutes(random);
     const unowned = random() < 0.3 ? ['system'] : [];
     this.#setup = {
       cluster: this.cluster,
       target: { aboutOthers, honorLabels, labels: new Map(Object.entries({ job, ...targetLabels })), ...hidden, node: 'n0', ...policies },
-      routes: routes.map(({ settings, match }) => ({ match, to: settings.to, continue: settings.continue })),
+      routes: plainRoutes(routes),
       destinations,
       unowned,
     };
+    this.#policies = { job: '.*', ...policies };
     this.cluster.churn(() => random() * 0.3);
     this.world = new World({
       destinations, job, targetLabels, index: this.cluster.index,
       settings: { honorLabels },
       provenance: { __meta_kubernetes_pod_node_name: 'n0', ...(scraped !== '' && { __meta_kubernetes_namespace: scraped, __meta_kubernetes_pod_name: 'p0' }) },
-      routing: routing(routes.map(({ settings }) => settings), { unowned, jobs: [{ job: '.*', ...policies }] }),
+      routing: routing(routes.map(({ settings }) => settings), { unowned, jobs: [this.#policies] }),
     });
     const up = new Map(Object.entries({ __name__: 'up', job, ...targetLabels }));
     this.#health = referenceRoute(this.#setup, new Map(), up);
+  }
+
+  /** Other routes, from the next page on. */
+  reroute(random: Random): void {
+    const routes = pickRoutes(random);
+    this.#setup = { ...this.#setup, routes: plainRoutes(routes) };
+    this.world.configure(destinations, {}, routing(routes.map(({ settings }) => settings), { unowned: this.#setup.unowned, jobs: [this.#policies] }));
+  }
+
+  /** The series as a destination gets it. */
+  #keyAt(name: string, page: ReadonlyMap<string, string>, labels: ReadonlyMap<string, string>): string {
+    const owner = referenceOwner(this.#setup, page, labels);
+    const more = { b2: [['to', 'b2']], user: owner === '' ? [] : [['owned_by', owner]], system: [['__replica__', 'r']] }[name] ?? [];
+    return keyOf([...labels, ...more] as [string, string][]);
   }
 
   finalLabels(page: ReadonlyMap<string, string>): Map<string, string> {
@@ -163,17 +194,17 @@ class Run {
     const present = new Set<string>();
     for (const { page } of lines) {
       const labels = this.finalLabels(page);
-      present.add(keyOf(labels));
+      present.add(labels.get('x')!);
       for (const name of referenceRoute(this.#setup, page, labels)) {
-        wanted.get(name)!.set(keyOf(labels), true);
+        wanted.get(name)!.set(this.#keyAt(name, page, labels), true);
         health.add(name);
       }
     }
     // Series that left this page are still known while it is handed on: their destinations hear of the target once more.
-    for (const [name, alive] of this.#alive) if ([...alive].some((series) => !series.includes('__name__=up') && !present.has(series))) health.add(name);
+    for (const [name, alive] of this.#alive) if ([...alive].some((series) => !series.includes('__name__=up') && !present.has(/(?:^|,)x=(\d+)/.exec(series)![1]!))) health.add(name);
     if (health.size > 0) this.#health = health;
-    const up = keyOf(new Map([['__name__', 'up'], ...this.#setup.target.labels]));
-    for (const name of this.#health) wanted.get(name)!.set(up, true);
+    const up = new Map([['__name__', 'up'], ...this.#setup.target.labels]);
+    for (const name of this.#health) wanted.get(name)!.set(this.#keyAt(name, new Map(), up), true);
     for (const [name, alive] of this.#alive) {
       const values = wanted.get(name)!;
       const now = new Set(values.keys());
@@ -218,6 +249,7 @@ function run(random: Random): void {
     }
     one.scrape(lines);
     if (random() < 0.7) one.cluster.churn(random);
+    if (random() < 0.1) one.reroute(random);
   }
   one.checkOrder();
 }

@@ -2,6 +2,7 @@
 // documents are made from this list and compared with it.
 
 import { createDiscoveryMetrics } from '../../discovery/metrics.ts';
+import { createMastersMetrics } from '../../src/destinations/masters/masters-metrics.ts';
 import { createKubernetesMetrics } from '../../src/kubernetes/kubernetes-metrics.ts';
 import { createOwnersMetrics } from '../../src/owners/owners-metrics.ts';
 import { createReceiveMetrics } from '../../src/receive/receive-metrics.ts';
@@ -25,7 +26,7 @@ export interface FamilyRow {
 export function recordFamilies(): FamilyRow[] {
   const rows: FamilyRow[] = [];
   const metrics = recorder(rows);
-  for (const declare of [createDiscoveryMetrics, createKubernetesMetrics, createOwnersMetrics, createQueueMetrics, createReceiveMetrics, createSenderGauges, createSenderMetrics, createSeriesMetrics, declareScrapeMetrics, declareWebMetrics]) declare(metrics);
+  for (const declare of [createDiscoveryMetrics, createKubernetesMetrics, createMastersMetrics, createOwnersMetrics, createQueueMetrics, createReceiveMetrics, createSenderGauges, createSenderMetrics, createSeriesMetrics, declareScrapeMetrics, declareWebMetrics]) declare(metrics);
   createProcessMetrics(metrics, { version: '', revision: '', branch: '', buildDate: '' });
   return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

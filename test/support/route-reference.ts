@@ -53,6 +53,12 @@ export function referenceRoute(setup: ReferenceSetup, page: ReadonlyMap<string, 
   return result;
 }
 
+/** The owner of a series that has one of its own; '' where a policy stands for it, or nobody is found. */
+export function referenceOwner(setup: ReferenceSetup, page: ReadonlyMap<string, string>, labels: ReadonlyMap<string, string>): string {
+  const found = ownersOf({ ...setup, target: { ...setup.target, withoutPod: 'none', namespaceOnly: 'none' } }, page, labels);
+  return 'owners' in found ? (found.owners[0] ?? '') : '';
+}
+
 type Found = { readonly owners: readonly string[] } | { readonly names: readonly string[] };
 
 function ownersOf({ cluster, target, destinations }: ReferenceSetup, page: ReadonlyMap<string, string>, labels: ReadonlyMap<string, string>): Found {

@@ -7,12 +7,15 @@ import { isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.ts';
 import type { Random } from '../random.ts';
-import type { Lookup } from './types.ts';
+import type { Lookup, RefuseAddress } from './types.ts';
 
 /** Head start of an address over the next one, as RFC 8305 recommends. */
 export const ATTEMPT_DELAY_MS = 250;
 /** Addresses of a name that are tried: one name with hundreds of them must not open hundreds of sockets. */
 export const ADDRESSES_MAX = 8;
+
+/** Code of the error when none of the addresses may be connected to. */
+export const ADDRESS_REFUSED = 'ADDRESS_REFUSED';
 
 export interface RaceOptions {
   /** A name, or an address without brackets. */
@@ -21,6 +24,8 @@ export interface RaceOptions {
   readonly lookup: Lookup;
   /** Begins at a random one of the addresses instead of the one that the resolver prefers. */
   readonly roundRobin: Random | undefined;
+  /** Addresses it gives a reason for are left out. */
+  readonly refuseAddress?: RefuseAddress | undefined;
   /** Begins to connect to an address. */
   readonly open: (address: string) => Socket;
 }
@@ -71,9 +76,14 @@ class AddressRace implements Race {
     this.#begin(orderAddresses(addresses, this.#options.roundRobin));
   }
 
+  /** With no address left the race ends in a later turn, as every other end does. */
   #begin(addresses: string[]): void {
-    this.#waiting = addresses;
-    this.#startNext();
+    const { hostname, refuseAddress } = this.#options;
+    const reasons = addresses.map((address) => refuseAddress?.(hostname, address));
+    this.#waiting = addresses.filter((_, i) => reasons[i] === undefined);
+    if (this.#waiting.length > 0) return this.#startNext();
+    const error = Object.assign(new Error(`address refused: ${reasons[0]}`), { code: ADDRESS_REFUSED, address: addresses[0] });
+    queueMicrotask(() => !this.#done && this.#end(error, undefined));
   }
 
   #startNext(): void {

@@ -11,7 +11,7 @@ import type { Race } from './address-race.ts';
 import { HttpError, dialError, joinHostPort, tlsError } from './error.ts';
 import type { Proxy } from './proxy.ts';
 import type { TlsMaterial } from './tls.ts';
-import type { Lookup } from './types.ts';
+import type { Lookup, RefuseAddress } from './types.ts';
 
 /** As Prometheus' dialer and transport: 30 s for a TCP connection, 10 s for a TLS handshake. */
 const DIAL_TIMEOUT_MS = 30_000;
@@ -33,6 +33,7 @@ export interface Dialer {
   readonly clock: Clock;
   readonly roundRobin: Random | undefined;
   readonly lookup: Lookup;
+  readonly refuseAddress?: RefuseAddress | undefined;
   /** Material for the target, and for a proxy that is reached by TLS. */
   readonly tls: () => TlsMaterial;
 }
@@ -78,11 +79,11 @@ class Dial implements Dialling {
 
   #openTcp(onread: OnRead | undefined): void {
     const { hostname, port } = this.#route.proxy ?? this.#route;
-    const { clock, lookup, roundRobin } = this.#dialer;
+    const { clock, lookup, roundRobin, refuseAddress } = this.#dialer;
     const timedOut = () => this.#fail(this.#viaProxy(new HttpError('timeout', `dial tcp ${joinHostPort(hostname, port)}: i/o timeout`)));
     this.#timer = clock.after(DIAL_TIMEOUT_MS, timedOut);
     const open = (address: string) => connectTcp(tcpOptions(address, port, onread));
-    this.#race = raceAddresses({ hostname, clock, lookup, roundRobin, open }, (error, socket) => {
+    this.#race = raceAddresses({ hostname, clock, lookup, roundRobin, refuseAddress, open }, (error, socket) => {
       this.#timer?.cancel();
       if (socket === undefined) return this.#fail(this.#viaProxy(dialError(error, hostname, port)));
       this.#onTcp(socket);

@@ -49,6 +49,8 @@ export function dialError(error: unknown, host: string, port: number): HttpError
   if (dns !== undefined || system.syscall === 'getaddrinfo') {
     return new HttpError('dns', `dial tcp: lookup ${host}: ${dns ?? system.text}`, { cause: error });
   }
+  // Another endpoint may be allowed: to who sends, this one is out of reach.
+  if (system.code === 'ADDRESS_REFUSED') return new HttpError('unreachable', `dial tcp ${joinHostPort(system.address ?? host, port)}: ${system.text}`, { cause: error });
   const [errorClass, text] = DIAL_ERRORS[system.code] ?? ['connection', system.text];
   return new HttpError(errorClass, `dial tcp ${joinHostPort(system.address ?? host, port)}: ${text}`, { cause: error });
 }

@@ -142,7 +142,7 @@ export class Hub {
 
   #createPool({ url, proxy, poolKey, plain }: Plan): HostPool {
     const { options, tls } = this.#parts;
-    const dialer: Dialer = { clock: options.clock, roundRobin: options.roundRobinDns, lookup: options.lookup ?? lookup, tls: () => tls.current() };
+    const dialer: Dialer = { clock: options.clock, roundRobin: options.roundRobinDns, lookup: options.lookup ?? lookup, refuseAddress: options.refuseAddress, tls: () => tls.current() };
     const pool: HostPool = new HostPool({
       route: { secure: url.secure, hostname: url.hostname, port: url.port, proxy },
       origin: url.origin,

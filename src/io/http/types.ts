@@ -81,11 +81,19 @@ export interface HttpClientOptions {
   readonly roundRobinDns?: Random;
   /** How names become addresses, the system's resolver by default; asked for each new connection. */
   readonly lookup?: Lookup;
+  /**
+   * For destinations that others name: asked for every address that a connection would go to, after its name was resolved, so that a name cannot change
+   * its mind between a check and the connection. What it returns is why the address is not connected to. Redirects pass here as well.
+   */
+  readonly refuseAddress?: RefuseAddress;
   /** Where `proxy_from_environment` and AWS credentials look; `process.env` by default. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /** As `dns.lookup` with `all`: the addresses in order of preference. Calls back once. */
 export type Lookup = (hostname: string, options: { readonly all: true }, callback: (error: Error | null, addresses: LookupAddress[]) => void) => void;
+
+/** Why `address`, which `hostname` has led to, must not be connected to; undefined where it may. */
+export type RefuseAddress = (hostname: string, address: string) => string | undefined;
 
 export type { HttpError };

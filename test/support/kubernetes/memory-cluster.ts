@@ -19,7 +19,7 @@ export interface RawObject {
 
 const kinds: Readonly<Record<string, Kind>> = {
   Pod: 'pods', Service: 'services', Endpoints: 'endpoints', EndpointSlice: 'endpointslices', Node: 'nodes', Ingress: 'ingresses',
-  Namespace: 'namespaces', ReplicaSet: 'replicasets', Job: 'jobs',
+  Namespace: 'namespaces', ReplicaSet: 'replicasets', Job: 'jobs', Secret: 'secrets', ConfigMap: 'configmaps',
 };
 
 interface OpenWatch {
@@ -40,11 +40,17 @@ export class MemoryCluster implements Kubernetes {
   readonly #watches = new Set<OpenWatch>();
   readonly #held = new Set<Kind>();
   readonly connected: ServerSettings[] = [];
+  /** What `hosts` tells. */
+  hostNames: string[] = [];
   released = 0;
 
   constructor(objects: readonly RawObject[] = [], options: MemoryClusterOptions = {}) {
     this.#options = options;
     for (const object of objects) this.put(object);
+  }
+
+  hosts(): string[] {
+    return this.hostNames;
   }
 
   /** What is watched now: `kind`, `kind in a,b`, `kind with label,field`; in order. */
@@ -144,10 +150,10 @@ export class MemoryCluster implements Kubernetes {
   }
 }
 
-/** Of fields only the name of a pod's node is known. */
+/** Of fields only the name of the object and that of a pod's node are known. */
 function matches({ labelSelector, fieldSelector }: WatchRequest<Kind>, object: AnyObject): boolean {
   if (!parseLabelSelector(labelSelector)(object.labels)) return false;
-  return fieldSelector === '' || fieldSelector === `spec.nodeName=${'nodeName' in object ? object.nodeName : ''}`;
+  return fieldSelector === '' || fieldSelector === `metadata.name=${object.name}` || fieldSelector === `spec.nodeName=${'nodeName' in object ? object.nodeName : ''}`;
 }
 
 function shown({ kind, namespaces, labelSelector, fieldSelector }: WatchRequest<Kind>): string {

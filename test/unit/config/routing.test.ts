@@ -1,7 +1,7 @@
 // tributary.routing: what is read, and what is refused where it stands.
 
 import { describe, expect, test } from 'vitest';
-import { indent, loaded, problems } from './helper.ts';
+import { indent, loaded, problems, remarks } from './helper.ts';
 
 const head = 'remote_write:\n- {name: a, url: "http://a/"}\n- {name: user, url: "http://u/"}\n';
 const routing = (lines: string) => `${head}tributary:\n  destinations: {a: {owner: a}}\n  routing:\n${indent(lines, 4)}\n`;
@@ -36,6 +36,7 @@ describe('what is read', () => {
 });
 
 describe('what is refused', () => {
+  test('a destination of the name of those that wait', () => expect(problems('remote_write:\n- {name: (unresolved), url: "http://u/"}\n').join()).toContain('expected another name'));
   test.each([
     ['a namespace pattern without a group', `${catchAll}\nowner: {namespace: 'hero-user-.+'}`, 'has no group'],
     ['a namespace pattern with two groups', `${catchAll}\nowner: {namespace: '(a)-(b)'}`, 'has 2 groups'],
@@ -47,6 +48,52 @@ describe('what is refused', () => {
     ['a rule without an owner', `${catchAll}\nowner: {rules: [{match: ['{a="b"}']}]}`, 'owner is empty'],
     ['a policy that is none', `${catchAll}\njobs: {j: {without_pod: maybe}}`, 'unknown policy "maybe"'],
     ['a job pattern that is none', `${catchAll}\njobs: {'(': {}}`, 'expected a regular expression'],
+    ['a destination that does not exist', 'routes: [{to: [usr]}]', 'no remote_write is named "usr", the nearest name is user'],
+    ['an unknown destination for series without an owner', `${catchAll}\nunowned: [x]`, 'tributary.routing.unowned: no remote_write is named "x"'],
+    ['an unknown destination in a policy', `${catchAll}\njobs: {j: {without_pod: [x]}}`, 'no remote_write is named "x"'],
+    ['a selector that can never match', "routes: [{match: ['{a=\"x\",a=~\"y.*\"}'], to: [user]}]", 'can never match'],
+    ['a route to the owner without owners', 'routes: [{to: [owner]}]', 'nothing tells owners'],
     ['a negative budget', 'routes: [{to: [user], samples_per_second: -1}]', 'expected 0 or more'],
   ])('%s', (_what, lines, expected) => expect(problems(routing(lines)).join('\n')).toContain(expected));
+});
+
+test('a destination cannot be called as a word of routes', () => {
+  expect(problems('remote_write: [{name: all, url: "http://a/"}]\ntributary: {routing: {routes: [{to: [all]}]}}\n').join()).toContain('has a meaning of its own');
+});
+
+describe('what deserves a warning', () => {
+  const jobs = 'scrape_configs: [{job_name: app, static_configs: [{targets: ["h:1"]}]}]\n';
+  const found = (text: string) => remarks(text).join('\n');
+
+  test('a selector that matches no job', () => expect(found(jobs + routing("routes: [{match: ['{job=\"ap\"}'], to: [user]}]"))).toContain('matches no job: they are app'));
+  test('none where jobs are renamed', () => {
+    const renamed = 'scrape_configs: [{job_name: app, relabel_configs: [{target_label: job, replacement: ap}], static_configs: [{targets: ["h:1"]}]}]\n';
+    expect(found(renamed + routing("routes: [{match: ['{job=\"ap\"}'], to: [user]}]"))).toBe('');
+  });
+  test('a route behind one that takes everything', () => expect(found(routing('routes: [{to: [user]}, {to: [a]}]'))).toContain('is never reached: route 1 takes everything'));
+  test('a route to the owner while no destination has one', () => {
+    expect(found(`${head}tributary: {routing: {owner: {namespace: 'u-(.+)'}, routes: [{to: [owner, user]}]}}\n`)).toContain('no destination has an owner');
+  });
+});
+
+describe('write rules that can never match', () => {
+  const rules = (rule: string) => `remote_write: [{name: a, url: "http://a/", write_relabel_configs: [${rule}]}]\n`;
+  const byNamespace = 'source_labels: [__meta_kubernetes_namespace], regex: hero-user-b';
+  const job = (name: string, more = 'static_configs: [{targets: ["h:1"]}]') => `scrape_configs: [{job_name: ${name}, ${more}}]\n`;
+
+  test.each([
+    ['drop', `{${byNamespace}, action: drop}`, 'never matches: nothing has the label __meta_kubernetes_namespace'],
+    ['keep', `{${byNamespace}, action: keep}`, 'drops everything: nothing has the label __meta_kubernetes_namespace'],
+    ['replace', `{${byNamespace}, target_label: x, replacement: y}`, 'never matches'],
+    ['the owner without owners', '{source_labels: [__owner__], regex: b, action: drop}', 'nothing has the label __owner__'],
+  ])('%s', (_what, rule, expected) => expect(remarks(job('app') + rules(rule)).join()).toContain(expected));
+  test.each([
+    ['a job that speaks about others has the label', job('cadvisor'), `{${byNamespace}, action: drop}`],
+    ['a static target may bring it', job('app', 'static_configs: [{targets: ["h:1"], labels: {__meta_kubernetes_namespace: n}}]'), `{${byNamespace}, action: drop}`],
+    ['a list of targets may bring it', job('app', 'file_sd_configs: [{files: [x.json]}]'), `{${byNamespace}, action: drop}`],
+    ['a rule before it may', job('app'), '{target_label: __tmp, replacement: x}, {source_labels: [__tmp], regex: x, action: drop}'],
+    ['it matches what is absent', job('app'), '{source_labels: [__meta_x], regex: "", action: drop}'],
+    ['other labels', job('app'), '{source_labels: [pod, __meta_x], regex: "a;", action: drop}'],
+    ['every target has an address', job('app'), '{source_labels: [__address__], regex: "h:1", action: drop}'],
+  ])('no remark: %s', (_what, jobs, rule) => expect(remarks(jobs + rules(rule))).toEqual([]));
 });

@@ -164,6 +164,21 @@ describe('destinations', () => {
     expect(sent()).toEqual([[{ __name__: 'a' }, [[valueBits(1), AT]]]]);
     expect(stream().scrape).toEqual({ scraped: 3, failed: 0, relabelled: 0, limited: 0, unrouted: 2 });
   });
+  test('what no route takes is taken from the sender and counted', async () => {
+    const { send, world, stream } = setUp({ destinations: [{ name: 'a' }], routing: routing([route(['a'], ['x'])]) });
+    expect((await send([series({ __name__: 'x' }, [1, AT]), series({ __name__: 'y' }, [1, AT], [2, AT + 1])])).status).toBe(204);
+    expect(stream('a').scrape).toEqual({ scraped: 3, failed: 0, relabelled: 0, limited: 0, unrouted: 2 });
+    expect(await world.metrics.text()).toContain('tributary_route_unrouted_samples_total{reason="no_route",owner=""} 2');
+  });
+  test('above the budget of a route only markers go', async () => {
+    const { send, sent, stream } = setUp({ destinations: [{ name: 'a' }], routing: routing([route(['a'], [], { samplesPerSecond: 1 })]) });
+    const many = series({ __name__: 'x' }, ...Array.from({ length: 16 }, (_, i): [number, number] => [i, AT + i]));
+    await send([many]);
+    expect(sent('a')).toHaveLength(1);
+    await send([many, series({ __name__: 'gone' }, [STALE_BITS, AT])]);
+    expect(sent('a')).toEqual([[{ __name__: 'gone' }, [[STALE_BITS, AT]]]]);
+    expect(stream('a').scrape).toMatchObject({ scraped: 33, unrouted: 16 });
+  });
   test('the client decides where a route asks for it, whatever the series say', async () => {
     const { send, sent, stream } = setUp({ destinations: [{ name: 'a' }, { name: 'b' }], routing: routing([route(['a'], ['{__meta_receive_client="edge-a"}']), route(['b'])]) });
     await send([up], 'edge-a');

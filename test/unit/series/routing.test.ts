@@ -49,6 +49,12 @@ describe('the owner by namespace', () => {
     expect(text).toContain('tributary_route_unrouted_samples_total{reason="unowned",owner="z"} 1\n');
     expect(text).toContain('tributary_route_unrouted_samples_total{reason="no_owner",owner=""} 1\n');
   });
+  test('many owners without a destination share an image', () => {
+    const one = world();
+    one.scrape(Array.from({ length: 50 }, (_, i) => `c{namespace="hero-user-z${i}",pod="p"} 1\n`).join(''));
+    // Everything goes to `user` alone, and so do the report series.
+    expect(one.streams.get('user')!.take().map(({ samples }) => samples)).toEqual([55]);
+  });
   test('routing.unowned takes what has an owner without a destination', () => {
     const one = world(undefined, { routing: routing([route(['owner'])], { unowned: ['user'] }) });
     one.scrape('c{namespace="hero-user-z",pod="q"} 2\n');
@@ -177,6 +183,15 @@ describe('an owner that changes', () => {
     const lines = one.all('user').filter((line) => line.includes('pod="p"'));
     expect(lines.map((line) => Number(/@(-\d+)/.exec(line)?.[1] ?? 0))).toEqual([-7, -6, -5, -4, -3, -2, -1, 0].map((i) => i * STEP_MS));
   });
+  test('a configuration that is loaded again without a change loses no change of owners', () => {
+    const index = pods();
+    const one = world(index);
+    one.scrape(page);
+    index.setPod('n', 'p', 'b');
+    one.configure(masters);
+    one.scrape(page);
+    expect(sent(one, 'b').filter((text) => text.includes('"p"'))).toEqual(['c{namespace="n",pod="p"} 1']);
+  });
   test('series are moved and counted', async () => {
     const index = pods();
     const one = world(index);
@@ -184,6 +199,97 @@ describe('an owner that changes', () => {
     index.setPod('n', 'p', 'b');
     one.scrape(page);
     expect(await one.metrics.text()).toContain('tributary_route_moved_series_total 1\n');
+  });
+});
+
+describe('destinations that come and go', () => {
+  const c: DestinationOptions = { name: 'c', owner: 'c' };
+  const page = 'c{namespace="hero-user-a",pod="p"} 1\nc{namespace="hero-user-c",pod="q"} 2\n';
+
+  test('a new one gets its owner\'s series from the next page on, the others see nothing of it', () => {
+    const one = world();
+    one.scrape(page);
+    for (const name of ['a', 'user']) one.sent(name);
+    one.configure([...masters, c]);
+    one.scrape(page);
+    expect([sent(one, 'a'), sent(one, 'c'), sent(one, 'user').length]).toEqual([['c{namespace="hero-user-a",pod="p"} 1'], ['c{namespace="hero-user-c",pod="q"} 2'], 2]);
+  });
+  test('one that goes gets nothing more; when it comes back it goes on', () => {
+    const one = new World({ destinations: [...masters, c], routing: toOwner, index: new TestOwners({ namespace, hasPods: false }), job: 'cadvisor', settings: { honorLabels: true } });
+    one.scrape(page);
+    one.sent('c');
+    one.configure(masters);
+    one.scrape(page);
+    one.scrape(page);
+    expect(sent(one, 'c')).toEqual([]);
+    one.configure([...masters, c]);
+    one.scrape(page);
+    expect(sent(one, 'c')).toEqual(['c{namespace="hero-user-c",pod="q"} 2']);
+  });
+  test('routes that come, and go again', () => {
+    const one = new World({ destinations: masters, index: new TestOwners({ namespace, hasPods: false }), job: 'cadvisor', settings: { honorLabels: true } });
+    one.scrape(page);
+    for (const name of ['a', 'b', 'user']) one.sent(name);
+    one.configure(masters, {}, toOwner);
+    one.scrape(page);
+    expect([sent(one, 'a'), sent(one, 'b').map((line) => line.replace(/ [^ ]*$/, ' stale')), sent(one, 'user').length]).toEqual([
+      ['c{namespace="hero-user-a",pod="p"} 1', 'c{namespace="hero-user-c",pod="q"} stale'], ['c{namespace="hero-user-a",pod="p"} stale', 'c{namespace="hero-user-c",pod="q"} stale'], 2,
+    ]);
+    one.configure(masters);
+    one.scrape(page);
+    for (const name of ['a', 'b', 'user']) expect(sent(one, name)).toEqual(['c{namespace="hero-user-a",pod="p"} 1', 'c{namespace="hero-user-c",pod="q"} 2']);
+  });
+});
+
+describe('a pod that is not known yet', () => {
+  const line = 'c{namespace="hero-user-a",pod="new"} 1\n';
+  const inOrder = (one: World, name: string) => short(one.all(name)).filter((text) => text.startsWith('c'));
+  const outcome = async (one: World) => (await one.metrics.text()).split('\n').filter((text) => text.startsWith('tributary_route_unresolved_series_total{'));
+
+  test('its series wait, and go to the owner once the watch tells, with what has waited', async () => {
+    const index = new TestOwners({ namespace });
+    const one = world(index);
+    one.scrape(line);
+    expect([sent(one, 'a'), sent(one, 'user')]).toEqual([[], []]);
+    index.setPod('hero-user-a', 'new', 'b');
+    one.scrape(line);
+    for (const name of ['b', 'user']) expect(inOrder(one, name)).toEqual([`c{namespace="hero-user-a",pod="new"} 1@${-STEP_MS}`, 'c{namespace="hero-user-a",pod="new"} 1']);
+    expect(sent(one, 'a')).toEqual([]);
+    expect(await outcome(one)).toEqual(['tributary_route_unresolved_series_total{outcome="resolved"} 1']);
+  });
+  test('after one interval the namespace decides; when the watch tells later they move', async () => {
+    const index = new TestOwners({ namespace });
+    const one = world(index);
+    one.scrape(line);
+    one.scrape(line);
+    expect(inOrder(one, 'a')).toEqual([`c{namespace="hero-user-a",pod="new"} 1@${-STEP_MS}`, 'c{namespace="hero-user-a",pod="new"} 1']);
+    expect(await outcome(one)).toEqual(['tributary_route_unresolved_series_total{outcome="by_namespace"} 1']);
+    index.setPod('hero-user-a', 'new', 'b');
+    one.scrape(line);
+    expect([sent(one, 'a'), sent(one, 'b')]).toEqual([['c{namespace="hero-user-a",pod="new"} stale'], ['c{namespace="hero-user-a",pod="new"} 1']]);
+  });
+  test('what waited and goes nowhere in the end is counted with the rest', async () => {
+    const one = world(new TestOwners(), { routing: routing([route(['owner'])]) });
+    one.scrape(line);
+    one.scrape(line);
+    expect(await one.metrics.text()).toContain('tributary_route_unrouted_samples_total{reason="unresolved",owner=""} 2\n');
+  });
+  test('one that vanishes at once is told all the same, with its end', () => {
+    const one = world(new TestOwners({ namespace }));
+    one.scrape(line);
+    one.scrape('node_x 1\n');
+    expect(sent(one, 'a')).toEqual([`c{namespace="hero-user-a",pod="new"} 1@${-STEP_MS}`, 'c{namespace="hero-user-a",pod="new"} stale']);
+  });
+  test('so is one whose target ends', () => {
+    const one = world(new TestOwners({ namespace }));
+    one.scrape(line);
+    one.end();
+    expect(sent(one, 'a')).toEqual([`c{namespace="hero-user-a",pod="new"} 1@${-STEP_MS}`, 'c{namespace="hero-user-a",pod="new"} stale']);
+  });
+  test('the accounts add up', () => {
+    const one = world(new TestOwners({ namespace }));
+    for (let i = 0; i < 4; i++) one.scrape(`${line}c{namespace="hero-user-b",pod="p${i}"} 1\n`);
+    for (const { scrape, appended } of one.streams.values()) expect(scrape.scraped).toBe(scrape.failed + scrape.relabelled + scrape.limited + scrape.unrouted + appended);
   });
 });
 

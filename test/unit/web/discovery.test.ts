@@ -43,6 +43,9 @@ describe('a missing permission', () => {
     advice: 'Add to the rules of the Role in namespace web that is bound to the ServiceAccount monitoring/tributary:',
     rule: '{apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["list", "watch"]}',
   }));
+  test('of objects of one name asks for no others', () => expect(lacks({ kind: 'secrets', name: 'tributary-route', error: 'the server answered 403' })?.rule).toBe(
+    '{apiGroups: [""], resources: ["secrets"], resourceNames: ["tributary-route"], verbs: ["list", "watch"]}',
+  ));
   test('of a user from a kubeconfig names the user', () => expect(lacks({ error: clusterRefusal.replace('system:serviceaccount:monitoring:tributary', 'edge') })?.advice).toContain('bound to the user edge:'));
   test.each([
     ['podmetadata', '', 'pods'],

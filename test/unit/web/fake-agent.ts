@@ -116,6 +116,7 @@ export const fakeView: AgentView = {
   reload: () => ({ successful: false, lastSuccessMs: 0, lastAttemptMs: 1000, problems: [{ file: 'a.yml', line: 1, column: 1, path: 'x', text: 'unknown key' }], error: '' }),
   destinations: () => [destination],
   retired: () => [{ name: 'master-old', removedMs: Date.UTC(2026, 0, 1), state: 'parked', pendingSamples: 1_234_567, diskBytes: 3 * 1024 ** 2 }],
+  masters: () => ({ masters: [], sources: [], keepError: '' }),
   discovery: () => [
     { kind: 'http', jobs: ['web', 'api'], ready: false, groups: 0, targets: 0 },
     { kind: 'file', jobs: ['node'], ready: true, groups: 2, targets: 1234, updatedAtMs: Date.UTC(2026, 0, 2) },

@@ -202,3 +202,34 @@ describe('what is known about a failed request', () => {
     expect(await failure(`http://127.0.0.1:${silent}/`, 300)).toMatchObject({ class: 'timeout', sent: true });
   });
 });
+
+describe('addresses that are refused', () => {
+  const refuse: Partial<HttpClientOptions> = { refuseAddress: (host, address) => (address === '127.0.0.2' ? `${address} of ${host} is not for us` : undefined) };
+
+  test.each(lanes)('%s does not reach them, whatever name they hide behind', async (_name, send) => {
+    const { lookup } = names('127.0.0.2');
+    const url = await twins();
+    const error = await send(client({}, { lookup, ...refuse }), url).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ class: 'unreachable' });
+    expect(String(error)).toContain('address refused: 127.0.0.2 of storage.test is not for us');
+  });
+  test.each(lanes)('%s goes to those of the name that are not', async (_name, send) => {
+    const { lookup } = names('127.0.0.2', '127.0.0.3');
+    expect(await send(client({}, { lookup, ...refuse }), await twins())).toBe('127.0.0.3');
+  });
+  test.each(lanes)('%s asks again for each connection: a name that changes its mind gets no further', async (_name, send) => {
+    const { zone, lookup } = names('127.0.0.3');
+    const url = await twins();
+    expect(await send(client({}, { lookup, ...refuse }), url)).toBe('127.0.0.3');
+    zone.addresses = ['127.0.0.2'];
+    await expect(send(client({}, { lookup, ...refuse }), url)).rejects.toThrow('address refused');
+  });
+  test.each(lanes)('%s is not led to them by a redirect', async (_name, send) => {
+    const port = await serve((request, response) => {
+      if (request.url === '/end') return void response.end('reached');
+      response.writeHead(307, { Location: `http://127.0.0.2:${port}/end` }).end();
+    }, '0.0.0.0');
+    const { lookup } = names('127.0.0.3');
+    await expect(send(client({}, { lookup, ...refuse }), `http://storage.test:${port}/`)).rejects.toThrow('address refused');
+  });
+});

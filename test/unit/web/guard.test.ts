@@ -99,6 +99,12 @@ describe('TLS', () => {
     expect(await handshake(web.port)).not.toMatch(/^200/);
     expect(await handshake(web.port, { cert: readFileSync(join(tls, 'client.pem')), key: readFileSync(join(tls, 'client-key.pem')) })).toMatch(/^200/);
   });
+  test('VerifyClientCertIfGiven: without one in, with one of another authority out', async () => {
+    install('server');
+    const web = await start(settings(`, client_auth_type: VerifyClientCertIfGiven, client_ca_file: ${join(tls, 'other-ca.pem')}`));
+    expect(await handshake(web.port)).toMatch(/^200/);
+    expect(await handshake(web.port, { cert: readFileSync(join(tls, 'client.pem')), key: readFileSync(join(tls, 'client-key.pem')) })).not.toMatch(/^200/);
+  });
   test('a certificate that cannot be used stops the start', async () => {
     writeFileSync(join(folder, 'cert.pem'), 'no certificate');
     writeFileSync(join(folder, 'key.pem'), 'no key');

@@ -9,6 +9,7 @@ import { parseListenAddress, type ListenAddress } from './address.ts';
 import { parseCheckArguments, type CheckArguments, type CheckRouteArguments } from './check-arguments.ts';
 import { activeFeatures, flagTable, type FlagDeclaration, type FlagName } from './flag-table.ts';
 import { parseQueueArguments, type QueueCommandLine } from './queue-arguments.ts';
+import { parseRoceArguments, type RoceCommandLine } from './roce-arguments.ts';
 
 /** The settings of the process that come from flags. Durations are milliseconds. */
 export interface Flags {
@@ -45,6 +46,7 @@ export type CommandLine =
   | CheckRouteArguments
   | { readonly kind: 'version' }
   | QueueCommandLine
+  | RoceCommandLine
   | { readonly kind: 'help'; readonly topic?: undefined }
   /** All problems, one sentence each. */
   | { readonly kind: 'error'; readonly problems: readonly string[]; readonly topic?: undefined };
@@ -57,13 +59,14 @@ const declarations = new Map<string, FlagDeclaration>(flagTable.map((flag) => [f
 /** Reads the arguments after the program's name. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   if (args[0] === 'queue') return parseQueueArguments(args.slice(1));
+  if (args[0] === 'roce') return parseRoceArguments(args.slice(1));
   if (args[0] === 'check') return parseCheckArguments(args.slice(1));
   const problems: string[] = [];
   const { values, words } = readArguments(args, problems);
   if (problems.length > 0) return { kind: 'error', problems };
   if (isOn(values, 'help')) return { kind: 'help' };
   if (isOn(values, 'version')) return { kind: 'version' };
-  if (words.length > 0) return { kind: 'error', problems: [`unknown command ${JSON.stringify(words.join(' '))}, expected check or queue as the first word`] };
+  if (words.length > 0) return { kind: 'error', problems: [`unknown command ${JSON.stringify(words.join(' '))}, expected check, queue or roce as the first word`] };
   const flags = toFlags(values, problems);
   return problems.length > 0 ? { kind: 'error', problems } : { kind: 'run', flags };
 }

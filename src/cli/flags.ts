@@ -15,6 +15,10 @@ import { parseRoceArguments, type RoceCommandLine } from './roce-arguments.ts';
 export interface Flags {
   readonly configFile: string;
   readonly listen: readonly ListenAddress[];
+  /** '' for none. */
+  readonly webConfigFile: string;
+  /** Takes remote write. */
+  readonly enableReceiver: boolean;
   readonly enableLifecycle: boolean;
   /** Its path may differ from the route prefix, behind a proxy that takes a prefix away. */
   readonly externalUrl: URL;
@@ -125,10 +129,11 @@ function toFlags(values: Values, problems: string[]): Flags {
   const features = listOf(values, 'enable-feature').flatMap((item) => item.split(',')).filter((item) => item !== '');
   const listen = listOf(values, 'web.listen-address').map((item) => takeAddress(item, problems)).filter((item) => item !== undefined);
   const externalUrl = takeExternalUrl(text('web.external-url'), listen[0], problems);
-  if (text('web.config.file') !== '') problems.push('flag --web.config.file: TLS and basic auth of the web server are not available yet; put a proxy in front, or listen on a private address');
   return {
     configFile: text('config.file'),
     listen,
+    webConfigFile: text('web.config.file'),
+    enableReceiver: isOn(values, 'web.enable-remote-write-receiver'),
     enableLifecycle: isOn(values, 'web.enable-lifecycle'),
     externalUrl,
     routePrefix: trimPrefix(values.has('web.route-prefix') ? text('web.route-prefix') : externalUrl.pathname),

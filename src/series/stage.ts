@@ -21,6 +21,7 @@ import type { HeldJournal } from './held-stream.ts';
 import { planFeeds, wantExemplars } from './plan.ts';
 import type { Plan, SeriesDestination } from './plan.ts';
 import { createSeriesMetrics } from './series-metrics.ts';
+import type { SeriesMetrics } from './series-metrics.ts';
 import { TargetSeries } from './series.ts';
 
 export type { SeriesDestination } from './plan.ts';
@@ -43,6 +44,8 @@ export interface SeriesStage {
   open(target: Target, settings: ScrapeSettings): TargetSeries;
   /** New destinations, rules or external labels, also for series that are open. */
   configure(targets: SeriesTargets): void;
+  /** What decides where series go, as it is now: for series that no target brings. */
+  line(): { readonly plan: Plan; readonly metrics: SeriesMetrics };
   /** Where samples go that another process kept in the journal; undefined: a pod is not known, and `mayWait`. */
   placeHeld(body: Uint8Array, mayWait: boolean): HeldPlacement | undefined;
 }
@@ -105,6 +108,8 @@ export function createSeriesStage(options: SeriesStageOptions): SeriesStage {
       open.add(series);
       return series;
     },
+
+    line: () => ({ plan, metrics }),
 
     configure(targets) {
       plan = makePlan(targets, plan.router);

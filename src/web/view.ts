@@ -12,6 +12,7 @@ import type { Target } from '../model/target.ts';
 import type { RelabelSettings } from '../relabel/config.ts';
 import type { SeriesExplanation } from '../series/explain.ts';
 import type { DestinationView, RetiredView } from './destination-view.ts';
+import type { Receiver } from '../receive/receive.ts';
 
 export type TargetHealth = 'unknown' | 'up' | 'down';
 
@@ -91,6 +92,8 @@ export interface MastersView {
 export type ReloadResult = { readonly ok: true } | { readonly ok: false; readonly error: string; readonly isLoaded?: boolean };
 
 export interface AgentView {
+  /** Takes what others push; absent where that is off. */
+  readonly receiver?: Receiver | undefined;
   /** All jobs, in any order. */
   pools(): readonly PoolView[];
   sharding(): ShardingView;

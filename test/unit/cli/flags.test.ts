@@ -92,7 +92,6 @@ describe('refused', () => {
     ['check with an unknown flag', ['check', 'config', '--lint', 'a.yml'], "check: Unknown option '--lint'"],
   ])('%s', (_name, args, expected) => expect(problems(...args)).toEqual([expected]));
 
-  test('a web configuration file, by name', () => expect(problems('--web.config.file=w.yml')[0]).toContain('not available yet'));
   test('all problems at once', () => expect(problems('--nope', '--log.level=x')).toHaveLength(2));
 });
 
@@ -100,7 +99,6 @@ describe('without effect', () => {
   test.each([
     [['--storage.tsdb.path=/x'], 'flag --storage.tsdb.path has no effect here'],
     [['--storage.agent.retention.max-time=1h'], 'flag --storage.agent.retention.max-time has no effect here'],
-    [['--web.enable-remote-write-receiver'], 'flag --web.enable-remote-write-receiver has no effect here'],
     [['--enable-feature=exemplar-storage'], 'feature exemplar-storage has no effect here'],
     [['--no-agent'], 'flag --no-agent has no effect here: this collector is always an agent'],
   ])('%j warns', (args, expected) => expect(run(...args).warnings).toEqual([expected]));

@@ -53,6 +53,19 @@ export class KeptStream {
     for (const input of inputs) this.#records.push(queued(input, ++this.#sequence));
   }
 
+  /** What `appendNow` answers. */
+  isSafe = true;
+  isRefusing = false;
+
+  appendNow(inputs: readonly RecordInput[]): Promise<boolean> {
+    this.append(inputs);
+    return Promise.resolve(this.isSafe);
+  }
+
+  refuses(): boolean {
+    return this.isRefusing;
+  }
+
   take(): QueuedRecord[] {
     return this.#records.splice(0);
   }

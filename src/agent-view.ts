@@ -32,6 +32,7 @@ export interface ViewSources {
   readonly kubernetes: () => readonly ReflectorState[];
   readonly owners: () => OwnersState | undefined;
   readonly receiver: AgentView['receiver'];
+  readonly volume: AgentView['volume'];
   readonly nowMs: () => number;
   readonly config: () => LoadedConfig;
   /** What decides where series go, as it is now. */
@@ -63,6 +64,7 @@ export function createAgentView(sources: ViewSources): AgentView {
     discovery: sources.discovery,
     kubernetes: sources.kubernetes,
     owners: sources.owners,
+    volume: sources.volume,
     ownerDestinations: () => ownerDestinations(sources.explaining().destinations),
     metricsText: sources.metricsText,
     isStarted: sources.isStarted,

@@ -321,6 +321,7 @@ class Line implements Agent {
       kubernetes: () => this.#kubernetes.state(),
       owners: () => this.#owners.state(),
       receiver: this.#receiver,
+      volume: () => this.#series.volume(),
       nowMs: () => systemClock.nowMs(),
       config: () => this.#config,
       explaining: () => this.#explaining,

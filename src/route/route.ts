@@ -46,6 +46,10 @@ export interface Decision {
   readonly entries: readonly number[];
   /** The index may yet tell the owner: `set` is what holds if it does not. */
   readonly isUnresolved: boolean;
+  /** Whose the series is; '' for nobody, and where nothing asks for owners. */
+  readonly owner: string;
+  /** What it speaks about: `__meta_kubernetes_namespace` as `provenance` has it; '' outside Kubernetes. */
+  readonly namespace: string;
 }
 
 /** What routing knows of a target. */

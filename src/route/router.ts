@@ -15,7 +15,7 @@ import type { JobPolicy } from './policy.ts';
 import type { Changes, Decision, Leg, Router, RouteSet, TargetFacts, TargetRouter, UnroutedReason } from './route.ts';
 import type { ShardGroupSettings } from './shards/config.ts';
 import { Shards } from './shards/shards.ts';
-import { OWNER, Subject } from './subject.ts';
+import { NAMESPACE, OWNER, Subject } from './subject.ts';
 
 type Answer = Pick<Decision, 'set' | 'unrouted'>;
 
@@ -240,9 +240,9 @@ export class OpenTarget implements TargetRouter {
     else clearOwnership(this.found);
     const asksOwner = this.#match(labels);
     if (asksOwner && !isOwnerFirst) this.#find(labels);
-    const { entries, isUnresolved } = this.found;
+    const { entries, isUnresolved, owner } = this.found;
     const { set, unrouted } = this.#table.answerFor(this.#matched, this.found);
-    return { set: this.#table.share(set, labels), unrouted, entries, isUnresolved };
+    return { set: this.#table.share(set, labels), unrouted, entries, isUnresolved, owner, namespace: this.subject.provenance(NAMESPACE) };
   }
 
   #find(labels: LabelMap): void {

@@ -11,6 +11,7 @@ import { write } from './api-write.ts';
 import { route } from './api-route.ts';
 import * as status from './api-status.ts';
 import * as targets from './api-targets.ts';
+import { volume } from './api-volume.ts';
 import type { Handler, WebRequest } from './context.ts';
 import { healthy, lifecycle, quit, ready, reload } from './lifecycle.ts';
 import { configPage, flagsPage, overviewPage, stylesheet } from './page.ts';
@@ -76,6 +77,7 @@ const routes: readonly Route[] = [
   api('route', route),
   api('status/owners', owners),
   { ...api('write', write), methods: ['POST'], readsBody: true },
+  api('status/volume', volume),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 

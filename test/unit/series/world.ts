@@ -153,8 +153,7 @@ export class World {
     this.series = this.stage.open(this.target, job({ jobName: name, ...options.settings }));
   }
 
-  configure(destinations: readonly DestinationOptions[], externalLabels: Readonly<Record<string, string>> = {}, routing = this.#options.routing, shardGroups = this.#options.shardGroups): void {
-    const { index } = this.#options;
+  configure(destinations: readonly DestinationOptions[], externalLabels: Readonly<Record<string, string>> = {}, routing = this.#options.routing, shardGroups = this.#options.shardGroups, index = this.#options.index): void {
     this.stage.configure({
       destinations: destinations.map(({ name = 'd', writeRelabel = [], sendExemplars = false, ...rest }) => ({ stream: this.#stream(name).stream, writeRelabel, sendExemplars, ...rest })),
       externalLabels: new Map(Object.entries(externalLabels)),

@@ -327,6 +327,14 @@ describe('trouble', () => {
     expect(state()).toMatchObject({ state: 'syncing', objects: 0 });
   });
 
+  test('the address that could not be reached is told without what changes from attempt to attempt', async () => {
+    const { server, api } = await start();
+    server.down();
+    observe(api, 'pods');
+    await until(() => state().error !== '');
+    expect(state().error).toContain(`cannot watch pods in all namespaces: Get "${server.url}/api/v1/pods": `);
+  });
+
   test('429 is obeyed', async () => {
     const { server, api, clock } = await start();
     server.faults.refuse({ status: 429, times: 1, retryAfterSeconds: 40 });

@@ -108,7 +108,7 @@ export class Destinations {
   apply(settings: Settings): Promise<void> {
     return this.#next(async () => {
       const names = await this.#nameEntries(settings.destinations);
-      this.#masters.apply(settings.masters, { server: settings.kubernetes, namespacePattern: settings.routing?.owner.namespace, configured: new Set(names) });
+      this.#masters.apply(settings.masters, { server: settings.kubernetes, namespacePattern: settings.routing?.owner.namespace, configured: new Set([...names, HELD_STREAM]) });
       this.#settings = settings;
       await this.#putInForce(settings, names);
     });

@@ -31,6 +31,7 @@ export interface ViewSources {
   readonly discovery: () => readonly ProviderState[];
   readonly kubernetes: () => readonly ReflectorState[];
   readonly owners: () => OwnersState | undefined;
+  readonly receiver: AgentView['receiver'];
   readonly volume: AgentView['volume'];
   readonly nowMs: () => number;
   readonly config: () => LoadedConfig;
@@ -55,6 +56,7 @@ export function createAgentView(sources: ViewSources): AgentView {
     metadata: (target) => scraper.metadata(target),
     configYaml: () => sources.config().yaml,
     remarks: () => sources.config().remarks,
+    receiver: sources.receiver,
     reload: sources.reload,
     destinations: () => [...senders].map(([name, sender]) => destinationView(name, sender, sources)),
     retired: () => sources.retired().map(retiredView),

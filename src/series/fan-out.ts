@@ -5,7 +5,8 @@
 // more at its next line (series.ts) and comes back through `move`. If the answer is the same nothing happens. If not, it leaves its old images, and streams that it does
 // not go to any more get a staleness marker; streams that it goes on to, with the same labels, see nothing of it.
 //
-// Report series (`up` ...) go wherever any series of the page goes; before any is known, where their own labels lead. A target that is down tells those who knew it.
+// Report series (`up` ...) go wherever any series of the page goes; before any is known, where their own labels lead. A target that is down tells those who knew it. In a group that
+// shares its series they are shared like any other.
 
 import { sameLabels } from '../model/labels.ts';
 import type { LabelMap } from '../model/labels.ts';
@@ -32,10 +33,10 @@ import type { About, Share } from './shares.ts';
 import { Strays } from './strays.ts';
 import type { TargetVolume } from './volume.ts';
 
-/** Of the branch that everything is in where there are no routes. */
-const EVERYTHING = '*';
+/** Of the branch that everything is in where there are no routes. No name of a destination begins so, and so no key of another set. */
+const EVERYTHING = '\u0000everything';
 /** Of the branch of series that wait for their pod to become known. */
-const WAITING: RouteSet = { key: '?', legs: [] };
+const WAITING: RouteSet = { key: '\u0000waiting', legs: [] };
 const notYet: Unrouted = { reason: undefined, owner: '', isNowhere: true };
 const NO_BRANCH = 0xffff;
 
@@ -75,7 +76,7 @@ export class FanOut {
   /** Undefined until something is decided about. */
   #shares: Shares | undefined;
   #capacity = 64;
-  /** The set that report series go to, once series of a page have said so. */
+  /** The set that report series go to, once series of a page have said so; undefined: where their own labels lead. */
   #health: RouteSet | undefined;
   /** Branches got their first or lost their last series since the set was worked out. */
   #isHealthOld = false;
@@ -144,10 +145,11 @@ export class FanOut {
     const before = this.#plan;
     this.#plan = plan;
     const isRouted = before.router.hasRoutes || plan.router.hasRoutes;
-    const isOther = before.router.key !== plan.router.key;
+    // The same router goes on, and with it what has changed since the last page. Another one may ask another index, whose entries mean something else: not even
+    // one with equal routes knows what decisions came from.
+    const isOther = plan.router !== before.router;
     this.#router = this.#openRouter();
-    // The same router goes on, and with it what has changed since the last page.
-    if (plan.router !== before.router) this.#cursor = plan.router.cursor;
+    if (isOther) this.#cursor = plan.router.cursor;
     let fresh = 0;
     for (const branch of this.#branches.values()) {
       for (const outlet of branch.follow(plan, this.#openOutlet)) {
@@ -258,15 +260,20 @@ export class FanOut {
   settleHealth(): boolean {
     if (!this.#isHealthOld || !this.#hasRoutes) return false;
     this.#isHealthOld = false;
-    const names = new Set<string>();
-    for (const { members, set } of this.#branches.values()) if (members > 0) for (const { name } of set.legs) names.add(name);
-    if (names.size === 0) return false;
-    // In the order of the configuration, so that equal sets are one.
-    const ordered = this.#plan.router.everything.legs.map(({ name }) => name).filter((name) => names.has(name));
-    const next = this.#plan.router.setOf(ordered);
-    const isSame = next.key === this.#health?.key;
+    const next = this.#healthSet();
+    const isSame = next?.key === this.#health?.key;
     this.#health = next;
     return !isSame;
+  }
+
+  /** Undefined where none of those that got series is there any more: a target that is down has to be told of all the same. */
+  #healthSet(): RouteSet | undefined {
+    const names = new Set<string>();
+    for (const { members, set } of this.#branches.values()) if (members > 0) for (const { name } of set.legs) names.add(name);
+    if (names.size === 0) for (const { name } of this.#health?.legs ?? []) names.add(name);
+    // In the order of the configuration, so that equal sets are one.
+    const ordered = this.#plan.router.everything.legs.map(({ name }) => name).filter((name) => names.has(name));
+    return ordered.length === 0 ? undefined : this.#plan.router.setOf(ordered);
   }
 
   /** Decided in any case: write rules may look at the owner. */
@@ -275,7 +282,7 @@ export class FanOut {
     const { branch } = this.#decide(id, labels);
     if (this.#health === undefined || !this.#hasRoutes) return branch;
     this.strays.set(id, undefined);
-    return this.#branchFor(this.#health);
+    return this.#branchFor(this.#plan.router.share(this.#health, labels));
   }
 
   #decide(id: number, labels: LabelMap): { readonly branch: Branch; readonly isUnresolved: boolean; readonly about: About | undefined } {

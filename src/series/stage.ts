@@ -7,6 +7,7 @@ import type { OwnerIndex } from '../owners/owners.ts';
 import type { RoutingSettings } from '../route/config.ts';
 import type { Router } from '../route/route.ts';
 import { createRouter } from '../route/router.ts';
+import type { ShardGroupSettings } from '../route/shards/config.ts';
 import { OWNER } from '../route/subject.ts';
 import type { ScrapeSettings } from '../scrape/config.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -20,6 +21,7 @@ import type { HeldJournal } from './held-stream.ts';
 import { planFeeds, wantExemplars } from './plan.ts';
 import type { Plan, SeriesDestination } from './plan.ts';
 import { createSeriesMetrics } from './series-metrics.ts';
+import type { SeriesMetrics } from './series-metrics.ts';
 import { TargetSeries } from './series.ts';
 import { createVolumeMetrics } from './volume-metrics.ts';
 import { sumVolumes, TargetVolume } from './volume.ts';
@@ -35,6 +37,8 @@ export interface SeriesTargets {
   readonly externalLabels: ReadonlyMap<string, string>;
   /** Who the destinations are, and what goes where. Absent: everything goes everywhere. */
   readonly routing?: RoutingSettings;
+  /** Destinations that share their series. */
+  readonly shardGroups?: readonly ShardGroupSettings[];
   readonly index?: OwnerIndex;
 }
 
@@ -43,6 +47,8 @@ export interface SeriesStage {
   open(target: Target, settings: ScrapeSettings): TargetSeries;
   /** New destinations, rules or external labels, also for series that are open. */
   configure(targets: SeriesTargets): void;
+  /** What decides where series go, as it is now: for series that no target brings. */
+  line(): { readonly plan: Plan; readonly metrics: SeriesMetrics };
   /** Where samples go that another process kept in the journal; undefined: a pod is not known, and `mayWait`. */
   placeHeld(body: Uint8Array, mayWait: boolean): HeldPlacement | undefined;
   /** How much comes from whom, at the last scrapes. Takes a few milliseconds for ten thousand targets. */
@@ -114,6 +120,8 @@ export function createSeriesStage(options: SeriesStageOptions): SeriesStage {
       return series;
     },
 
+    line: () => ({ plan, metrics }),
+
     configure(targets) {
       plan = makePlan(targets, plan.router);
       for (const series of open.keys()) series.follow(plan);
@@ -125,11 +133,11 @@ export function createSeriesStage(options: SeriesStageOptions): SeriesStage {
 }
 
 /** A router that decides as the last one did stays: its answers, budgets and place in the log of changes go on. */
-function makePlan({ destinations, externalLabels, routing, index }: SeriesTargets, last: Router | undefined): Plan {
+function makePlan({ destinations, externalLabels, routing, shardGroups = [], index }: SeriesTargets, last: Router | undefined): Plan {
   const feeds = planFeeds(destinations);
   const routed = destinations.map(({ stream: { name }, owner }) => ({ name, ...(owner !== undefined && { owner }) }));
   const isOwnerRead = feeds.some(({ hiddenNames }) => hiddenNames === 'all' || hiddenNames.has(OWNER));
-  const router = createRouter({ routing, destinations: routed, index, isOwnerRead });
+  const router = createRouter({ routing, destinations: routed, shardGroups, index, isOwnerRead });
   const isSame = last !== undefined && last.key === router.key && last.index === index;
   (isSame ? router : last)?.close();
   return { feeds, router: isSame ? last : router, externalLabels };

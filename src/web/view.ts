@@ -13,6 +13,7 @@ import type { RelabelSettings } from '../relabel/config.ts';
 import type { SeriesExplanation } from '../series/explain.ts';
 import type { VolumeState } from '../series/volume.ts';
 import type { DestinationView, RetiredView } from './destination-view.ts';
+import type { Receiver } from '../receive/receive.ts';
 
 export type TargetHealth = 'unknown' | 'up' | 'down';
 
@@ -92,6 +93,8 @@ export interface MastersView {
 export type ReloadResult = { readonly ok: true } | { readonly ok: false; readonly error: string; readonly isLoaded?: boolean };
 
 export interface AgentView {
+  /** Takes what others push; absent where that is off. */
+  readonly receiver?: Receiver | undefined;
   /** All jobs, in any order. */
   pools(): readonly PoolView[];
   sharding(): ShardingView;

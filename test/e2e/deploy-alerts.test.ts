@@ -33,6 +33,11 @@ const well: Readonly<Record<string, string>> = {
   'prometheus_sd_refresh_failures_total{mechanism="http",config="a"}': '2x120',
   'tributary_kubernetes_state_age_seconds{server="https://10.0.0.1",kind="pods",namespace=""}': '5x120',
   'tributary_kubernetes_denied{server="https://10.0.0.1",kind="pods",namespace=""}': '0x120',
+  // By configuration: meant to be.
+  'tributary_route_unrouted_samples_total{reason="none",owner=""}': '0+10x120',
+  'tributary_route_unrouted_samples_total{reason="unowned",owner="c"}': '7x120',
+  'tributary_masters_last_error{document="hero-user-a/tributary-route"}': '0x120',
+  'tributary_masters_source_synced{source="secrets"}': '1x120',
 };
 
 /** Trouble: what is different, and which alerts fire after two hours of it. */
@@ -55,6 +60,9 @@ const troubles: readonly (readonly [name: string, change: Readonly<Record<string
   ['the API server is away', { state_age: '0+60x120' }, ['TributaryDiscoveryStale']],
   ['the API server refuses', { kubernetes_denied: '1x120' }, ['TributaryDiscoveryDenied']],
   ['discovery fails', { refresh_failures: '0+1x120' }, ['TributaryDiscoveryFailing']],
+  ['an owner has no destination', { '"unowned"': '0+10x120' }, ['TributarySeriesUnowned']],
+  ['a master\'s document is refused', { masters_last_error: '1x120' }, ['TributaryMasterRefused']],
+  ['documents of masters cannot be read', { masters_source_synced: '0x120' }, ['TributaryMastersUnseen']],
   ['a configuration is refused', { last_reload: '0x120' }, ['TributaryConfigRefused']],
   ['nothing arrives', Object.fromEntries(Object.keys(well).map((name) => [name, '_x120'])), ['TributaryAbsent']],
 ];

@@ -5,6 +5,7 @@ import { createDiscoveryMetrics } from '../../discovery/metrics.ts';
 import { createMastersMetrics } from '../../src/destinations/masters/masters-metrics.ts';
 import { createKubernetesMetrics } from '../../src/kubernetes/kubernetes-metrics.ts';
 import { createOwnersMetrics } from '../../src/owners/owners-metrics.ts';
+import { createReceiveMetrics } from '../../src/receive/receive-metrics.ts';
 import { createQueueMetrics } from '../../src/queue/queue-metrics.ts';
 import { declareScrapeMetrics } from '../../src/scrape/metrics.ts';
 import { createSenderGauges } from '../../src/sender/sender-gauges.ts';
@@ -26,7 +27,7 @@ export interface FamilyRow {
 export function recordFamilies(): FamilyRow[] {
   const rows: FamilyRow[] = [];
   const metrics = recorder(rows);
-  for (const declare of [createDiscoveryMetrics, createKubernetesMetrics, createMastersMetrics, createOwnersMetrics, createQueueMetrics, createSenderGauges, createSenderMetrics, createSeriesMetrics, createVolumeMetrics, declareScrapeMetrics, declareWebMetrics]) declare(metrics);
+  for (const declare of [createDiscoveryMetrics, createKubernetesMetrics, createMastersMetrics, createOwnersMetrics, createQueueMetrics, createReceiveMetrics, createSenderGauges, createSenderMetrics, createSeriesMetrics, createVolumeMetrics, declareScrapeMetrics, declareWebMetrics]) declare(metrics);
   createProcessMetrics(metrics, { version: '', revision: '', branch: '', buildDate: '' });
   return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

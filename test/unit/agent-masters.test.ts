@@ -76,6 +76,12 @@ async function status<T>(name: string): Promise<T> {
   return ((await (await fetch(`http://127.0.0.1:${agent!.addresses[0]!.port}/api/v1/status/${name}`)).json()) as { data: T }).data;
 }
 
+/** Samples of an owner that went nowhere, because it had no destination; before its Secret was read there may be some. */
+async function unownedOf(owner: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${agent!.addresses[0]!.port}/metrics`)).text();
+  return Number(new RegExp(`^tributary_route_unrouted_samples_total\\{reason="unowned",owner="${owner}"\\} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
+}
+
 interface ShownMaster {
   readonly destination: string;
   readonly state: string;
@@ -124,15 +130,19 @@ test('a start without the API server sends to where the last good document leads
   expect([(statSync(join(folder, 'data', 'masters', name)).mode & 0o777).toString(8), readFileSync(join(folder, 'data', 'masters', name), 'utf8')]).toEqual(['600', expect.stringContaining(a.url)]);
 });
 
-test('a Secret that vanishes begins a grace of an hour, in which it is still sent to', async () => {
+test('a Secret that vanishes begins a grace of an hour, in which it is still sent to; when it returns nothing has been left out', async () => {
   const a = await receiver();
   announce('a', a);
   await start(config());
   await until(() => owned(a) !== '');
+  const unowned = await unownedOf('a');
   api.remove('secrets', 'hero-user-a', 'tributary-route');
   await until(async () => (await states()).join() === 'master-a leaving');
   const before = a.samples().length;
   await until(() => a.samples().length > before);
+  announce('a', a);
+  await until(async () => (await states()).join() === 'master-a active');
+  expect(await unownedOf('a')).toBe(unowned);
 });
 
 test('after the grace the destination is removed and its queue is kept; when it returns it goes on', async () => {

@@ -105,7 +105,7 @@ export const fakeView: AgentView = {
     ],
   explainRoute: (text) => {
     const series = parseSeries(text);
-    return typeof series === 'string' ? series : explain({ destinations: [{ name: 'master-a', writeRelabel: [] }], externalLabels: new Map(), routing: undefined, index: undefined }, series);
+    return typeof series === 'string' ? series : explain({ destinations: [{ name: 'master-a', writeRelabel: [] }], externalLabels: new Map(), routing: undefined, shardGroups: [], index: undefined }, series);
   },
   metadata: (target) => [
     { family: 'up_total', type: 'counter', help: `Ups of ${target.job}.`, unit: '' },

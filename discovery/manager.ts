@@ -3,8 +3,8 @@
 //   - Equal settings are one provider, whatever jobs they stand in; a provider that stays over a reload keeps running with its groups.
 //   - First results are passed on at once, later changes of a provider are collected for a moment; what is too much for one turn of the event loop
 //     goes on in the next, so that scrapes stay on time while a cluster is listed.
-//   - When a job's settings change, its old feeds stay until the new providers know their groups, or for a grace time: a slow endpoint must not
-//     make all targets of a job vanish at a reload.
+//   - When a job's settings change, its old feeds stay until the new providers know their groups, or for a grace time: a slow endpoint, or an API
+//     server that is away, must not make all targets of a job vanish at a reload.
 
 import type { Clock, Timer } from '../src/io/clock.ts';
 import type { Random } from '../src/io/random.ts';
@@ -25,8 +25,10 @@ import type { ProviderDependencies } from './provider.ts';
 const COLLECT_MS = 100;
 /** Groups passed on in one turn: some 10 ms of work where each is a pod with sixty labels. */
 const SLICE_GROUPS = 500;
-/** How long old feeds of a job stay while new providers are silent. */
+/** How long old feeds of a job stay when some of the new providers have spoken and others are silent. */
 const GRACE_MS = 5_000;
+/** The same while none has spoken: nothing better is there, and the list of a large cluster may take minutes over a thin link. */
+const SILENCE_GRACE_MS = 300_000;
 
 export interface JobDiscovery {
   readonly job: string;
@@ -219,8 +221,14 @@ class Manager implements DiscoveryManager {
   #settle(job: Job): void {
     const isThere = ({ ready, isPassedOn }: RunningProvider) => (job.known ? isPassedOn : ready);
     if (job.providers.every(isThere)) return this.#complete(job);
-    if (job.known) job.timer ??= this.#options.clock.after(GRACE_MS, () => this.#complete(job));
+    if (job.known) this.#extend(job, job.providers.some(isThere) ? GRACE_MS : SILENCE_GRACE_MS);
     else if (job.providers.some(isThere)) this.#attach(job);
+  }
+
+  /** Anew with every provider that speaks, and with other settings. */
+  #extend(job: Job, graceMs: number): void {
+    job.timer?.cancel();
+    job.timer = this.#options.clock.after(graceMs, () => this.#complete(job));
   }
 
   #complete(job: Job): void {

@@ -28,7 +28,7 @@ import { planWatches, watchedNamespaces } from './watch-plan.ts';
 /** Events within this time are evaluated together. Part of the second that an event may take to the set of targets. */
 const COLLECT_MS = 50;
 
-/** Objects whose groups are made in one turn at the start: some milliseconds. Fifty thousand at once would hold up every scrape. */
+/** Objects whose groups are made in one turn: some milliseconds. Fifty thousand at once, as at the start or with a label of a namespace, would hold up every scrape. */
 const SLICE_OBJECTS = 1_000;
 
 const roles: Readonly<Record<RoleName, Role<Kind>>> = {
@@ -165,12 +165,15 @@ class KubernetesProvider implements Provider, Cluster {
   #tellTouched(): void {
     this.#timer = undefined;
     const changed: TargetGroup[] = [];
+    let room = SLICE_OBJECTS;
     for (const key of this.#touched) {
+      if (room-- === 0) break;
+      this.#touched.delete(key);
       const before = this.#groups.get(key)?.targetCount ?? 0;
       const group = this.#evaluate(key);
       if (group !== undefined && (before > 0 || group.targetCount > 0)) changed.push(group);
     }
-    this.#touched.clear();
+    if (this.#touched.size > 0) this.#timer = this.#deps.clock.after(0, () => this.#tellTouched());
     if (changed.length > 0) this.#sink(changed);
   }
 

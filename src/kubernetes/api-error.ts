@@ -72,5 +72,8 @@ export function refusalInStream(errand: Errand, status: Status): ApiError {
 /** From what a stream ended with. Anything but a failure of the network or damaged data is our own mistake and goes on as it is. */
 export function streamFailure(errand: Errand, cause: Error): Error {
   if (cause instanceof ApiError || !(cause instanceof HttpError || cause instanceof TributaryError)) return cause;
-  return new ApiError(errand, cause.message, { cause });
+  return new ApiError(errand, cause.message.replace(QUERY, ''), { cause });
 }
+
+/** Of a URL in quotes, as the HTTP client words what failed. It is another one at each attempt, and says nothing that the errand does not. */
+const QUERY = /(?<="https?:[^"?]*)\?[^"]*(?=")/;

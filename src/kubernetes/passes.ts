@@ -2,7 +2,6 @@
 // fills the store as bytes arrive and ends with the stream; when to begin the next one is the reflector's business.
 
 import type { Random } from '../io/random.ts';
-import type { Logger } from '../telemetry/logger.ts';
 import { TributaryError } from '../model/error.ts';
 import type { ApiClient } from './api-client.ts';
 import { ApiError, refusalInStream, streamFailure } from './api-error.ts';
@@ -34,12 +33,13 @@ export interface PassContext<K extends Kind> {
   readonly store: Store<KindMap[K]>;
   readonly random: Random;
   readonly metrics: KubernetesMetrics;
-  readonly logger: Logger;
   readonly signal: AbortSignal;
   /** An answer or an event came: the state is current. */
   onProof(): void;
   /** The state is that of this version. */
   onVersion(resourceVersion: string): void;
+  /** An object could not be read and was left out. */
+  onSkipped(error: TributaryError): void;
 }
 
 export interface ListOutcome {
@@ -85,15 +85,20 @@ async function listPage<K extends Kind>(context: PassContext<K>, continueToken: 
   }
 }
 
-/** One that cannot be read is left out: a single damaged object must not keep all others away. */
 function addItem<K extends Kind>(context: PassContext<K>, encoding: Encoding, item: Buffer): void {
+  const object = readOrSkip(context, () => encoding.readItem(context.kind, item));
+  if (object !== undefined) context.metrics.event(context.kind, context.store.set(object));
+}
+
+/** What cannot be read of a list is left out: a single damaged object must not keep all others away. */
+function readOrSkip<K extends Kind, T>(context: PassContext<K>, read: () => T): T | undefined {
   try {
-    const change = context.store.set(encoding.readItem(context.kind, item));
-    context.metrics.event(context.kind, change);
+    return read();
   } catch (error) {
     if (!(error instanceof TributaryError)) throw error;
     context.metrics.skipped.with(context.kind, 'damaged').inc();
-    context.logger.warn('object of a list cannot be read', { kind: context.kind, err: error.message });
+    context.onSkipped(error);
+    return undefined;
   }
 }
 
@@ -113,8 +118,10 @@ export async function watchChanges<K extends Kind>(context: PassContext<K>, from
     const splitter = encoding.watchSplitter((frame) => {
       // The rest of a chunk whose beginning made somebody end the watch.
       if (context.signal.aborted) return;
-      const event = encoding.readEvent(context.kind, frame);
+      const read = () => encoding.readEvent(context.kind, frame);
+      const event = isInitial ? readOrSkip(context, read) : read();
       context.onProof();
+      if (event === undefined) return;
       applyEvent(context, event);
       // Any bookmark may carry the mark again; only the first one ends the initial state.
       if (isInitial && event.type === 'bookmark' && event.endsInitial) {

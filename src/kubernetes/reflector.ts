@@ -2,8 +2,8 @@
 //
 //     list (watch-list, or pages where the server refuses that) -> watch -> watch from where it ended -> ...
 //
-// A watch that ends after a minute or more was healthy, and the next one follows at once. Everything else waits: 0.8 s doubling to 30 s, with full
-// jitter, and never less than the server asks for. A version that has expired, and an event that cannot be read, lead to a new list; a lost
+// A watch that lived for half a minute was healthy, and the next one follows at once, or within 0.8 s where it was cut off. Everything else waits:
+// 0.8 s doubling to 30 s, with full jitter, and never less than the server asks for. A version that has expired, and an event that cannot be read, lead to a new list; a lost
 // connection does not. So there is at most one list per step of the back-off, whatever a server does. Meanwhile the last state is served.
 
 import { fullJitter } from '../io/backoff.ts';
@@ -23,12 +23,17 @@ import type { StoreListener, Subscription } from './store.ts';
 
 /** As Kubernetes' own clients. */
 const BACKOFF = { minMs: 800, maxMs: 30_000 };
-/** A stream of this age shows that the server is well. */
-const HEALTHY_MS = 60_000;
+/** A stream of this age shows that the server is well: the longest pause. Proxies in front of API servers cut quiet streams after 35 s and more. */
+const HEALTHY_MS = BACKOFF.maxMs;
+/**
+ * Watch-lists in a row that ended well before everything had been sent. One is a server that shuts down; from two on, pages are asked for: the server
+ * does not know the parameter, or the link needs longer than a watch may take.
+ */
+const UNENDED_MAX = 2;
 
 /** What has been learned about a server, shared by all its reflectors. */
 export interface ServerTraits {
-  /** False once it has refused to stream a list as events. */
+  /** False once it has refused (422) to stream a list as events. */
   hasWatchList: boolean;
 }
 
@@ -61,10 +66,14 @@ export class Reflector<K extends Kind> {
   #isStopped = false;
   #isStarted = false;
   #hasWatched = false;
+  /** Watch-lists that ended too early, since the last one that did not. */
+  #unended = 0;
   /** Since when the watch under way has followed changes, monotonic. */
   #liveSinceMs: number | undefined;
   #currentAtMs: number | undefined;
   #failure: ApiError | undefined;
+  /** The trouble that the log tells of; undefined while it says that all is well. */
+  #logged: 'failure' | 'denial' | undefined;
 
   constructor(options: ReflectorOptions<K>) {
     this.#options = options;
@@ -143,7 +152,7 @@ export class Reflector<K extends Kind> {
     try {
       if (this.#version !== undefined) return await this.#watch(this.#version, signal);
       this.#options.metrics.lists.with(this.#options.kind).inc();
-      return this.#options.traits.hasWatchList ? await this.#watchList(signal) : await this.#list(signal);
+      return this.#options.traits.hasWatchList && this.#unended < UNENDED_MAX ? await this.#watchList(signal) : await this.#list(signal);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.isExpired || error.isLoss) this.#version = undefined;
@@ -173,8 +182,7 @@ export class Reflector<K extends Kind> {
     const { traits } = this.#options;
     try {
       await watchChanges(this.#context(signal), undefined, () => this.#onLive());
-      // A server that does not know the parameter never says that everything has been sent.
-      if (this.#liveSinceMs === undefined && !signal.aborted) traits.hasWatchList = false;
+      if (!signal.aborted) this.#unended = this.#liveSinceMs === undefined ? this.#unended + 1 : 0;
       return false;
     } catch (error) {
       if (!(error instanceof ApiError) || !error.isInvalid || this.#liveSinceMs !== undefined) throw error;
@@ -198,16 +206,20 @@ export class Reflector<K extends Kind> {
 
   #context(signal: AbortSignal): PassContext<K> {
     const { client, kind, namespace, fieldSelector, random, metrics } = this.#options;
+    let skipped = 0;
     return {
       client, kind, namespace, fieldSelector, random, metrics, signal,
       store: this.#store,
-      logger: this.#logger,
       onProof: () => {
         this.#currentAtMs = this.#options.clock.nowMs();
       },
       onVersion: (resourceVersion) => {
         // Who was told of a change may have asked for a new list meanwhile.
         if (!signal.aborted) this.#version = resourceVersion;
+      },
+      onSkipped: (error) => {
+        // The metric counts them; a list may have thousands.
+        if (skipped++ === 0) this.#logger.warn('object of a list cannot be read, like perhaps others of it', { err: error.message });
       },
     };
   }
@@ -219,16 +231,26 @@ export class Reflector<K extends Kind> {
   }
 
   #onGood(): void {
-    if (this.#failure !== undefined) this.#logger.info('the API server answers again');
+    if (this.#logged !== undefined) this.#logger.info('the API server answers again');
+    this.#logged = undefined;
     this.#failure = undefined;
   }
 
   #onFailure(error: ApiError): void {
-    // One line when it begins and one when it becomes another trouble; a server that is away for an hour is not a line per attempt.
-    if (this.#failure?.message !== error.message) this.#logger.warn('cannot follow the API server', { err: error.message });
+    this.#log(error);
     this.#failure = error;
     this.#options.metrics.failures.inc();
     if (error.isDenied) this.#store.denied();
+  }
+
+  /** One line when trouble begins, and one when permission turns out to be missing: a server that is away fails in many words, attempt by attempt. */
+  #log(error: ApiError): void {
+    // Streams are cut off by proxies and restarts every day. Trouble is when the next one does not come, or when what came could not be read.
+    if (this.#liveSinceMs !== undefined && !error.isDenied && !error.isLoss) return;
+    const trouble = error.isDenied ? 'denial' : 'failure';
+    if (this.#logged === trouble || (this.#logged !== undefined && !error.isDenied)) return;
+    this.#logged = trouble;
+    this.#logger.warn('cannot follow the API server', { err: error.message });
   }
 
   async #pause(attempt: number): Promise<void> {

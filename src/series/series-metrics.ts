@@ -36,7 +36,7 @@ export function createSeriesMetrics(metrics: Metrics): SeriesMetrics {
   };
   const dropped = metrics.counters(
     'tributary_series_samples_dropped_total',
-    'Samples read from pages that were not appended, by reason; write_relabel and same_labels count copies per destination.',
+    'Samples read from pages, or pushed, that were not appended, by reason; write_relabel and same_labels count copies per destination.',
     ['reason'],
   );
   const unrouted = metrics.counters('tributary_route_unrouted_samples_total', 'Samples that routes took nowhere, or not to their owner, by reason; with the owner that has no destination: `(others)` beyond 1,000 of them.', ['reason', 'owner']);

@@ -186,13 +186,39 @@ test('old groups stay until a new provider knows its own', () => {
   expect(take()).toEqual(['a = u:0: y:1']);
 });
 
-test('old groups do not stay longer than the grace time', () => {
+test('old groups stay for minutes while nothing is known of the new settings', () => {
   const { manager, clock, take } = setUp();
   manager.apply([{ job: 'a', discovery: [fixed('x:1')] }]);
   take();
   manager.apply([{ job: 'a', discovery: [remote('u')] }]);
-  clock.advance(5_000);
+  clock.advance(299_000);
+  expect(take()).toEqual([]);
+  clock.advance(1000);
   expect(take()).toEqual(['a = ']);
+});
+
+test('old groups stay for seconds when one of the new providers has spoken', () => {
+  const { manager, driven, clock, take } = setUp();
+  manager.apply([{ job: 'a', discovery: [fixed('x:1')] }]);
+  take();
+  manager.apply([{ job: 'a', discovery: [remote('u'), remote('v')] }]);
+  clock.advance(60_000);
+  driven.get('u')!([group('u:0', 'y:1')]);
+  clock.advance(4_900);
+  expect(take()).toEqual([]);
+  clock.advance(100);
+  expect(take()).toEqual(['a = u:0: y:1']);
+});
+
+test('settings that change once more have the whole time', () => {
+  const { manager, clock, take } = setUp();
+  manager.apply([{ job: 'a', discovery: [fixed('x:1')] }]);
+  take();
+  manager.apply([{ job: 'a', discovery: [remote('u')] }]);
+  clock.advance(299_000);
+  manager.apply([{ job: 'a', discovery: [remote('v')] }]);
+  clock.advance(299_000);
+  expect(take()).toEqual([]);
 });
 
 test('a removed job gets no further call, and its metrics go', async () => {

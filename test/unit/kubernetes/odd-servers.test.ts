@@ -21,6 +21,8 @@ interface OddWorld {
   readonly kubernetes: Kubernetes;
   readonly metrics: Metrics;
   readonly api: ApiServer;
+  /** Warnings. */
+  readonly lines: string[];
   /** Queries, in order. */
   readonly queries: URLSearchParams[];
 }
@@ -39,14 +41,16 @@ async function start(...answers: Answer[]): Promise<OddWorld> {
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   const clock = createTestClock();
   const metrics = createMetrics();
-  const kubernetes = createKubernetes({ clock, random: seededRandom(1), logger: silentLogger, metrics, userAgent: 'test', environment: {}, serviceAccountFolder: '/nowhere' });
+  const lines: string[] = [];
+  const logger = { ...silentLogger, warn: (text: string) => void lines.push(text), child: () => logger };
+  const kubernetes = createKubernetes({ clock, random: seededRandom(1), logger, metrics, userAgent: 'test', environment: {}, serviceAccountFolder: '/nowhere' });
   const api = kubernetes.connect(urlSettings(`http://127.0.0.1:${(server.address() as AddressInfo).port}`));
   end = async () => {
     await api.release();
     server.closeAllConnections();
     await new Promise<void>((resolve) => void server.close(() => resolve()));
   };
-  return { clock, kubernetes, metrics, api, queries };
+  return { clock, kubernetes, metrics, api, lines, queries };
 }
 
 const json = (status: number, body: unknown): Answer => (_query, response) => {
@@ -81,16 +85,26 @@ describe('servers that speak JSON alone', () => {
 });
 
 describe('servers that do not know the watch-list', () => {
-  test('and do not say so are listed in pages once the stream has ended', async () => {
-    const ignorant: Answer = (_query, response) => {
-      response.writeHead(200, { 'content-type': 'application/json' });
-      response.end(`${JSON.stringify({ type: 'ADDED', object: pod('a') })}\n`);
-    };
-    const { api, clock, queries } = await start(ignorant, list([pod('a')]), watch());
+  const unended: Answer = (_query, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(`${JSON.stringify({ type: 'ADDED', object: pod('a') })}\n`);
+  };
+
+  test('and do not say so are listed in pages once two streams have ended', async () => {
+    const { api, clock, queries } = await start(unended, unended, list([pod('a')]), watch());
     const seen = observe(api, 'pods');
     await advanceUntil(clock, () => seen.watch.isSynced);
-    expect(queries[1]!.get('limit')).toBe('500');
-    expect(queries[1]!.has('resourceVersion')).toBe(false);
+    expect(queries[1]!.has('sendInitialEvents')).toBe(true);
+    expect(queries[2]!.get('limit')).toBe('500');
+    expect(queries[2]!.has('resourceVersion')).toBe(false);
+  });
+
+  test('are not those that shut down in the middle of one', async () => {
+    const { api, clock, queries } = await start(unended, watch({ type: 'ADDED', object: pod('b') }, initialEnd));
+    const seen = observe(api, 'pods');
+    await advanceUntil(clock, () => seen.watch.isSynced);
+    expect(seen.names()).toEqual(['default/b']);
+    expect(queries.map((query) => query.has('sendInitialEvents'))).toEqual([true, true]);
   });
 });
 
@@ -102,6 +116,23 @@ describe('damage', () => {
     await until(() => seen.watch.isSynced);
     expect(seen.names()).toEqual(['default/a', 'default/c']);
     expect(await metrics.text()).toContain('tributary_kubernetes_objects_skipped_total{kind="pods",reason="damaged"} 1');
+  });
+
+  test('of one object leaves it out as well where a watch begins with everything', async () => {
+    const { api, metrics } = await start(watch({ type: 'ADDED', object: pod('a') }, '{"type":"ADDED","object":{"metadata":{"name":}}}', { type: 'ADDED', object: pod('c') }, initialEnd));
+    const seen = observe(api, 'pods');
+    await until(() => seen.watch.isSynced);
+    expect(seen.names()).toEqual(['default/a', 'default/c']);
+    expect(await metrics.text()).toContain('tributary_kubernetes_objects_skipped_total{kind="pods",reason="damaged"} 1');
+  });
+
+  test('of a thousand objects of a list is one line in the log', async () => {
+    const items = `[${JSON.stringify(pod('a'))}${',{"metadata":{"name":},"x":[{}]}'.repeat(1000)}]`;
+    const { api, metrics, lines } = await start(noWatchList, json(200, `{"metadata":{"resourceVersion":"5"},"items":${items}}`), watch());
+    const seen = observe(api, 'pods');
+    await until(() => seen.watch.isSynced);
+    expect(lines).toEqual(['object of a list cannot be read, like perhaps others of it']);
+    expect(await metrics.text()).toContain('tributary_kubernetes_objects_skipped_total{kind="pods",reason="damaged"} 1000');
   });
 
   test('of an event leads to a new list, because nobody knows what it said', async () => {

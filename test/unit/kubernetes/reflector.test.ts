@@ -13,6 +13,9 @@ afterEach(() => world.close());
 const asked = (verb: string, resource = 'pods') => world.server.requests.filter((one) => one.verb === verb && one.resource === resource);
 const state = () => world.kubernetes.state()[0]!;
 const withToken = (url: string) => ({ kind: 'url' as const, url, http: { ...defaultHttpClientSettings, headers: [{ name: 'Authorization', values: ['Bearer t'], secrets: [], files: [] }] } });
+const user = (resources: string[], namespaces?: string[]) => ({
+  name: 'system:serviceaccount:monitoring:tributary', rules: [{ resources, verbs: ['list', 'watch'], ...(namespaces === undefined ? {} : { namespaces }) }],
+});
 
 describe('the first state', () => {
   test.each([['a watch that begins with everything', true], ['pages, where the server refuses that', false]])('comes by %s', async (_name, watchList) => {
@@ -243,7 +246,36 @@ describe('trouble', () => {
     await advanceUntil(clock, () => seen.calls.length === 2);
     expect(state()).toMatchObject({ state: 'live', error: '' });
     expect(asked('watch').map(({ query }) => query['sendInitialEvents'])).toEqual(['true', undefined]);
-    expect(world.lines).toEqual([expect.stringMatching(/^warn /), 'info the API server answers again']);
+    expect(world.lines).toEqual([]);
+  });
+
+  test('a proxy that cuts every stream after 35 s costs less than a second each time', async () => {
+    const { server, api, clock } = await start();
+    const seen = observe(api, 'pods');
+    await until(() => seen.watch.isSynced);
+    const gapsMs: number[] = [];
+    for (let i = 0; i < 12; i++) {
+      await clock.advance(35_000);
+      server.faults.cutStreams();
+      await until(() => state().state === 'stale');
+      const cutAtMs = clock.monotonicMs();
+      await advanceUntil(clock, () => state().state === 'live');
+      gapsMs.push(clock.monotonicMs() - cutAtMs);
+    }
+    expect(gapsMs.filter((gapMs) => gapMs > 1000)).toEqual([]);
+    expect(world.lines).toEqual([]);
+  });
+
+  test('of a server that is away in many words is one line in the log, and another when permission is missing', async () => {
+    const { server, api, clock } = await start({ settings: withToken });
+    server.access.setUser('t', user([]));
+    for (const status of [503, 500, 503] as const) server.faults.refuse({ status, times: 1 });
+    const seen = observe(api, 'pods');
+    await advanceUntil(clock, () => state().isDenied);
+    expect(asked('watch').map(({ status }) => status)).toEqual([503, 500, 503, 403]);
+    server.access.setUser('t', user(['pods']));
+    await advanceUntil(clock, () => seen.watch.isSynced);
+    expect(world.lines).toEqual(['warn cannot follow the API server', 'warn cannot follow the API server', 'info the API server answers again']);
   });
 
   test.each([true, false])('a version that has expired leads to one list, and what vanished is deleted (watch-list: %j)', async (watchList) => {
@@ -295,6 +327,14 @@ describe('trouble', () => {
     expect(state()).toMatchObject({ state: 'syncing', objects: 0 });
   });
 
+  test('the address that could not be reached is told without what changes from attempt to attempt', async () => {
+    const { server, api } = await start();
+    server.down();
+    observe(api, 'pods');
+    await until(() => state().error !== '');
+    expect(state().error).toContain(`cannot watch pods in all namespaces: Get "${server.url}/api/v1/pods": `);
+  });
+
   test('429 is obeyed', async () => {
     const { server, api, clock } = await start();
     server.faults.refuse({ status: 429, times: 1, retryAfterSeconds: 40 });
@@ -335,10 +375,6 @@ describe('trouble', () => {
 });
 
 describe('permission', () => {
-  const user = (resources: string[], namespaces?: string[]) => ({
-    name: 'system:serviceaccount:monitoring:tributary', rules: [{ resources, verbs: ['list', 'watch'], ...(namespaces === undefined ? {} : { namespaces }) }],
-  });
-
   test('that is missing is told with verb, resource and the words of the server; other kinds go on', async () => {
     const { server, api, kubernetes } = await start({ settings: withToken });
     server.access.setUser('t', user(['services']));

@@ -217,7 +217,7 @@ describe('an owner that changes', () => {
     other.setPod('n', 'z', 'a');
     other.setPod('n', 'q', 'b');
     other.setPod('n', 'p', 'a');
-    one.configure(masters, {}, toOwner, other);
+    one.configure(masters, {}, toOwner, undefined, other);
     one.scrape(page);
     other.setPod('n', 'p', 'b');
     one.scrape(page);

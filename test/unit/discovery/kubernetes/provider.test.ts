@@ -117,6 +117,19 @@ describe('when it speaks', () => {
     expect(named).toEqual(['', 'pod/shop/p8: 10.0.0.8', 'pod/shop/p2400: 10.0.0.9', 'pod/shop/new: 10.0.0.10']);
   });
 
+  test('thousands of groups that an event touches are made in several turns', async () => {
+    const objects = Array.from({ length: 2500 }, (_, i) => pod(`p${i}`));
+    const { cluster, clock, seen, start } = setUp({ role: 'pod', attach_metadata: { namespace: true } }, { objects });
+    start();
+    await turn();
+    clock.advance(1000);
+    await seen.next();
+    cluster.put({ kind: 'Namespace', metadata: { name: 'shop', labels: { team: 'web' } } } as RawObject);
+    clock.advance(50);
+    expect(seen.waiting.map((groups) => groups.length)).toEqual([1000, 1000, 500]);
+    expect(new Set(seen.waiting.flat().map(({ labels }) => labels.get('__meta_kubernetes_namespace_label_team')))).toEqual(new Set(['web']));
+  });
+
   test('a burst of events is told together, each object once and as it is at the end', async () => {
     const { cluster, clock, seen, start } = setUp({ role: 'pod' }, { objects: [pod('a')] });
     start();

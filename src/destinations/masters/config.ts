@@ -142,7 +142,7 @@ export const mastersKeys = {
   max_masters: key(int, 8, 'Most destinations that are announced at a time, those in their grace included. Each has its share of tributary.queue.max_bytes set aside.', { limit: '1 to 1000' }),
   grace: key(duration, 3_600_000, 'How long a destination whose document is gone stays: it still gets its series and is still sent to. Later it is removed, and its queue is kept for tributary.queue.removed_grace.', { unit: 'duration', limit: 'at most 30d' }),
   allowed_hosts: key(listOf(host, 'empty or null host'), [], 'Hosts that documents may name, `*.example.com` for all names below it.', { defaultText: 'all' }),
-  allowed_networks: key(listOf(network, 'empty or null network'), [], 'Addresses that are allowed although they are loopback, link-local, unspecified or of an API server.'),
+  allowed_networks: key(listOf(network, 'empty or null network'), [], 'Addresses that are allowed although they are loopback, link-local, unspecified, cloud metadata or of an API server.'),
   refused_networks: key(listOf(network, 'empty or null network'), [], 'Further addresses that no document may lead to, such as those of nodes.'),
   replica: optional(text, 'Value of the label that documents name in `replica_label`; `$NAME` and `${NAME}` are taken from the environment.', { defaultText: 'no document may name one' }),
   defaults: key(block(limitKeys, { nullIsDefault: true, check: checkLimits }), defaultBlock(limitKeys), 'What each of them may use here; no document can change it.'),

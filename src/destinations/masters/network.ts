@@ -38,6 +38,8 @@ export function networks(list: readonly Network[]): Contains {
 const SPECIAL: readonly (readonly [reason: string, list: readonly string[]])[] = [
   ['loopback', ['127.0.0.0/8', '::1', '64:ff9b::7f00:0/104']],
   ['link-local', ['169.254.0.0/16', 'fe80::/10', '64:ff9b::a9fe:0/112']],
+  // Where clouds keep what a machine may do outside of link-local: Alibaba, Azure, AWS over IPv6.
+  ['cloud metadata', ['100.100.100.200', '168.63.129.16', 'fd00:ec2::254']],
   ['unspecified', ['0.0.0.0/8', '::', '64:ff9b::/104']],
   ['multicast or broadcast', ['224.0.0.0/4', '255.255.255.255', 'ff00::/8']],
 ];

@@ -12,7 +12,7 @@ describe('a network', () => {
   test.each(['11.0.0.1', '192.0.2.8', 'fe80::1', 'name', ''])('does not hold %j', (address) => expect(inside(address)).toBe(false));
 });
 
-test.each([['8.8.8.8', undefined], ['172.16.0.1', undefined], ['2001:db8::1', undefined], ['fe80::1%eth0', 'link-local'], ['febf::1', 'link-local'], ['fec0::1', undefined], ['::ffff:0.0.0.0', 'unspecified']])(
+test.each([['8.8.8.8', undefined], ['172.16.0.1', undefined], ['100.100.100.200', 'cloud metadata'], ['168.63.129.16', 'cloud metadata'], ['fd00:ec2::254', 'cloud metadata'], ['100.100.100.201', undefined], ['2001:db8::1', undefined], ['fe80::1%eth0', 'link-local'], ['febf::1', 'link-local'], ['fec0::1', undefined], ['::ffff:0.0.0.0', 'unspecified']])(
   '%s is special: %s', (address, expected) => expect(specialAddress(address)).toBe(expected));
 
 describe('API servers', () => {

@@ -6,6 +6,7 @@ import { chmodSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './ensure.mjs';
+import { buildAddon } from './native.mjs';
 
 const dist = join(root, 'dist');
 
@@ -27,6 +28,8 @@ const result = await build({
 
 removeStale(new Set(Object.keys(result.metafile.outputs)));
 chmodSync(join(dist, 'main.js'), 0o755);
+const problem = buildAddon();
+if (problem !== undefined) console.log(`The native sampler was not built, counters are read in TypeScript: ${problem}`);
 
 function buildInfo() {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -46,5 +49,5 @@ function git(...args) {
 
 /** Chunks of earlier builds have other names and would stay for ever. */
 function removeStale(outputs) {
-  for (const name of readdirSync(dist)) if (!outputs.has(`dist/${name}`)) rmSync(join(dist, name), { recursive: true });
+  for (const name of readdirSync(dist)) if (name !== 'native' && !outputs.has(`dist/${name}`)) rmSync(join(dist, name), { recursive: true });
 }

@@ -31,7 +31,7 @@ export function ensureInstalled() {
 /** Builds when dist is missing or older than anything it is made from. */
 export function ensureBuilt() {
   const built = join(root, 'dist', 'main.js');
-  const sources = ['src', 'discovery', 'scripts/build.mjs', 'package.json'].map((path) => join(root, path));
+  const sources = ['src', 'discovery', 'native', 'scripts/build.mjs', 'scripts/native.mjs', 'package.json'].map((path) => join(root, path));
   if (existsSync(built) && modifiedMs(built) >= Math.max(...sources.map(newestMs))) return;
   console.log('Building ...');
   run(process.execPath, [join(root, 'scripts', 'build.mjs')]);

@@ -10,7 +10,7 @@ import { bundle } from './bundle.mjs';
 import { ensureInstalled, ensureNode } from './ensure.mjs';
 
 /** A run that takes longer than this runs in circles. Milliseconds; a seed takes less than a second, a cell some ten. */
-const RUN_MAX_MS = 60_000;
+const RUN_MAX_MS = 600_000;
 /** Runs that a process takes at a time: few enough that all are busy to the end. */
 const CHUNK = 5;
 

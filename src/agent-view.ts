@@ -31,6 +31,8 @@ export interface ViewSources {
   readonly discovery: () => readonly ProviderState[];
   readonly kubernetes: () => readonly ReflectorState[];
   readonly owners: () => OwnersState | undefined;
+  readonly receiver: AgentView['receiver'];
+  readonly volume: AgentView['volume'];
   readonly nowMs: () => number;
   readonly config: () => LoadedConfig;
   /** What decides where series go, as it is now. */
@@ -54,6 +56,7 @@ export function createAgentView(sources: ViewSources): AgentView {
     metadata: (target) => scraper.metadata(target),
     configYaml: () => sources.config().yaml,
     remarks: () => sources.config().remarks,
+    receiver: sources.receiver,
     reload: sources.reload,
     destinations: () => [...senders].map(([name, sender]) => destinationView(name, sender, sources)),
     retired: () => sources.retired().map(retiredView),
@@ -61,6 +64,7 @@ export function createAgentView(sources: ViewSources): AgentView {
     discovery: sources.discovery,
     kubernetes: sources.kubernetes,
     owners: sources.owners,
+    volume: sources.volume,
     ownerDestinations: () => ownerDestinations(sources.explaining().destinations),
     metricsText: sources.metricsText,
     isStarted: sources.isStarted,

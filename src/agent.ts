@@ -1,6 +1,7 @@
 // Builds the line and keeps it in step with the configuration: the one file that knows every stage.
 //
 //     config -> discovery -> targets -> scrape -> series -> queue -> sender
+//                                      receive -----------^
 //
 // Start: configuration, queue, destinations, web, scraping. Reload: destinations first, so that series know where they go, then
 // scraping, then discovery; a configuration that does not load changes nothing. Stop: the same in reverse, senders flush last.
@@ -34,6 +35,8 @@ import type { CommandQueue } from './queue/command-queue.ts';
 import { startControl } from './queue/control.ts';
 import type { Control } from './queue/control.ts';
 import { openQueue } from './queue/queue.ts';
+import { createReceiver } from './receive/receive.ts';
+import type { Receiver } from './receive/receive.ts';
 import { scrapeSeed } from './scrape/schedule.ts';
 import { createScraper } from './scrape/scraper.ts';
 import type { Scraper } from './scrape/scraper.ts';
@@ -68,7 +71,7 @@ export interface Agent {
 }
 
 /**
- * Starts the collector. Fails with CONFIG_INVALID (the message lists every problem), QUEUE_LOCKED, QUEUE_FORMAT_NEWER, WEB_LISTEN or the
+ * Starts the collector. Fails with CONFIG_INVALID (the message lists every problem), QUEUE_LOCKED, QUEUE_FORMAT_NEWER, WEB_LISTEN, WEB_CONFIG_INVALID or the
  * system's error for a queue folder that cannot be used; what was started is stopped then.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
@@ -100,6 +103,7 @@ class Line implements Agent {
   readonly #queue: CommandQueue;
   readonly #held: HeldStream;
   readonly #series: SeriesStage;
+  readonly #receiver: Receiver | undefined;
   readonly #scraper: Scraper;
   readonly #kubernetes: Kubernetes;
   readonly #discovery: DiscoveryManager;
@@ -109,7 +113,7 @@ class Line implements Agent {
   readonly #reloadMetrics: { readonly successful: Gauge; readonly successTime: Gauge };
   readonly #ready: Gauge;
   readonly #owners: OwnersKeeper;
-  #explaining: ExplainOptions = { destinations: [], externalLabels: new Map(), routing: undefined, index: undefined };
+  #explaining: ExplainOptions = { destinations: [], externalLabels: new Map(), routing: undefined, shardGroups: [], index: undefined };
   #config: LoadedConfig;
   #watch: ConfigWatch | undefined;
   #control: Control | undefined;
@@ -139,6 +143,8 @@ class Line implements Agent {
     this.#ready = metrics.gauge('prometheus_ready', 'Whether startup was fully completed and the collector is ready for normal operation.');
     this.#held = new HeldStream({ queue, clock: systemClock, logger: logger.child({ stage: 'series' }), place: (body, mayWait) => this.#series.placeHeld(body, mayWait) });
     this.#series = createSeriesStage({ random: systemRandom, metrics, nowMs: () => systemClock.nowMs(), journal: this.#held });
+    const line = () => this.#series.line();
+    this.#receiver = options.flags.enableReceiver ? createReceiver({ line, nowMs: () => systemClock.nowMs(), metrics, logger: logger.child({ stage: 'receive' }) }) : undefined;
     this.#scraper = createScraper({
       clock: systemClock,
       disk: systemDisk,
@@ -274,10 +280,10 @@ class Line implements Agent {
     const destinations = fed.map(({ stream, settings: { writeRelabel, sendExemplars, replicaLabel, owner } }) => ({
       stream, writeRelabel, sendExemplars, ...(replicaLabel !== undefined && { replicaLabel }), ...(owner !== undefined && { owner }),
     }));
-    const { externalLabels, routing } = settings;
+    const { externalLabels, routing, shardGroups } = settings;
     const index = this.#owners.apply(routing === undefined ? undefined : planOwners({ ...settings, routing }));
-    this.#series.configure({ destinations, externalLabels, ...(routing !== undefined && { routing }), ...(index !== undefined && { index }) });
-    this.#explaining = { destinations: destinations.map(({ stream: { name }, ...rest }) => ({ name, ...rest })), externalLabels, routing, index };
+    this.#series.configure({ destinations, externalLabels, shardGroups, ...(routing !== undefined && { routing }), ...(index !== undefined && { index }) });
+    this.#explaining = { destinations: destinations.map(({ stream: { name }, ...rest }) => ({ name, ...rest })), externalLabels, routing, shardGroups, index };
   }
 
   #applyScraping(settings: Settings): void {
@@ -293,6 +299,7 @@ class Line implements Agent {
 
   *#metadata() {
     for (const pool of this.#scraper.pools()) for (const { target } of pool.active) yield* this.#scraper.metadata(target);
+    yield* this.#receiver?.metadata() ?? [];
   }
 
   #observe(): void {
@@ -313,6 +320,8 @@ class Line implements Agent {
       discovery: () => this.#discovery.state(),
       kubernetes: () => this.#kubernetes.state(),
       owners: () => this.#owners.state(),
+      receiver: this.#receiver,
+      volume: () => this.#series.volume(),
       nowMs: () => systemClock.nowMs(),
       config: () => this.#config,
       explaining: () => this.#explaining,

@@ -2,7 +2,8 @@
 // The process: command line, signals, exit code. Everything else is the agent's.
 //
 // Exit codes: 0 after a graceful stop; 1 when the start failed (port in use, queue locked ...), and on a second signal; 2 for a bad
-// command line or configuration. `check config` and `check route` answer 1 for a bad file, `queue` for anything that is wrong.
+// command line or configuration. `check config` and `check route` answer 1 for a bad file, `queue` and `roce` for anything
+// that is wrong.
 
 import { startAgent, type Agent } from './agent.ts';
 import { buildInfo } from './cli/build-info.ts';
@@ -12,6 +13,8 @@ import { parseCommandLine, type Flags } from './cli/flags.ts';
 import { helpText, usageError, versionText } from './cli/help.ts';
 import { queueHelp } from './cli/queue-arguments.ts';
 import { queueCommand } from './cli/queue-command.ts';
+import { roceHelp } from './cli/roce-arguments.ts';
+import { roceSelfcheck } from './cli/roce-command.ts';
 import { checkConfig } from './config/check.ts';
 import { errorText, TributaryError } from './model/error.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
@@ -30,14 +33,20 @@ process.exit(await main(process.argv.slice(2)));
 async function main(args: readonly string[]): Promise<number> {
   const command = parseCommandLine(args);
   switch (command.kind) {
-    case 'help': return print(command.topic === 'queue' ? queueHelp : helpText());
+    case 'help': return print(helpOf(command.topic));
     case 'version': return print(versionText(buildInfo));
-    case 'error': return printError(usageError(command.problems, command.topic), command.topic === 'queue' ? 1 : 2);
+    case 'error': return printError(usageError(command.problems, command.topic), command.topic === undefined ? 2 : 1);
     case 'queue': return queueCommand(command, process);
+    case 'roce-selfcheck': return roceSelfcheck(command.options, process.stdout);
     case 'check-config': return checkAll(command);
     case 'check-route': return checkRoute(command.file, command.series, (line) => void process.stdout.write(`${line}\n`));
     case 'run': return runAgent(command.flags);
   }
+}
+
+function helpOf(topic: 'queue' | 'roce' | undefined): string {
+  if (topic === undefined) return helpText();
+  return topic === 'queue' ? queueHelp : roceHelp;
 }
 
 function print(text: string): number {

@@ -32,7 +32,8 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   config: ['discovery', 'io', 'kubernetes', 'relabel', 'targets', 'telemetry'],
   // A sub-command opens the queue itself when no collector runs.
   // `check route` decides as the line does.
-  cli: ['config', 'io', 'owners', 'queue', 'route', 'series', 'telemetry', 'wire'],
+  // `roce selfcheck` is a command.
+  cli: ['config', 'io', 'owners', 'queue', 'roce', 'route', 'series', 'telemetry', 'wire'],
   // The line.
   // Objects of the API server are watched once, for discovery and for whoever else asks.
   kubernetes: ['io', 'telemetry'],
@@ -44,10 +45,14 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   // Rules over labels and provenance, and the owner of a series.
   route: ['owners', 'relabel', 'telemetry'],
   series: ['exposition', 'io', 'owners', 'queue', 'relabel', 'route', 'scrape', 'telemetry', 'wire'],
+  // What others push is routed and written as scraped series are.
+  receive: ['queue', 'route', 'series', 'telemetry', 'wire'],
   queue: ['io', 'telemetry', 'wire'],
+  // Counters read at this machine.
+  roce: ['io'],
   sender: ['destinations', 'io', 'queue', 'telemetry', 'wire'],
   // What people see: words of every stage as types, and no stage at work.
-  web: ['cli', 'config', 'destinations', 'discovery', 'kubernetes', 'owners', 'queue', 'relabel', 'series', 'telemetry'],
+  web: ['cli', 'config', 'destinations', 'discovery', 'kubernetes', 'owners', 'queue', 'receive', 'relabel', 'series', 'telemetry'],
 };
 
 /** The files that join everything. */
@@ -57,6 +62,7 @@ const joiners = new Set(['src/main.ts', 'src/agent.ts', 'src/agent-destinations.
 const packages: Readonly<Record<string, string>> = {
   '@bokuweb/zstd-wasm': 'src/wire/zstd.ts',
   '@kubernetes/client-node': 'src/kubernetes/kubeconfig.ts',
+  bcryptjs: 'src/web/credentials.ts',
   level: 'src/queue/ledger-store.ts',
   pino: 'src/telemetry/logger.ts',
   'prom-client': 'src/telemetry/metrics.ts',

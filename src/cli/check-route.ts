@@ -36,12 +36,13 @@ function fail(error: string, write: (line: string) => void): number {
   return 1;
 }
 
-function explainUnder({ destinations, externalLabels, routing }: Settings, series: Parameters<typeof explain>[1]): SeriesExplanation {
+function explainUnder({ destinations, externalLabels, routing, shardGroups }: Settings, series: Parameters<typeof explain>[1]): SeriesExplanation {
   return explain(
     {
       destinations: destinations.map((one, i) => ({ ...one, name: one.name ?? `remote_write[${i}]` })),
       externalLabels,
       routing,
+      shardGroups,
       index: createNamespaceOwners(namespaceRule(routing?.owner.namespace)),
     },
     series,
@@ -50,13 +51,14 @@ function explainUnder({ destinations, externalLabels, routing }: Settings, serie
 
 /** The way of a series in lines for people. */
 export function describe(explained: SeriesExplanation): string[] {
-  const { labels, provenance, owner, ownerSource, policy, index, routes, destinations, unrouted, writes } = explained;
+  const { labels, provenance, owner, ownerSource, policy, index, routes, shards, destinations, unrouted, writes } = explained;
   return [
     `series      ${formatLabels(Object.entries(labels))}`,
     `provenance  ${formatLabels(Object.entries(provenance))}`,
     `owner       ${owner === '' ? 'nobody' : owner} (${ownerSource}${policy === '' ? '' : `: ${policy}`})`,
     ...index.map((step) => `index       pod ${step.namespace}/${step.pod}: ${step.state === 'no_index' ? 'not known here' : step.state}${step.owner === '' ? '' : `, owner ${step.owner}`}`),
     ...routes.map((step) => `route ${step.route}     ${step.matched ? 'matches' : 'does not match'} ${step.match.join(' or ') || 'everything'}${step.matched ? `: to ${step.to.join(', ') || 'none'}` : ''}`),
+    ...shards.map(({ group, by, members, of }) => `shard       ${group}: ${members.join(', ')}, ${members.length} of ${of}, by ${formatLabels(Object.entries(by))}`),
     `goes to     ${destinations.join(', ') || 'nowhere'}${unrouted === undefined ? '' : ` (${unrouted.reason}${unrouted.owner === '' ? '' : ` ${unrouted.owner}`})`}`,
     ...writes.flatMap(({ destination, isSent, steps, labels: sent }) => [
       ...steps.map((step) => `${destination}: write rule ${step.rule} ${step.effect} it: ${step.text}`),

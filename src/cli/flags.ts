@@ -9,11 +9,16 @@ import { parseListenAddress, type ListenAddress } from './address.ts';
 import { parseCheckArguments, type CheckArguments, type CheckRouteArguments } from './check-arguments.ts';
 import { activeFeatures, flagTable, type FlagDeclaration, type FlagName } from './flag-table.ts';
 import { parseQueueArguments, type QueueCommandLine } from './queue-arguments.ts';
+import { parseRoceArguments, type RoceCommandLine } from './roce-arguments.ts';
 
 /** The settings of the process that come from flags. Durations are milliseconds. */
 export interface Flags {
   readonly configFile: string;
   readonly listen: readonly ListenAddress[];
+  /** '' for none. */
+  readonly webConfigFile: string;
+  /** Takes remote write. */
+  readonly enableReceiver: boolean;
   readonly enableLifecycle: boolean;
   /** Its path may differ from the route prefix, behind a proxy that takes a prefix away. */
   readonly externalUrl: URL;
@@ -41,6 +46,7 @@ export type CommandLine =
   | CheckRouteArguments
   | { readonly kind: 'version' }
   | QueueCommandLine
+  | RoceCommandLine
   | { readonly kind: 'help'; readonly topic?: undefined }
   /** All problems, one sentence each. */
   | { readonly kind: 'error'; readonly problems: readonly string[]; readonly topic?: undefined };
@@ -53,13 +59,14 @@ const declarations = new Map<string, FlagDeclaration>(flagTable.map((flag) => [f
 /** Reads the arguments after the program's name. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   if (args[0] === 'queue') return parseQueueArguments(args.slice(1));
+  if (args[0] === 'roce') return parseRoceArguments(args.slice(1));
   if (args[0] === 'check') return parseCheckArguments(args.slice(1));
   const problems: string[] = [];
   const { values, words } = readArguments(args, problems);
   if (problems.length > 0) return { kind: 'error', problems };
   if (isOn(values, 'help')) return { kind: 'help' };
   if (isOn(values, 'version')) return { kind: 'version' };
-  if (words.length > 0) return { kind: 'error', problems: [`unknown command ${JSON.stringify(words.join(' '))}, expected check or queue as the first word`] };
+  if (words.length > 0) return { kind: 'error', problems: [`unknown command ${JSON.stringify(words.join(' '))}, expected check, queue or roce as the first word`] };
   const flags = toFlags(values, problems);
   return problems.length > 0 ? { kind: 'error', problems } : { kind: 'run', flags };
 }
@@ -122,10 +129,11 @@ function toFlags(values: Values, problems: string[]): Flags {
   const features = listOf(values, 'enable-feature').flatMap((item) => item.split(',')).filter((item) => item !== '');
   const listen = listOf(values, 'web.listen-address').map((item) => takeAddress(item, problems)).filter((item) => item !== undefined);
   const externalUrl = takeExternalUrl(text('web.external-url'), listen[0], problems);
-  if (text('web.config.file') !== '') problems.push('flag --web.config.file: TLS and basic auth of the web server are not available yet; put a proxy in front, or listen on a private address');
   return {
     configFile: text('config.file'),
     listen,
+    webConfigFile: text('web.config.file'),
+    enableReceiver: isOn(values, 'web.enable-remote-write-receiver'),
     enableLifecycle: isOn(values, 'web.enable-lifecycle'),
     externalUrl,
     routePrefix: trimPrefix(values.has('web.route-prefix') ? text('web.route-prefix') : externalUrl.pathname),

@@ -3,11 +3,13 @@
 import type { BuildInfo } from './build-info.ts';
 import { flagTable, type FlagDeclaration } from './flag-table.ts';
 import { queueUsage } from './queue-arguments.ts';
+import { roceUsage } from './roce-arguments.ts';
 
 const usage = `Usage: tributary [flags]
        tributary check config [--from=2] FILE...
        tributary check route --config.file=FILE 'SERIES'
        tributary queue list|inspect|export|drop|retry|adopt ... (tributary queue --help)
+       tributary roce selfcheck ... (tributary roce --help)
 
 Scrapes as Prometheus does, keeps every sample on disk until the storage has acknowledged it.
 
@@ -22,9 +24,17 @@ export function helpText(): string {
 }
 
 /** What is wrong, how it would be right, and where to read on. */
-export function usageError(problems: readonly string[], topic?: 'queue'): string {
-  const [right, more] = topic === 'queue' ? [queueUsage, 'More: tributary queue --help'] : [usage.split('\n\n')[0] ?? '', 'All flags: tributary --help'];
+export function usageError(problems: readonly string[], topic?: 'queue' | 'roce'): string {
+  const [right, more] = usageOf(topic);
   return `${problems.map((problem) => `tributary: error: ${problem}`).join('\n')}\n\n${right}\n${more}\n`;
+}
+
+function usageOf(topic: 'queue' | 'roce' | undefined): readonly [string, string] {
+  switch (topic) {
+    case 'queue': return [queueUsage, 'More: tributary queue --help'];
+    case 'roce': return [roceUsage, 'More: tributary roce --help'];
+    case undefined: return [usage.split('\n\n')[0] ?? '', 'All flags: tributary --help'];
+  }
 }
 
 export function versionText(build: BuildInfo): string {

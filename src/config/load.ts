@@ -11,6 +11,7 @@ import { buildKubernetes } from '../kubernetes/config.ts';
 import { Secret } from '../model/secret.ts';
 import { buildQueue } from '../queue/config.ts';
 import { buildRouting } from '../route/config.ts';
+import { buildShardGroups } from '../route/shards/config.ts';
 import { buildScrape } from '../scrape/config.ts';
 import type { ScrapeBlock, ScrapeSettings } from '../scrape/config.ts';
 import { buildSharding } from '../targets/config.ts';
@@ -25,6 +26,7 @@ import { checkRouting, remarkIdleRules } from './routing.ts';
 import { checkRules, checkStaticTargets } from './rules.ts';
 import { fail, remark } from './schema.ts';
 import type { LoadedConfig, Settings } from './settings.ts';
+import { checkShardGroups } from './shard-groups.ts';
 import { createSources, hashContents, readAs } from './source.ts';
 import type { Sources } from './source.ts';
 import { scrapeFileBlock, topBlock } from './top.ts';
@@ -89,6 +91,7 @@ function readConfig(file: string, sources: Sources, options: LoadOptions): Compl
   checkDestinationNames(top.values.remote_write);
   checkOtlpScheme(top, global);
   checkTributary(top.values.tributary, top.values.remote_write);
+  checkShardGroups(top.values.tributary, top.values.remote_write);
   checkRouting(top.values.tributary, top.values.remote_write, jobs);
   return { top, global, jobs };
 }
@@ -165,10 +168,11 @@ function buildSettings({ top, global, jobs }: CompleteConfig, { env = process.en
   const scrape: ScrapeSettings[] = jobs.map((job) => buildScrape(job.values));
   remarkDuplicates(entries, destinations);
   const externalLabels = new Map([...global.values.external_labels].filter(([, value]) => value !== ''));
-  const { queue, routing, masters, kubernetes } = tributary.values;
+  const { queue, routing, masters, shard_groups: shardGroups, kubernetes } = tributary.values;
   const settings: Settings = {
     externalLabels, scrape, destinations,
     queue: buildQueue(queue.values),
+    shardGroups: buildShardGroups(shardGroups),
     kubernetes: buildKubernetes(kubernetes),
     sharding: buildSharding(tributary.values.sharding, { environment: env['TRIBUTARY_MEMBER'], hostName }),
     ...(routing !== undefined && { routing: buildRouting(routing) }),

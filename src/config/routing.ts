@@ -14,15 +14,17 @@ import type { ScrapeBlock } from '../scrape/config.ts';
 import { fail, remark } from './schema.ts';
 import type { AnyBlock } from './schema.ts';
 import type { Settings } from './settings.ts';
+import { membersOfGroups } from './shard-groups.ts';
 import type { TributaryBlock } from './top.ts';
 
 /** Words of `to` that are not names. */
 const words = ['owner', 'all', 'none'];
 
-export function checkRouting({ values }: TributaryBlock, entries: readonly RemoteWriteBlock[], jobs: readonly ScrapeBlock[]): void {
-  const { routing, destinations, masters } = values;
+export function checkRouting(at: TributaryBlock, entries: readonly RemoteWriteBlock[], jobs: readonly ScrapeBlock[]): void {
+  const { routing, destinations, masters, shard_groups: groups } = at.values;
   if (routing === undefined) return;
-  const names: Names = { written: entries.map((entry) => entry.values.name).filter((name) => name !== ''), announced: masters?.values.name_prefix };
+  const written = entries.map((entry) => entry.values.name).filter((name) => name !== '');
+  const names: Names = { known: [...written, ...groups.keys()], groupOf: membersOfGroups(at), announced: masters?.values.name_prefix };
   for (const entry of entries) if (words.includes(entry.values.name)) fail(entry, 'name', `${JSON.stringify(entry.values.name)} has a meaning of its own in routes, expected another name`);
   const hasOwners = masters !== undefined || [...destinations.values()].some((own) => (own.values.owner ?? '') !== '');
   checkNames(routing, 'unowned', routing.values.unowned, names);
@@ -36,17 +38,23 @@ export function checkRouting({ values }: TributaryBlock, entries: readonly Remot
   checkReach(routing.values.routes);
 }
 
+/** What routes can lead to by name. */
 interface Names {
-  readonly written: readonly string[];
+  /** Destinations and shard groups. */
+  readonly known: readonly string[];
+  /** Destinations that are members of a shard group: they have their share of it and nothing beside it. */
+  readonly groupOf: ReadonlyMap<string, string>;
   /** How names of destinations begin that may be announced; undefined where none is. */
   readonly announced: string | undefined;
 }
 
-function checkNames(at: AnyBlock, key: string, wanted: readonly string[], { written: names, announced }: Names): void {
+function checkNames(at: AnyBlock, key: string, wanted: readonly string[], { known, groupOf, announced }: Names): void {
   for (const name of wanted) {
-    if (names.includes(name) || (announced !== undefined && announced !== '' && name.startsWith(announced))) continue;
-    const close = nearest(name, names);
-    const expected = names.length === 0 ? 'no remote_write has a name' : close === undefined ? `expected one of ${names.join(', ')}` : `the nearest name is ${close}`;
+    const group = groupOf.get(name);
+    if (group !== undefined) fail(at, key, `${JSON.stringify(name)} is a member of the shard group ${group}, expected ${group}`);
+    if (known.includes(name) || (announced !== undefined && announced !== '' && name.startsWith(announced))) continue;
+    const close = nearest(name, known);
+    const expected = known.length === 0 ? 'no remote_write has a name' : close === undefined ? `expected one of ${known.join(', ')}` : `the nearest name is ${close}`;
     fail(at, key, `no remote_write is named ${JSON.stringify(name)}, ${expected}`);
   }
 }

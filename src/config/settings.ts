@@ -6,6 +6,7 @@ import type { Remark } from './problem.ts';
 import type { ServerSettings } from '../kubernetes/kubernetes.ts';
 import type { QueueSettings } from '../queue/config.ts';
 import type { RoutingSettings } from '../route/config.ts';
+import type { ShardGroupSettings } from '../route/shards/config.ts';
 import type { ScrapeSettings } from '../scrape/config.ts';
 import type { ShardingSettings } from '../targets/config.ts';
 
@@ -16,6 +17,8 @@ export interface Settings {
   readonly queue: QueueSettings;
   /** Absent: every destination gets everything. */
   readonly routing?: RoutingSettings;
+  /** Destinations that share their series. */
+  readonly shardGroups: readonly ShardGroupSettings[];
   /** Absent: all destinations are configured. */
   readonly masters?: MastersSettings;
   /** The API server that is asked for owners and announced destinations. */

@@ -9,6 +9,8 @@ import { kubernetesBlock, kubernetesKeys } from '../kubernetes/config.ts';
 import { queueBlock, queueKeys } from '../queue/config.ts';
 import { relabelBlock } from '../relabel/config.ts';
 import { routingBlock } from '../route/config.ts';
+import { shardGroupsMap } from '../route/shards/config.ts';
+import type { ShardGroupBlock } from '../route/shards/config.ts';
 import { checkProtocols, limitKeys, scrapeBlock, scrapeSwitchKeys } from '../scrape/config.ts';
 import { shardingBlock, shardingKeys } from '../targets/config.ts';
 import { block, defaultBlock, fail, key, optional, remark } from './schema.ts';
@@ -39,6 +41,7 @@ const tributaryKeys = {
   queue: key(queueBlock, defaultBlock(queueKeys), 'Where and how records are kept until they are acknowledged.'),
   destinations: key(destinationsMap, new Map<string, DestinationBlock>(), 'What is known about a destination beyond its `remote_write` entry, by its name.'),
   routing: optional(routingBlock, 'Which series go to which destinations. Without it every destination gets everything that its `write_relabel_configs` keep.'),
+  shard_groups: key(shardGroupsMap, new Map<string, ShardGroupBlock>(), 'Destinations that share the series of one storage, by a name that may stand in routes: docs/sharded-storage.md.'),
   masters: optional(mastersBlock, 'Destinations that arrive and leave at run time, announced by documents: docs/masters.md.'),
   kubernetes: key(kubernetesBlock, defaultBlock(kubernetesKeys), 'The API server that Tributary asks for itself.'),
   sharding: key(shardingBlock, defaultBlock(shardingKeys), 'How several collectors share the targets.'),

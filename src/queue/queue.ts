@@ -165,6 +165,13 @@ export interface Stream {
    * after the queue's write window (docs/formats/queue.md). Never throws: what cannot be kept is counted.
    */
   append(records: readonly RecordInput[]): void;
+  /**
+   * Appends records and writes them at once. Resolves to whether they are as safe as the settings ask for (with `fsync: always` on the medium); what a stream with `drop_newest`
+   * refuses at its quota is lost by its policy, and counts as taken.
+   */
+  appendNow(records: readonly RecordInput[]): Promise<boolean>;
+  /** Whether what is appended now would be refused, other than by `drop_newest`: somebody who can wait should not append. */
+  refuses(): boolean;
   /** Counts what was scraped and dropped by a scrape of which nothing is appended. A kill within a second forgets it, on both sides of the identity. */
   count(tally: Tally): void;
   /**

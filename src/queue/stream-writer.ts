@@ -163,6 +163,11 @@ export class StreamWriter {
     return this.policy === 'block' && (this.mode !== 'ok' || this.#holdsQuota());
   }
 
+  /** Whether what comes now is refused, other than by the policy `drop_newest` at the quota. */
+  get isRefusing(): boolean {
+    return this.isBlocked || (this.mode !== 'ok' && !(this.policy === 'drop_newest' && this.#isAtQuota));
+  }
+
   #add(input: RecordInput): void {
     const writer = this.#prepare(input);
     if (typeof writer === 'string') return this.#accounts.refuse(input, writer);

@@ -105,6 +105,25 @@ export class QueueStream implements OpenStream, Tenant {
     if (this.#batchBytes >= BATCH_BYTES_MAX) this.write();
   }
 
+  async appendNow(records: readonly RecordInput[]): Promise<boolean> {
+    this.write();
+    const before = this.#unexpectedlyLost();
+    this.append(records);
+    this.write();
+    const isTaken = this.#unexpectedlyLost() === before;
+    return this.#context.settings.fsync === 'always' ? (await this.#writer.flush()) && isTaken : isTaken;
+  }
+
+  refuses(): boolean {
+    return this.#isClosed || this.#writer.isRefusing;
+  }
+
+  /** Samples that were refused, other than by the policy `drop_newest`. */
+  #unexpectedlyLost(): number {
+    const { lost } = this.#accounts.counters();
+    return lost.disk_full + (this.#writer.policy === 'drop_newest' ? 0 : lost.quota);
+  }
+
   count(tally: Tally): void {
     this.#accounts.count(tally);
     this.#changed();

@@ -5,7 +5,7 @@ import { block, defaultBlock, fail, key, optional, report } from '../config/sche
 import type { Block, Type } from '../config/schema.ts';
 import { bool, choice, duration, float, listOf, mapOf, text } from '../config/types.ts';
 import { compileRegex } from '../relabel/regex.ts';
-import { parseSelector } from '../relabel/selector.ts';
+import { compileSelector } from '../relabel/selector.ts';
 import { errorText } from '../model/error.ts';
 
 /**
@@ -77,8 +77,8 @@ export const defaultNodeLabels: readonly string[] = ['exported_node', 'node', 'H
 
 /** A pattern in RE2's syntax, for whole values. */
 export const pattern: Type<string> = checked('regular expression', compileRegex);
-/** A series selector as in PromQL. */
-const selector: Type<string> = checked('series selector', parseSelector);
+/** A series selector as in PromQL, its patterns included. */
+const selector: Type<string> = checked('series selector', (text) => compileSelector(text));
 
 function checked(name: string, parse: (value: string) => unknown): Type<string> {
   return {

@@ -7,7 +7,7 @@ import type { EntryState } from '../owners/owners.ts';
 import { parseSelector } from '../relabel/selector.ts';
 import { findOwner } from './owner.ts';
 import type { OwnerSource } from './owner.ts';
-import type { TargetFacts, UnroutedReason } from './route.ts';
+import type { RouteSet, TargetFacts, UnroutedReason } from './route.ts';
 import type { OpenTarget, RouteTable } from './router.ts';
 
 export interface RouteStep {
@@ -28,6 +28,15 @@ export interface IndexStep {
   readonly owner: string;
 }
 
+export interface ShardStep {
+  readonly group: string;
+  /** Labels that told. */
+  readonly by: Readonly<Record<string, string>>;
+  /** That have the series, of `of`. */
+  readonly members: readonly string[];
+  readonly of: number;
+}
+
 export interface Explanation {
   readonly labels: Readonly<Record<string, string>>;
   readonly provenance: Readonly<Record<string, string>>;
@@ -40,6 +49,8 @@ export interface Explanation {
   readonly policy: string;
   readonly isUnresolved: boolean;
   readonly routes: readonly RouteStep[];
+  /** Groups that the routes lead to. */
+  readonly shards: readonly ShardStep[];
   readonly destinations: readonly string[];
   readonly unrouted: { readonly reason: UnroutedReason; readonly owner: string } | undefined;
 }
@@ -82,6 +93,7 @@ export function explainSeries(table: RouteTable, series: { readonly labels: Labe
     policy: policy === undefined ? '' : String(policy),
     isUnresolved,
     routes: end < 0 ? routes : routes.slice(0, end + 1),
+    shards: shardSteps(table, set, labels),
     destinations: (table.hasRoutes ? set : table.everything).legs.map(({ name }) => name),
     unrouted: !table.hasRoutes || unrouted?.reason === undefined ? undefined : { reason: unrouted.reason, owner: unrouted.owner },
   };
@@ -90,6 +102,13 @@ export function explainSeries(table: RouteTable, series: { readonly labels: Labe
 function routeStep(table: RouteTable, { subject, found }: OpenTarget, labels: LabelMap, i: number): RouteStep {
   const { settings, matches } = table.routes[i]!;
   return { route: i + 1, match: settings.match, to: settings.to, matched: matches({ subject, labels, owner: found.owner }), continue: settings.continue };
+}
+
+function shardSteps({ shards }: RouteTable, set: RouteSet, labels: LabelMap): ShardStep[] {
+  return shards.groupsIn(set).map((group) => {
+    const { members } = group.choose(labels);
+    return { group: group.settings.name, by: Object.fromEntries(group.keyLabels(labels)), members: [...members], of: group.members.size };
+  });
 }
 
 function indexSteps({ index }: RouteTable, { subject, found }: OpenTarget): IndexStep[] {

@@ -1,7 +1,7 @@
 // The contract of routing: to which destinations does a series go? Decided once per series, when the series stage first sees it, from its final labels and
 // its provenance; asked again when an index entry that the answer came from has changed.
 //
-//     labels + provenance -> owner (owner.ts) -> routes in order (router.ts) -> a set of destinations
+//     labels + provenance -> owner (owner.ts) -> routes in order (router.ts) -> members of groups (shards/shards.ts) -> a set of destinations
 //
 // Series with equal answers share everything behind this stage: one image, one column per scrape. That is why answers are interned: equal sets have equal keys.
 
@@ -46,6 +46,10 @@ export interface Decision {
   readonly entries: readonly number[];
   /** The index may yet tell the owner: `set` is what holds if it does not. */
   readonly isUnresolved: boolean;
+  /** Whose the series is; '' for nobody, and where nothing asks for owners. */
+  readonly owner: string;
+  /** What it speaks about: `__meta_kubernetes_namespace` as `provenance` has it; '' outside Kubernetes. */
+  readonly namespace: string;
 }
 
 /** What routing knows of a target. */
@@ -82,8 +86,10 @@ export interface Router {
   readonly hasRoutes: boolean;
   readonly everything: RouteSet;
   open(target: TargetFacts): TargetRouter;
-  /** The set of exactly these destinations, without budgets. */
+  /** The set of exactly these destinations, and of all members of the groups that any of them is in, without budgets. */
   setOf(names: readonly string[]): RouteSet;
+  /** Of such a set what a series with these labels has: of a group some members. */
+  share(set: RouteSet, labels: LabelMap): RouteSet;
   /** Where the log of changes ends now. */
   readonly cursor: number;
   /** What changed since `cursor`; undefined when nothing did. */

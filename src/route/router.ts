@@ -13,7 +13,9 @@ import type { Ownership, OwnerRule } from './owner.ts';
 import { createPolicies } from './policy.ts';
 import type { JobPolicy } from './policy.ts';
 import type { Changes, Decision, Leg, Router, RouteSet, TargetFacts, TargetRouter, UnroutedReason } from './route.ts';
-import { OWNER, Subject } from './subject.ts';
+import type { ShardGroupSettings } from './shards/config.ts';
+import { Shards } from './shards/shards.ts';
+import { NAMESPACE, OWNER, Subject } from './subject.ts';
 
 type Answer = Pick<Decision, 'set' | 'unrouted'>;
 
@@ -27,6 +29,8 @@ export interface RouterOptions {
   /** Undefined: no block, everything goes everywhere. */
   readonly routing: RoutingSettings | undefined;
   readonly destinations: readonly RoutedDestination[];
+  /** Destinations that share what any of them would get. */
+  readonly shardGroups?: readonly ShardGroupSettings[];
   readonly index: OwnerIndex | undefined;
   /** Something else than routes looks at `__owner__`: it is found for every series. */
   readonly isOwnerRead?: boolean;
@@ -45,6 +49,9 @@ const ANSWERS_MAX = 10_000;
 
 /** Stands before the place of every route that matched. */
 const PLACE = '.';
+
+/** What holds without routes, where something has to be decided all the same. */
+const toAll: RouteSettings = { match: [], to: ['all'], continue: false, samplesPerSecond: 0, overBudget: 'drop' };
 
 const noRouting: RoutingSettings = { owner: { rules: [], podLabel: undefined, namespace: undefined, followsLabels: false, tombstoneMs: 0 }, jobs: [], unowned: [], routes: [] };
 
@@ -67,9 +74,10 @@ export class RouteTable implements Router {
   readonly #log: ChangeLog;
   readonly #answers = new Map<string, Answer>();
   readonly #sets = new Map<string, RouteSet>();
+  readonly shards: Shards;
 
-  constructor({ routing = noRouting, destinations, index, isOwnerRead = false }: RouterOptions) {
-    this.key = JSON.stringify([routing, destinations, isOwnerRead]);
+  constructor({ routing = noRouting, destinations, shardGroups = [], index, isOwnerRead = false }: RouterOptions) {
+    this.key = JSON.stringify([routing, destinations, isOwnerRead, shardGroups]);
     this.index = index;
     this.isOwnerFirst = isOwnerRead || routing.routes.some(({ match }) => match.some((text) => text.includes(OWNER)));
     this.#routing = routing;
@@ -77,7 +85,9 @@ export class RouteTable implements Router {
     for (const { name, owner } of destinations) if (owner !== undefined) this.#byOwner.set(owner, [...(this.#byOwner.get(owner) ?? []), name]);
     this.#policyOf = createPolicies(routing.jobs);
     this.#log = new ChangeLog(index);
-    this.routes = routing.routes.map((settings) => ({
+    this.shards = new Shards(shardGroups, (legs) => this.#setWith(legs));
+    const routes = routing.routes.length === 0 && shardGroups.length > 0 ? [toAll] : routing.routes;
+    this.routes = routes.map((settings) => ({
       settings,
       matches: compileMatch(settings.match),
       budget: settings.samplesPerSecond > 0 ? new Budget({ samplesPerSecond: settings.samplesPerSecond, mode: settings.overBudget }) : undefined,
@@ -106,7 +116,11 @@ export class RouteTable implements Router {
   }
 
   setOf(names: readonly string[]): RouteSet {
-    return this.#setWith(this.#legs(new Map(names.map((name) => [name, undefined]))));
+    return this.#setWith(this.#legs(new Map(this.shards.whole(names).map((name) => [name, undefined]))));
+  }
+
+  share(set: RouteSet, labels: LabelMap): RouteSet {
+    return this.shards.share(set, labels);
   }
 
   changes(cursor: number): Changes | undefined {
@@ -137,7 +151,7 @@ export class RouteTable implements Router {
       for (const word of settings.to) {
         if (word === 'owner') missing = found.isUnresolved ? 'unresolved' : 'no_owner';
         // Of two routes that lead to one destination the first one's budget counts.
-        for (const name of this.#named(word, found)) if (!budgets.has(name)) budgets.set(name, budget);
+        for (const name of this.#named(word, found)) for (const one of this.shards.named(name)) if (!budgets.has(one)) budgets.set(one, budget);
       }
     }
     const set = this.#setWith(this.#legs(budgets));
@@ -226,9 +240,9 @@ export class OpenTarget implements TargetRouter {
     else clearOwnership(this.found);
     const asksOwner = this.#match(labels);
     if (asksOwner && !isOwnerFirst) this.#find(labels);
-    const { entries, isUnresolved } = this.found;
+    const { entries, isUnresolved, owner } = this.found;
     const { set, unrouted } = this.#table.answerFor(this.#matched, this.found);
-    return { set, unrouted, entries, isUnresolved };
+    return { set: this.#table.share(set, labels), unrouted, entries, isUnresolved, owner, namespace: this.subject.provenance(NAMESPACE) };
   }
 
   #find(labels: LabelMap): void {

@@ -10,7 +10,7 @@ import type { TargetFacts } from './route.ts';
 
 export const META_PREFIX = '__meta_';
 export const OWNER = '__owner__';
-const NAMESPACE = '__meta_kubernetes_namespace';
+export const NAMESPACE = '__meta_kubernetes_namespace';
 const POD = '__meta_kubernetes_pod_name';
 const POD_PREFIX = '__meta_kubernetes_pod_';
 /** Where the node of a target stands, depending on the role that discovered it. */

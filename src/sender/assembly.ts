@@ -14,6 +14,7 @@ import type { Image, ImageRun } from '../wire/image.ts';
 import { TAG_SERIES_SAMPLE, TAG_TIMESERIES, int64Bytes, putInt64, putVarint } from '../wire/write-request.ts';
 import { heap, heapAllocate, heapFree, heapView } from '../wire/zstd.ts';
 import { expandedRun, isSmallImage } from './run-cache.ts';
+import { countRequest } from './split.ts';
 
 /** Value and timestamp of a sample: tags 1 (fixed64) and 2 (varint). */
 const TAG_VALUE = 0x09;
@@ -112,6 +113,7 @@ export class Assembler {
       this.#ensureRoom(record.payload.length);
       heap().set(record.payload, this.#pointer + this.#length);
       this.#length += record.payload.length;
+      this.#samples += countRequest(record.payload).samples;
       this.#newestMs = Math.max(this.#newestMs, record.newestMs);
     }
   }

@@ -5,7 +5,7 @@
 // labels stand before its items, as everything that builds bodies here writes them; a series cut in two repeats its labels.
 
 import { createField, fieldsOf, nextField, type Field, type Range } from '../wire/fields.ts';
-import { putVarint, TAG_SERIES_EXEMPLAR, TAG_SERIES_LABEL, TAG_SERIES_SAMPLE, TAG_TIMESERIES, varintBytes } from '../wire/write-request.ts';
+import { putVarint, TAG_SERIES_EXEMPLAR, TAG_SERIES_HISTOGRAM, TAG_SERIES_LABEL, TAG_SERIES_SAMPLE, TAG_TIMESERIES, varintBytes } from '../wire/write-request.ts';
 
 export interface RequestCounts {
   readonly series: number;
@@ -163,7 +163,8 @@ function countField(field: Field): MutableCounts {
 
 function countItem(counts: MutableCounts, tag: number): void {
   counts.items++;
-  if (tag === TAG_SERIES_SAMPLE) counts.samples++;
+  // Accounts know histograms as samples.
+  if (tag === TAG_SERIES_SAMPLE || tag === TAG_SERIES_HISTOGRAM) counts.samples++;
   if (tag === TAG_SERIES_EXEMPLAR) counts.exemplars++;
 }
 

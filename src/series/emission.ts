@@ -14,6 +14,7 @@ import type { ScrapeCounts } from './report.ts';
 import type { Scratch } from './scratch.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
 import type { Strays } from './strays.ts';
+import type { TargetVolume } from './volume.ts';
 
 /** What one scrape brought. */
 export interface Yield {
@@ -22,9 +23,18 @@ export interface Yield {
   /** Of earlier scrapes, of series that waited until it was known where they go. */
   readonly late: readonly ExtraSample[];
   readonly timestampMs: number;
+  /** It had a page whose samples count. */
+  readonly accepted: boolean;
   readonly counts: ScrapeCounts;
   /** A ready piece of a write request per outlet. */
   readonly exemplars: (outlet: Outlet) => RawInput | undefined;
+}
+
+/** The series of one target, where they go, and where it is told how much that is. */
+interface Source {
+  readonly branches: readonly Branch[];
+  readonly strays: Strays;
+  readonly volume: TargetVolume;
 }
 
 /** What goes to one stream. */
@@ -41,7 +51,7 @@ interface Parcel {
 }
 
 /** Appends everything to the streams. Returns how many markers were written for series that left. */
-export function emit({ branches, strays }: { readonly branches: readonly Branch[]; readonly strays: Strays }, scrape: Yield, metrics: SeriesMetrics): number {
+export function emit({ branches, strays, volume }: Source, scrape: Yield, metrics: SeriesMetrics): number {
   const parcels = new Map<Stream, Parcel>();
   const tell = ({ reason, owner }: Unrouted, samples: number) => void (reason !== undefined && metrics.unrouted(reason, owner, samples));
   let present = strays.count(scrape.scratch, scrape.extras, tell);
@@ -50,10 +60,15 @@ export function emit({ branches, strays }: { readonly branches: readonly Branch[
   // Positions of what left hold in the image as it is: collecting may build another one.
   for (const { outlets } of branches) for (const outlet of outlets) if (outlet.hasLeft) farewells += sayFarewell(outlet, scrape.timestampMs, parcels);
   for (const branch of branches) present += collectBranch(branch, scrape, parcels, metrics);
+  let bytes = 0;
   for (const [stream, parcel] of parcels) {
     append(stream, parcel.records, tallyOf(parcel, scrape.counts, present));
     for (const piece of parcel.exemplars) stream.append([piece]);
+    for (const { column } of parcel.records) bytes += column.length;
+    for (const { body } of parcel.exemplars) bytes += body.length;
   }
+  const { scraped, failed, relabelled, limited } = scrape.counts;
+  volume.note({ timestampMs: scrape.timestampMs, samples: scraped - failed - relabelled - limited, bytes, accepted: scrape.accepted });
   return farewells;
 }
 

@@ -12,6 +12,7 @@ import { explainSeries } from '../route/explain.ts';
 import type { Explanation } from '../route/explain.ts';
 import type { TargetFacts } from '../route/route.ts';
 import { createRouter } from '../route/router.ts';
+import type { ShardGroupSettings } from '../route/shards/config.ts';
 import { isProvenance } from './plan.ts';
 
 export interface ExplainedDestination {
@@ -25,6 +26,7 @@ export interface ExplainOptions {
   readonly destinations: readonly ExplainedDestination[];
   readonly externalLabels: ReadonlyMap<string, string>;
   readonly routing: RoutingSettings | undefined;
+  readonly shardGroups: readonly ShardGroupSettings[];
   readonly index: OwnerIndex | undefined;
 }
 
@@ -51,9 +53,9 @@ export interface SeriesExplanation extends Explanation {
 
 /** Explains a series by its final labels, external ones left out, and its provenance. `facts`: of the target that it comes from, if it is known. */
 export function explain(options: ExplainOptions, series: { readonly labels: LabelMap; readonly provenance: LabelMap }, facts?: TargetFacts): SeriesExplanation {
-  const { destinations, externalLabels, routing, index } = options;
+  const { destinations, externalLabels, routing, shardGroups, index } = options;
   const routed = destinations.map(({ name, owner }) => ({ name, ...(owner !== undefined && { owner }) }));
-  const table = createRouter({ routing, destinations: routed, index, isOwnerRead: true });
+  const table = createRouter({ routing, destinations: routed, shardGroups, index, isOwnerRead: true });
   try {
     const labels: LabelMap = new Map([...externalLabels, ...series.labels]);
     const explanation = explainSeries(table, { labels, provenance: series.provenance }, facts);

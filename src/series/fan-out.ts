@@ -5,12 +5,14 @@
 // more at its next line (series.ts) and comes back through `move`. If the answer is the same nothing happens. If not, it leaves its old images, and streams that it does
 // not go to any more get a staleness marker; streams that it goes on to, with the same labels, see nothing of it.
 //
-// Report series (`up` ...) go wherever any series of the page goes; before any is known, where their own labels lead. A target that is down tells those who knew it.
+// Report series (`up` ...) go wherever any series of the page goes; before any is known, where their own labels lead. A target that is down tells those who knew it. In a group that
+// shares its series they are shared like any other.
 
 import { sameLabels } from '../model/labels.ts';
 import type { LabelMap } from '../model/labels.ts';
 import type { Stream } from '../queue/queue.ts';
 import type { RouteSet, TargetFacts, TargetRouter, Unrouted } from '../route/route.ts';
+import { NAMESPACE } from '../route/subject.ts';
 import type { ByteWriter } from '../wire/labels.ts';
 import { Branch } from './branch.ts';
 import { Dependents } from './dependents.ts';
@@ -26,12 +28,15 @@ import { readsHidden } from './plan.ts';
 import type { Plan } from './plan.ts';
 import type { Scratch } from './scratch.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
+import { Shares } from './shares.ts';
+import type { About, Share } from './shares.ts';
 import { Strays } from './strays.ts';
+import type { TargetVolume } from './volume.ts';
 
-/** Of the branch that everything is in where there are no routes. */
-const EVERYTHING = '*';
+/** Of the branch that everything is in where there are no routes. No name of a destination begins so, and so no key of another set. */
+const EVERYTHING = '\u0000everything';
 /** Of the branch of series that wait for their pod to become known. */
-const WAITING: RouteSet = { key: '?', legs: [] };
+const WAITING: RouteSet = { key: '\u0000waiting', legs: [] };
 const notYet: Unrouted = { reason: undefined, owner: '', isNowhere: true };
 const NO_BRANCH = 0xffff;
 
@@ -40,6 +45,8 @@ export interface FanOutOptions {
   readonly facts: TargetFacts;
   readonly hash: (encoded: ByteWriter) => number;
   readonly metrics: SeriesMetrics;
+  /** What scrapes bring is told here. */
+  readonly volume: TargetVolume;
   /** Keeps what waits for a pod on disk. */
   readonly journal: HeldJournal | undefined;
   /** Differs between targets: where they begin to count their scrapes. */
@@ -66,8 +73,10 @@ export class FanOut {
   readonly #dependents = new Dependents();
   readonly held: Held;
   readonly strays = new Strays();
+  /** Undefined until something is decided about. */
+  #shares: Shares | undefined;
   #capacity = 64;
-  /** The set that report series go to, once series of a page have said so. */
+  /** The set that report series go to, once series of a page have said so; undefined: where their own labels lead. */
   #health: RouteSet | undefined;
   /** Branches got their first or lost their last series since the set was worked out. */
   #isHealthOld = false;
@@ -101,8 +110,27 @@ export class FanOut {
     for (const branch of this.#branches.values()) yield* branch.outlets;
   }
 
+  get volume(): TargetVolume {
+    return this.#options.volume;
+  }
+
+  /** Series that pages brought. */
+  get members(): number {
+    let count = 0;
+    for (const { members } of this.#branches.values()) count += members;
+    return count;
+  }
+
+  /** All of these: whose they are and what they speak about. What nothing was decided about speaks about its target. */
+  shares(): readonly Share[] {
+    const decided = [...(this.#shares ?? [])];
+    const rest = decided.reduce((left, { series }) => left - series, this.members);
+    return rest === 0 ? decided : [...decided, { owner: '', namespace: this.#facts.provenance.get(NAMESPACE) ?? '', series: rest }];
+  }
+
   grow(capacity: number): void {
     this.#capacity = capacity;
+    this.#shares?.grow(capacity);
     this.#branchOf = grown(this.#branchOf, new Uint16Array(capacity).fill(NO_BRANCH));
     this.#dependents.grow(capacity);
     for (const places of this.#places.values()) places.grow(capacity);
@@ -117,10 +145,11 @@ export class FanOut {
     const before = this.#plan;
     this.#plan = plan;
     const isRouted = before.router.hasRoutes || plan.router.hasRoutes;
-    const isOther = before.router.key !== plan.router.key;
+    // The same router goes on, and with it what has changed since the last page. Another one may ask another index, whose entries mean something else: not even
+    // one with equal routes knows what decisions came from.
+    const isOther = plan.router !== before.router;
     this.#router = this.#openRouter();
-    // The same router goes on, and with it what has changed since the last page.
-    if (plan.router !== before.router) this.#cursor = plan.router.cursor;
+    if (isOther) this.#cursor = plan.router.cursor;
     let fresh = 0;
     for (const branch of this.#branches.values()) {
       for (const outlet of branch.follow(plan, this.#openOutlet)) {
@@ -131,6 +160,7 @@ export class FanOut {
     }
     for (const key of this.#places.keys()) if (!plan.feeds.some((feed) => feed.key === key)) this.#places.delete(key);
     if (!plan.router.hasRoutes) this.#everything();
+    if (!this.#decides) this.#shares = undefined;
     this.#isHealthOld = true;
     return fresh > 0 || (isOther && (isRouted || this.#decides));
   }
@@ -167,7 +197,8 @@ export class FanOut {
 
   /** A series that is new. It waits if its pod is not known. */
   takeIn(id: number, incoming: Omit<Incoming, 'provenance'>): void {
-    const { branch, isUnresolved } = this.#decide(id, incoming.labels);
+    const { branch, isUnresolved, about } = this.#decide(id, incoming.labels);
+    this.#count(id, about);
     if (!isUnresolved) return this.#enter(id, branch, this.#complete(incoming));
     if (!this.held.hasRoom) {
       this.#options.metrics.unresolved('no_room');
@@ -194,7 +225,8 @@ export class FanOut {
   /** A series that is known and was decided about before. `before` is half the hash of the labels it had; `wasSent`: its end is to be marked where it leaves. */
   move(id: number, incoming: Omit<Incoming, 'provenance'>, before: number, wasSent: boolean): void {
     const old = this.#byNumber[this.#branchOf[id]!]!;
-    const { branch, isUnresolved } = this.#decide(id, incoming.labels);
+    const { branch, isUnresolved, about } = this.#decide(id, incoming.labels);
+    this.#count(id, about);
     if (old !== branch) {
       if (--old.members === 0) this.#isHealthOld = true;
       if (branch.members++ === 0) this.#isHealthOld = true;
@@ -219,19 +251,29 @@ export class FanOut {
     this.#shift(id, { old, branch }, this.#complete(incoming), { before, wasSent });
   }
 
+  #count(id: number, about: About | undefined): void {
+    if (about !== undefined) this.#shares ??= new Shares(this.#capacity);
+    this.#shares?.set(id, about);
+  }
+
   /** Works out where report series go. Returns whether that has changed. Before the end of each scrape. */
   settleHealth(): boolean {
     if (!this.#isHealthOld || !this.#hasRoutes) return false;
     this.#isHealthOld = false;
-    const names = new Set<string>();
-    for (const { members, set } of this.#branches.values()) if (members > 0) for (const { name } of set.legs) names.add(name);
-    if (names.size === 0) return false;
-    // In the order of the configuration, so that equal sets are one.
-    const ordered = this.#plan.router.everything.legs.map(({ name }) => name).filter((name) => names.has(name));
-    const next = this.#plan.router.setOf(ordered);
-    const isSame = next.key === this.#health?.key;
+    const next = this.#healthSet();
+    const isSame = next?.key === this.#health?.key;
     this.#health = next;
     return !isSame;
+  }
+
+  /** Undefined where none of those that got series is there any more: a target that is down has to be told of all the same. */
+  #healthSet(): RouteSet | undefined {
+    const names = new Set<string>();
+    for (const { members, set } of this.#branches.values()) if (members > 0) for (const { name } of set.legs) names.add(name);
+    if (names.size === 0) for (const { name } of this.#health?.legs ?? []) names.add(name);
+    // In the order of the configuration, so that equal sets are one.
+    const ordered = this.#plan.router.everything.legs.map(({ name }) => name).filter((name) => names.has(name));
+    return ordered.length === 0 ? undefined : this.#plan.router.setOf(ordered);
   }
 
   /** Decided in any case: write rules may look at the owner. */
@@ -240,15 +282,16 @@ export class FanOut {
     const { branch } = this.#decide(id, labels);
     if (this.#health === undefined || !this.#hasRoutes) return branch;
     this.strays.set(id, undefined);
-    return this.#branchFor(this.#health);
+    return this.#branchFor(this.#plan.router.share(this.#health, labels));
   }
 
-  #decide(id: number, labels: LabelMap): { readonly branch: Branch; readonly isUnresolved: boolean } {
-    if (!this.#decides) return { branch: this.#everything(), isUnresolved: false };
-    const { set, unrouted, entries, isUnresolved } = this.#router.decide(labels);
+  #decide(id: number, labels: LabelMap): { readonly branch: Branch; readonly isUnresolved: boolean; readonly about: About | undefined } {
+    if (!this.#decides) return { branch: this.#everything(), isUnresolved: false, about: undefined };
+    const decision = this.#router.decide(labels);
+    const { set, unrouted, entries, isUnresolved } = decision;
     this.#dependents.set(id, entries);
     this.strays.set(id, this.#hasRoutes ? unrouted : undefined);
-    return this.#hasRoutes ? { branch: this.#branchFor(set), isUnresolved } : { branch: this.#everything(), isUnresolved: false };
+    return this.#hasRoutes ? { branch: this.#branchFor(set), isUnresolved, about: decision } : { branch: this.#everything(), isUnresolved: false, about: decision };
   }
 
   #complete(incoming: Omit<Incoming, 'provenance'>): Incoming {
@@ -294,6 +337,7 @@ export class FanOut {
     this.#dependents.remove(id);
     this.#options.metrics.unrouted('unresolved', '', this.held.drop(id));
     this.strays.set(id, undefined);
+    this.#shares?.set(id, undefined);
     if (--branch.members === 0) this.#isHealthOld = true;
     for (const outlet of branch.outlets) outlet.remove(id);
   }

@@ -105,7 +105,8 @@ export function decodeHeld(bytes: Uint8Array): HeldSeries[] {
   while (nextField(field)) {
     if (field.tag !== TAG_TIMESERIES) continue;
     const { labels, samples } = decodeSeries(field);
-    const text = labels.get(HELD_LABEL);
+    // A page may tell a label of that name; it cannot tell a series of no other label.
+    const text = labels.size === 1 ? labels.get(HELD_LABEL) : undefined;
     if (text !== undefined) told = hear(text);
     else if (told !== undefined) found.push({ labels, samples, ...told });
   }

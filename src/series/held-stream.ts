@@ -161,6 +161,7 @@ export class HeldStream implements HeldJournal {
     }
     if (!isDone) return false;
     stream.settle(sequence, sequence, { dropped: placement.unrouted, movedOut: Infinity });
+    placement.count();
     this.#abandoned.delete(sequence);
     this.#delivered.delete(sequence);
     return true;

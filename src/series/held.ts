@@ -41,6 +41,8 @@ export class Held {
   /** Samples that are free to go, with the next scrape that is handed on, and the records that have them on disk. */
   #late: ExtraSample[] = [];
   #done: HeldRecord[] = [];
+  /** How many of these samples are in no record. */
+  #lateUnwritten = 0;
 
   /** Without a journal samples wait in memory alone. */
   constructor(journal?: HeldJournal) {
@@ -94,6 +96,7 @@ export class Held {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return false;
     for (const sample of waiting.samples) this.#late.push(sample);
+    if (waiting.records.length === 0) this.#lateUnwritten += waiting.samples.length;
     this.#forget(id);
     return true;
   }
@@ -122,13 +125,18 @@ export class Held {
     if (this.#late.length === 0) return noSamples;
     const late = this.#late;
     this.#late = [];
+    this.#lateUnwritten = 0;
     return late;
   }
 
   /** Nothing of the target comes any more. What is on disk is moved from there. Returns the samples that are lost. */
   close(): number {
-    let lost = 0;
+    let lost = this.#lateUnwritten;
     const left = new Set<number>();
+    // A scrape was broken off behind a series that was free to go: nothing of that was handed on.
+    if (this.#late.length > 0) for (const { sequence } of this.#done.splice(0)) left.add(sequence);
+    this.#late = [];
+    this.#lateUnwritten = 0;
     for (const [id, { samples, records }] of this.#waiting) {
       if (records.length === 0) lost += samples.length;
       for (const { sequence } of records) left.add(sequence);

@@ -9,6 +9,11 @@ import type { Counter, Metrics } from '../telemetry/metrics.ts';
  */
 export type SeriesDropReason = 'duplicate' | 'out_of_order' | 'out_of_bounds' | 'scrape_failed' | 'metric_relabel' | 'write_relabel' | 'same_labels';
 
+/** Owners without a destination that are counted by their names. Labels of pods and names of namespaces are others' to choose, and a counter stays as long as the process. */
+export const OWNERS_MAX = 1000;
+/** Stands for the rest; no label of a pod has such a value. */
+const OTHER_OWNERS = '(others)';
+
 export interface SeriesMetrics {
   dropped(reason: SeriesDropReason, samples: number): void;
   /** Samples that routes take nowhere, or not to the owner. */
@@ -24,12 +29,17 @@ export interface SeriesMetrics {
 }
 
 export function createSeriesMetrics(metrics: Metrics): SeriesMetrics {
+  const owners = new Set<string>();
+  const countedOwner = (owner: string): string => {
+    if (owner !== '' && owners.size < OWNERS_MAX) owners.add(owner);
+    return owner === '' || owners.has(owner) ? owner : OTHER_OWNERS;
+  };
   const dropped = metrics.counters(
     'tributary_series_samples_dropped_total',
-    'Samples read from pages that were not appended, by reason; write_relabel and same_labels count copies per destination.',
+    'Samples read from pages, or pushed, that were not appended, by reason; write_relabel and same_labels count copies per destination.',
     ['reason'],
   );
-  const unrouted = metrics.counters('tributary_route_unrouted_samples_total', 'Samples that routes took nowhere, or not to their owner, by reason; with the owner that has no destination.', ['reason', 'owner']);
+  const unrouted = metrics.counters('tributary_route_unrouted_samples_total', 'Samples that routes took nowhere, or not to their owner, by reason; with the owner that has no destination: `(others)` beyond 1,000 of them.', ['reason', 'owner']);
   const moved = metrics.counter('tributary_route_moved_series_total', 'Series whose destinations changed while they were scraped.');
   const unresolved = metrics.counters('tributary_route_unresolved_series_total', 'Series whose pod was not known when they came, by how that ended: the pod became known within a scrape, the namespace decided, or it did so at once because too many waited.', ['outcome']);
   const added = metrics.counter('tributary_series_added_total', 'Series that were new to their target.');
@@ -60,7 +70,7 @@ export function createSeriesMetrics(metrics: Metrics): SeriesMetrics {
       dropped.with(reason).inc(samples);
       asPrometheus[reason]?.inc(samples);
     },
-    unrouted: (reason, owner, samples) => void (samples > 0 && unrouted.with(reason, owner).inc(samples)),
+    unrouted: (reason, owner, samples) => void (samples > 0 && unrouted.with(reason, countedOwner(owner)).inc(samples)),
     moved: (series) => moved.inc(series),
     unresolved: (outcome) => unresolved.with(outcome).inc(),
     added: (series) => added.inc(series),

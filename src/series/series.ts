@@ -403,7 +403,7 @@ export class TargetSeries implements PageSeries {
     if (accepted) this.#exemplars.settle(scratch, timestampMs);
     if (accepted) fanOut.keepHeld(scratch, this.#page.extras, timestampMs);
     const exemplars = (outlet: Outlet) => (accepted ? this.#exemplars.take(outlet) : undefined);
-    metrics.markers(emit(fanOut, { scratch, extras: this.#page.extras, late: fanOut.held.takeLate(), timestampMs, counts, exemplars }, metrics));
+    metrics.markers(emit(fanOut, { scratch, extras: this.#page.extras, late: fanOut.held.takeLate(), timestampMs, accepted, counts, exemplars }, metrics));
     this.#newest.note(scratch, this.#page.extras, timestampMs, this.#keys.used);
   }
 

@@ -1,5 +1,6 @@
 // What every handler gets: the agent as the web may see it, the settings of the process, and the request in pieces.
 
+import type { IncomingMessage } from 'node:http';
 import type { BuildInfo } from '../cli/build-info.ts';
 import type { Flags } from '../cli/flags.ts';
 import type { Answer } from './answer.ts';
@@ -21,6 +22,10 @@ export interface WebRequest {
   /** Below the route prefix. */
   readonly path: string;
   readonly query: URLSearchParams;
+  /** For handlers that read a body. */
+  readonly incoming: IncomingMessage;
+  /** Who asks, by password or token; '' where nobody is asked who he is. */
+  readonly client: string;
 }
 
 export type Handler = (request: WebRequest, context: WebContext) => Answer | Promise<Answer>;

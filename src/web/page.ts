@@ -12,6 +12,7 @@ import { destinationSection, retiredSection } from './page-destinations.ts';
 import { discoverySection, kubernetesSection } from './page-discovery.ts';
 import { mastersSection } from './page-masters.ts';
 import { formatAge, style } from './page-text.ts';
+import { ownersSection, volumeSection } from './page-volume.ts';
 import type { ActiveTargetView, PoolView, ReloadView } from './view.ts';
 
 /** Rows of one table; beyond it the API tells the rest. A browser draws so many at once without pain. */
@@ -36,6 +37,8 @@ export function overviewPage(_request: WebRequest, context: WebContext): Answer 
     ${destinationSection(view, nowMs)}
     ${retiredSection(view, nowMs)}
     ${mastersSection(view, nowMs)}
+    ${ownersSection(view)}
+    ${volumeSection(view)}
     ${kubernetesSection(view, nowMs)}
     ${discoverySection(view, nowMs)}
     ${targetSection(pools)}

@@ -7,9 +7,11 @@ import { discovery, kubernetes } from './api-discovery.ts';
 import { masters } from './api-masters.ts';
 import * as metadata from './api-metadata.ts';
 import { owners } from './api-owners.ts';
+import { write } from './api-write.ts';
 import { route } from './api-route.ts';
 import * as status from './api-status.ts';
 import * as targets from './api-targets.ts';
+import { volume } from './api-volume.ts';
 import type { Handler, WebRequest } from './context.ts';
 import { healthy, lifecycle, quit, ready, reload } from './lifecycle.ts';
 import { configPage, flagsPage, overviewPage, stylesheet } from './page.ts';
@@ -20,6 +22,8 @@ export interface Route {
   readonly handler: Handler;
   /** Answers 503 until the agent has started. Not until it is ready: what it waits for can be asked meanwhile. */
   readonly needsStarted: boolean;
+  /** Of others the body is thrown away. */
+  readonly readsBody?: boolean;
 }
 
 const get = ['GET'];
@@ -72,6 +76,8 @@ const routes: readonly Route[] = [
   open('/api/v1/status/masters', masters),
   api('route', route),
   api('status/owners', owners),
+  { ...api('write', write), methods: ['POST'], readsBody: true },
+  api('status/volume', volume),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 

@@ -1,7 +1,7 @@
 // The web server: listeners, then for each request prefix, route, method, readiness, handler, answer. Everything it says about the agent
 // comes through AgentView.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { formatListenAddress, type ListenAddress } from '../cli/address.ts';
 import type { BuildInfo } from '../cli/build-info.ts';
@@ -11,6 +11,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { failure, send, text, type Answer } from './answer.ts';
 import type { WebContext } from './context.ts';
+import { createGuard, type Guard } from './guard.ts';
 import { notReady } from './lifecycle.ts';
 import { findRoute, type Route } from './routes.ts';
 import type { AgentView } from './view.ts';
@@ -36,16 +37,17 @@ export interface WebServer {
 /** How long a running answer may take when the server closes, milliseconds. Short: pages and scrapes can be asked again. */
 const graceMs = 2000;
 
-/** Listens on every address. Fails with WEB_LISTEN when one cannot be had; the others are closed again. */
+/** Listens on every address. Fails with WEB_LISTEN when one cannot be had, the others are closed again; with WEB_CONFIG_INVALID for a bad `--web.config.file`. */
 export async function startWebServer(options: WebOptions): Promise<WebServer> {
   const addresses: ListenAddress[] = [];
   const context: WebContext = { ...options, ownPort: () => addresses[0]?.port ?? 0 };
   const metrics = declareWebMetrics(options.metrics);
-  const listener = (request: IncomingMessage, response: ServerResponse) => void handle(request, response, context, metrics, options.logger);
+  const guard = createGuard(options.flags.webConfigFile, options.logger);
+  const listener = (request: IncomingMessage, response: ServerResponse) => void handle(request, response, { context, metrics, guard, logger: options.logger });
   const servers: Server[] = [];
   try {
     for (const address of options.flags.listen) {
-      const server = newServer(listener, options.flags);
+      const server = newServer(guard, listener, options.flags);
       addresses.push(await listen(server, address));
       servers.push(server);
       // Without a listener here, an error of the listening socket would end the process.
@@ -59,8 +61,8 @@ export async function startWebServer(options: WebOptions): Promise<WebServer> {
   return { addresses, close: async () => void (await Promise.all(servers.map(closeServer))) };
 }
 
-function newServer(listener: (request: IncomingMessage, response: ServerResponse) => void, flags: Flags): Server {
-  const server = createServer({ requestTimeout: flags.readTimeoutMs, headersTimeout: Math.min(flags.readTimeoutMs, 60_000), keepAliveTimeout: flags.readTimeoutMs }, listener);
+function newServer(guard: Guard, listener: (request: IncomingMessage, response: ServerResponse) => void, flags: Flags): Server {
+  const server = guard.createServer({ requestTimeout: flags.readTimeoutMs, headersTimeout: Math.min(flags.readTimeoutMs, 60_000), keepAliveTimeout: flags.readTimeoutMs }, listener);
   server.maxConnections = flags.maxConnections;
   return server;
 }
@@ -99,23 +101,33 @@ function closeServer(server: Server): Promise<void> {
   });
 }
 
-async function handle(request: IncomingMessage, response: ServerResponse, context: WebContext, metrics: WebMetrics, logger: Logger): Promise<void> {
+interface Doors {
+  readonly context: WebContext;
+  readonly metrics: WebMetrics;
+  readonly guard: Guard;
+  readonly logger: Logger;
+}
+
+async function handle(request: IncomingMessage, response: ServerResponse, { context, metrics, guard, logger }: Doors): Promise<void> {
   const started = performance.now();
-  // A body is never wanted; it is read away so that the connection can be used again.
-  request.resume();
   setCors(request, response, context.flags.corsOrigin);
   const url = parseTarget(request.url ?? '/');
   const path = url === undefined ? undefined : belowPrefix(url.pathname, context.flags.routePrefix);
   const route = path === undefined ? undefined : findRoute(path);
+  // Other bodies are not wanted; they are read away so that the connection can be used again.
+  if (route?.readsBody !== true) request.resume();
   let bytes = 0;
   try {
-    const answer = await answerTo(request, { url, path, route }, context);
+    const admitted = await guard.admit(request, response);
+    const answer = 'client' in admitted ? await answerTo(request, { url, path, route, client: admitted.client }, context) : admitted;
     bytes = await send(request, response, answer);
   } catch (error) {
     logger.error('an answer failed', { path: request.url, error: errorText(error) });
     if (response.headersSent) response.destroy();
     else bytes = await send(request, response, failure('internal', errorText(error)));
   }
+  // What a handler left of its body.
+  if (!request.readableEnded) request.resume();
   // Unknown paths share one name: whoever asks for them must not make series.
   const handler = route?.path ?? 'not_found';
   metrics.requests.with(handler, String(response.statusCode)).inc();
@@ -127,9 +139,10 @@ interface Found {
   readonly url: URL | undefined;
   readonly path: string | undefined;
   readonly route: Route | undefined;
+  readonly client: string;
 }
 
-function answerTo(request: IncomingMessage, { url, path, route }: Found, context: WebContext): Answer | Promise<Answer> {
+function answerTo(request: IncomingMessage, { url, path, route, client }: Found, context: WebContext): Answer | Promise<Answer> {
   const { routePrefix, externalUrl } = context.flags;
   if (url === undefined) return text(400, 'Bad Request\n');
   const isBare = routePrefix !== '' && (url.pathname === '/' || url.pathname === routePrefix);
@@ -139,7 +152,7 @@ function answerTo(request: IncomingMessage, { url, path, route }: Found, context
   const method = request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET');
   if (!route.methods.includes(method)) return text(405, 'Method Not Allowed\n', { Allow: route.methods.join(', ') });
   if (route.needsStarted && (!context.view.isStarted() || context.view.isStopping())) return notReady(context.view.isStopping());
-  return route.handler({ method, path, query: url.searchParams }, context);
+  return route.handler({ method, path, query: url.searchParams, incoming: request, client }, context);
 }
 
 function parseTarget(target: string): URL | undefined {

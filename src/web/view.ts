@@ -11,7 +11,9 @@ import type { ScrapeErrorClass } from '../model/scrape-error.ts';
 import type { Target } from '../model/target.ts';
 import type { RelabelSettings } from '../relabel/config.ts';
 import type { SeriesExplanation } from '../series/explain.ts';
+import type { VolumeState } from '../series/volume.ts';
 import type { DestinationView, RetiredView } from './destination-view.ts';
+import type { Receiver } from '../receive/receive.ts';
 
 export type TargetHealth = 'unknown' | 'up' | 'down';
 
@@ -91,6 +93,8 @@ export interface MastersView {
 export type ReloadResult = { readonly ok: true } | { readonly ok: false; readonly error: string; readonly isLoaded?: boolean };
 
 export interface AgentView {
+  /** Takes what others push; absent where that is off. */
+  readonly receiver?: Receiver | undefined;
   /** All jobs, in any order. */
   pools(): readonly PoolView[];
   sharding(): ShardingView;
@@ -115,6 +119,8 @@ export interface AgentView {
   owners(): OwnersState | undefined;
   /** Names of the destinations of each owner. */
   ownerDestinations(): ReadonlyMap<string, readonly string[]>;
+  /** How much comes from whom, the largest first. */
+  volume(): VolumeState;
   /** Own metrics, text exposition 0.0.4. */
   metricsText(): Promise<string>;
   /** Configuration applied, queue open. */

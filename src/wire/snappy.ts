@@ -74,7 +74,7 @@ export function snappyDecompress(data: Uint8Array, maxBytes = Number.POSITIVE_IN
 }
 
 /** Size after expansion as the block's preamble (a varint of up to 32 bits) claims it; undefined when there is none. */
-function snappyRawBytes(data: Uint8Array): number | undefined {
+export function snappyRawBytes(data: Uint8Array): number | undefined {
   let size = 0;
   for (let i = 0; i < 5 && i < data.length; i++) {
     size += (data[i]! & 0x7f) * 2 ** (7 * i);

@@ -39,6 +39,9 @@ interface Region {
   bytes: number;
 }
 
+/** ZSTD_error_dstSize_tooSmall: what is expanded needs more room. */
+const TOO_SMALL = 70;
+
 let module: ZstdModule | undefined;
 let nativeEncoder: NativeEncoderClass | undefined;
 const nativeByLevel = new Map<number, NativeEncoder>();
@@ -175,4 +178,21 @@ export function zstdDecompress(data: Uint8Array, rawBytes: number): Uint8Array<A
   const to = ensure(output, rawBytes);
   decompressToHeap(data, to, rawBytes);
   return heap().slice(to, to + rawBytes);
+}
+
+/**
+ * Expands what somebody else compressed, to at most `maxBytes`. A frame need not tell its size, and one that does may lie: room is made in steps. Returns a copy of its
+ * own. Fails with ZSTD_TOO_LARGE, or with ZSTD_DECOMPRESS for damaged input.
+ */
+export function zstdExpand(data: Uint8Array, maxBytes: number): Uint8Array<ArrayBuffer> {
+  const z = loaded();
+  for (let room = Math.min(maxBytes, Math.max(64 * 1024, data.length * 8)); ; room = Math.min(maxBytes, room * 4)) {
+    const to = ensure(output, room);
+    const from = ensure(input, data.length);
+    z.HEAPU8.set(data, from);
+    const size = z._ZSTD_decompress_usingDict(decompressContext, to, room, from, data.length, 0, 0);
+    if (z._ZSTD_isError(size) === 0) return heap().slice(to, to + size);
+    if ((size | 0) !== -TOO_SMALL) throw new TributaryError('ZSTD_DECOMPRESS', `zstd: ${data.length} bytes do not expand, the codec says ${size | 0}`);
+    if (room === maxBytes) throw new TributaryError('ZSTD_TOO_LARGE', `zstd: ${data.length} bytes expand to more than ${maxBytes}`);
+  }
 }

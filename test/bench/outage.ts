@@ -169,7 +169,7 @@ function recordAppends(stream: Stream): { stream: Stream; records: SamplesInput[
 
 function bound(stream: Stream): Stream {
   return {
-    name: stream.name, append: (records) => stream.append(records), count: (tally) => stream.count(tally), read: (after, limits) => stream.read(after, limits),
+    name: stream.name, append: (records) => stream.append(records), appendNow: (records) => stream.appendNow(records), refuses: () => stream.refuses(), count: (tally) => stream.count(tally), read: (after, limits) => stream.read(after, limits),
     settle: (first, last, outcome) => stream.settle(first, last, outcome), quarantine: (input) => stream.quarantine(input),
     onRecord: (sequence, callback) => stream.onRecord(sequence, callback), state: () => stream.state(),
   };

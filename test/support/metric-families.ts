@@ -5,11 +5,13 @@ import { createDiscoveryMetrics } from '../../discovery/metrics.ts';
 import { createMastersMetrics } from '../../src/destinations/masters/masters-metrics.ts';
 import { createKubernetesMetrics } from '../../src/kubernetes/kubernetes-metrics.ts';
 import { createOwnersMetrics } from '../../src/owners/owners-metrics.ts';
+import { createReceiveMetrics } from '../../src/receive/receive-metrics.ts';
 import { createQueueMetrics } from '../../src/queue/queue-metrics.ts';
 import { declareScrapeMetrics } from '../../src/scrape/metrics.ts';
 import { createSenderGauges } from '../../src/sender/sender-gauges.ts';
 import { createSenderMetrics } from '../../src/sender/telemetry.ts';
 import { createSeriesMetrics } from '../../src/series/series-metrics.ts';
+import { createVolumeMetrics } from '../../src/series/volume-metrics.ts';
 import type { Counter, Family, Gauge, Histogram, Metrics } from '../../src/telemetry/metrics.ts';
 import { createProcessMetrics } from '../../src/telemetry/process-metrics.ts';
 import { declareWebMetrics } from '../../src/web/web-metrics.ts';
@@ -25,7 +27,7 @@ export interface FamilyRow {
 export function recordFamilies(): FamilyRow[] {
   const rows: FamilyRow[] = [];
   const metrics = recorder(rows);
-  for (const declare of [createDiscoveryMetrics, createKubernetesMetrics, createMastersMetrics, createOwnersMetrics, createQueueMetrics, createSenderGauges, createSenderMetrics, createSeriesMetrics, declareScrapeMetrics, declareWebMetrics]) declare(metrics);
+  for (const declare of [createDiscoveryMetrics, createKubernetesMetrics, createMastersMetrics, createOwnersMetrics, createQueueMetrics, createReceiveMetrics, createSenderGauges, createSenderMetrics, createSeriesMetrics, createVolumeMetrics, declareScrapeMetrics, declareWebMetrics]) declare(metrics);
   createProcessMetrics(metrics, { version: '', revision: '', branch: '', buildDate: '' });
   return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

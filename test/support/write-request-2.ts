@@ -44,6 +44,11 @@ export function decodeWriteRequest2(bytes: Uint8Array): PlainRequest2 {
   return { symbols, series: plain.timeseries.map((series) => toSeries(series, symbols)), metadata: [] };
 }
 
+/** Encodes a request that is given in the words of the schema, 64-bit numbers as text. */
+export function encodeWriteRequest2(request: object): Uint8Array {
+  return Request.encode(Request.fromObject(request)).finish();
+}
+
 interface WireSample2 {
   readonly value: string;
   readonly timestamp: string;

@@ -86,6 +86,36 @@ describe('reload', () => {
   });
 });
 
+test('what a job brings is told as it is scraped', async () => {
+  await start(remoteWrite('a', 'b'));
+  const { port } = agent!.addresses[0]!;
+  write(`${remoteWrite('a', 'b')}scrape_configs: [{job_name: self, scrape_interval: 500ms, scrape_timeout: 500ms, static_configs: [{targets: ['127.0.0.1:${port}']}]}]\n`);
+  expect(await agent!.reload()).toEqual({ ok: true });
+  const brought = expect.objectContaining({ targets: 1, series: expect.toSatisfy((series: number) => series > 100), bytesPerSecond: expect.toSatisfy((bytes: number) => bytes > 100) });
+  await expect.poll(async () => (await api('status/volume')).data, { timeout: 20_000 }).toMatchObject({ jobs: { top: [brought] }, namespaces: { top: [{ namespace: '' }] } });
+}, 30_000);
+
+describe('shard groups', () => {
+  const shared = (members: string) => `${remoteWrite('vm-1', 'vm-2', 'user')}tributary: {shard_groups: {storage: {members: ${members}}}}\n`;
+  const goesTo = async () => ((await api(`route?series=${encodeURIComponent('up{job="j"}')}`)) as { data: { destinations: string[] } }).data.destinations;
+
+  test('of the members one has a series; a reload without the group gives it to all', async () => {
+    await start(shared('[vm-1, vm-2]'));
+    const [member, ...beside] = await goesTo();
+    expect([['vm-1', 'vm-2'].includes(member!), beside]).toEqual([true, ['user']]);
+    write(remoteWrite('vm-1', 'vm-2', 'user'));
+    expect(await agent!.reload()).toEqual({ ok: true });
+    expect(await goesTo()).toEqual(['vm-1', 'vm-2', 'user']);
+  });
+  test('a member that does not exist is refused, and what was in force stays', async () => {
+    await start(shared('[vm-1, vm-2]'));
+    const before = await goesTo();
+    write(shared('[vm-1, vm-9]'));
+    expect(await agent!.reload()).toMatchObject({ ok: false, error: expect.stringContaining('vm-9') });
+    expect(await goesTo()).toEqual(before);
+  });
+});
+
 describe('features', () => {
   const jobs = 'scrape_configs: [{job_name: a}, {job_name: b, extra_scrape_metrics: false}]\n';
   test('extra-scrape-metrics is a default: what the file says wins', async () => {

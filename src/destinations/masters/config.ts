@@ -160,7 +160,24 @@ function checkMasters(at: MastersBlock): void {
   if (grace > graceMsMax) fail(at, 'grace', 'grace is out of range, expected at most 30d');
   if (prefix === '' && !at.bad.has('name_prefix')) fail(at, 'name_prefix', 'name_prefix is empty, expected what tells announced destinations from others, such as master-');
   const hasSource = secrets !== undefined || objects.length > 0 || files !== undefined;
+  checkSelections(at);
   if (!hasSource && !['secrets', 'objects', 'files'].some((name) => at.bad.has(name))) fail(at, undefined, 'there is no source, expected secrets, objects or files');
+}
+
+/** Of two that select the same, one would stand in the other's place. */
+function checkSelections(at: MastersBlock): void {
+  const names = at.values.objects.map((one) => objectsName(buildObjects(one)));
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) fail(at, 'objects', `${twice} stands there twice, expected each selection once`);
+}
+
+/** `secrets/monitoring/tributary.io/route=true`: tells selections apart, and is the name of the source. */
+export function objectsName({ kind, namespace, labelSelector }: ObjectsSettings): string {
+  return `${kind}/${namespace === undefined ? '' : `${namespace}/`}${labelSelector}`;
+}
+
+function buildObjects({ values }: ObjectsBlock): ObjectsSettings {
+  return { kind: values.kind, namespace: filled(values.namespace), labelSelector: values.label_selector, key: values.key, owner: values.owner };
 }
 
 /** `replica` is not expanded. */
@@ -168,7 +185,7 @@ export function buildMasters({ values }: MastersBlock): MastersSettings {
   const { secrets, files } = values;
   return compact({
     secrets: secrets === undefined ? undefined : { name: secrets.values.name, key: secrets.values.key, owner: filled(secrets.values.owner) },
-    objects: values.objects.map(({ values: own }) => ({ kind: own.kind, namespace: filled(own.namespace), labelSelector: own.label_selector, key: own.key, owner: own.owner })),
+    objects: values.objects.map(buildObjects),
     files: files?.values,
     namePrefix: values.name_prefix,
     maxMasters: values.max_masters,

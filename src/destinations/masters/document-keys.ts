@@ -8,6 +8,7 @@ import { listOf, text, url } from '../../config/types.ts';
 import { authorizationBlock, basicAuthBlock, proxyKeys, tlsBlock, tlsKeys } from '../../io/http/config.ts';
 import { isValidLabelName } from '../../model/names.ts';
 import { checkEndpoints, checkLanes, destinationKeys, limitKeys, remoteWriteKeys } from '../config.ts';
+import { PATTERN_CHARACTERS_MAX, withCheapPatterns } from './patterns.ts';
 
 /** Failover goes from one to the next after two failures: with more of them the last is reached too late to be of use. */
 export const ENDPOINTS_MAX = 8;
@@ -51,7 +52,7 @@ export const documentKeys = {
   basic_auth: { ...remoteWriteKeys.basic_auth, type: inline(basicAuthBlock) },
   authorization: { ...remoteWriteKeys.authorization, type: inline(authorizationBlock) },
   tls_config: key(inline(tlsBlock), defaultBlock(tlsKeys), 'TLS towards the storage.'),
-  write_relabel_configs: { ...remoteWriteKeys.write_relabel_configs, limit: `at most ${RULES_MAX}` },
+  write_relabel_configs: { ...remoteWriteKeys.write_relabel_configs, type: withCheapPatterns(remoteWriteKeys.write_relabel_configs.type), limit: `at most ${RULES_MAX}, with ${PATTERN_CHARACTERS_MAX} characters of patterns in all` },
   send_exemplars: remoteWriteKeys.send_exemplars,
   replica_label: optional(text, 'Name of the label that tells the replicas of a collector apart, such as `__replica__`; the collector gives its value.'),
 } satisfies Keys;
@@ -86,6 +87,11 @@ function whyRefused(name: string): string | undefined {
 /** `${NAME}` and `$(NAME)`. */
 const ENVIRONMENT = /\$[{(][^})]*[})]/;
 
+/** RFC 9110, 5.1 and 5.5: what else there is would fail with each request, or be read as another header. */
+function isHeader(name: string, value: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
+}
+
 function checkDocument(at: DocumentBlock): void {
   const { endpoints, headers, write_relabel_configs: rules, replica_label: replica, basic_auth: basic, authorization } = at.values;
   if (endpoints.length === 0 && !at.bad.has('endpoints')) fail(at, 'endpoints', 'endpoints is empty, expected at least one URL');
@@ -96,6 +102,9 @@ function checkDocument(at: DocumentBlock): void {
   checkLanes(at);
   if (endpoints.some((one) => ENVIRONMENT.test(one))) fail(at, 'endpoints', 'endpoints refer to the environment of this collector, expected the values themselves');
   if ([...headers.values()].some((one) => ENVIRONMENT.test(one))) fail(at, 'headers', 'headers refer to the environment of this collector, expected the values themselves');
+  for (const [name, value] of headers) if (!isHeader(name, value)) fail(at, 'headers', `${JSON.stringify(name)} cannot be sent as a header, expected a name such as X-Scope-OrgID and a value of printable characters`);
+  const { type = '', credentials } = authorization?.values ?? {};
+  if (!isHeader('Authorization', `${type} ${credentials?.reveal() ?? ''}`)) fail(at, 'authorization', 'type and credentials cannot be sent as a header, expected printable characters without a line break');
   if (basic !== undefined && authorization !== undefined) fail(at, 'authorization', 'authorization stands beside basic_auth, expected one of them');
   if (replica !== undefined && !isValidLabelName(replica, 'legacy')) fail(at, 'replica_label', `${JSON.stringify(replica)} is no name of a label, expected one such as __replica__`);
 }

@@ -30,7 +30,7 @@ export interface MasterRecord {
   readonly problems: readonly string[];
   /** Wall time at which its document vanished; undefined while there is one. */
   readonly removedMs: number | undefined;
-  /** Its source has told of it since the start. */
+  /** Its source has told of it since it began: at the start, and with other settings of its own. */
   readonly isTold: boolean;
 }
 

@@ -85,6 +85,8 @@ export class Masters {
   #bundle: Timer | undefined;
   #look: Timer | undefined;
   #keepError = '';
+  /** Documents among the news that were not known. */
+  #newcomers = 0;
   /** There were too many documents. */
   #isFull = false;
 
@@ -107,9 +109,13 @@ export class Masters {
     this.#readKept();
     if (settings !== undefined) this.#guard = this.#createGuard(settings);
     this.#rules = settings && { settings, configured };
-    const sources = this.#sources.apply(settings, { server, namespacePattern });
-    for (const [key, { source }] of this.#news) if (!sources.has(source)) this.#news.delete(key);
-    for (const [key, { source }] of this.#records) if (!sources.has(source)) this.#records.delete(key);
+    const { owners: sources, renewed } = this.#sources.apply(settings, { server, namespacePattern });
+    for (const [key, { source }] of this.#news) if (!sources.has(source) || renewed.has(source)) this.#news.delete(key);
+    this.#newcomers = [...this.#news.keys()].filter((key) => !this.#records.has(key)).length;
+    for (const [key, record] of this.#records) {
+      if (!sources.has(record.source)) this.#records.delete(key);
+      else if (renewed.has(record.source)) this.#records.set(key, { ...record, isTold: false });
+    }
     if (settings === undefined) this.#apiServers.stop();
     else this.#apiServers.start();
     this.#judgeAgain((source) => sources.get(source));
@@ -167,19 +173,25 @@ export class Masters {
 
   #note(key: string, news: { readonly source: string; readonly told: Told | undefined }): void {
     if (this.#isStopped) return;
-    const { metrics, logger } = this.#options;
-    if (news.told !== undefined && !this.#records.has(key) && !this.#news.has(key) && this.#records.size + this.#news.size >= DOCUMENTS_MAX) {
-      metrics.ignored.inc();
-      // Once: whoever makes so many of them must not fill the log as well.
-      if (!this.#isFull) logger.warn('a document is not looked at, because there are too many; further ones are only counted', { document: news.told.shown, most: DOCUMENTS_MAX });
-      this.#isFull = true;
-      return;
+    if (!this.#records.has(key) && !this.#news.has(key)) {
+      // What was not known and is gone changes nothing.
+      if (news.told === undefined) return;
+      if (this.#records.size + this.#newcomers >= DOCUMENTS_MAX) return this.#ignore(news.told);
+      this.#newcomers++;
     }
     this.#news.set(key, news);
     this.#bundle ??= this.#options.clock.after(BUNDLE_MS, () => this.#settle());
   }
 
-  /** What was known from the disk, and is not there, has gone meanwhile. */
+  #ignore({ shown }: Told): void {
+    const { metrics, logger } = this.#options;
+    metrics.ignored.inc();
+    // Once: whoever makes so many of them must not fill the log as well.
+    if (!this.#isFull) logger.warn('a document is not looked at, because there are too many; further ones are only counted', { document: shown, most: DOCUMENTS_MAX });
+    this.#isFull = true;
+  }
+
+  /** What was known from the disk, or from a source that has begun anew, and is not there, has gone meanwhile. */
   #onSynced(source: string): void {
     for (const [key, record] of this.#records) {
       if (record.source === source && !record.isTold && !this.#news.has(key)) this.#note(key, { source, told: undefined });
@@ -196,6 +208,7 @@ export class Masters {
       else this.#onTold(key, source, told, this.#bench(rules, false));
     }
     this.#news.clear();
+    this.#newcomers = 0;
     const before = this.#inForce;
     this.#decide();
     if (!isSame(before, this.#inForce)) this.#options.onChange();

@@ -6,6 +6,7 @@ import type { Clock } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Kubernetes, ServerSettings } from '../../kubernetes/kubernetes.ts';
 import { Secret } from '../../model/secret.ts';
+import { objectsName } from './config.ts';
 import type { MastersSettings } from './config.ts';
 import { FileSource } from './file-source.ts';
 import type { WatchFolder } from './file-source.ts';
@@ -30,6 +31,14 @@ export interface SetListener {
 export interface SourceRules {
   readonly server: ServerSettings;
   readonly namespacePattern: string | undefined;
+}
+
+/** What a change of settings has made of the sources. */
+export interface AppliedSources {
+  /** The pattern of owners, by name of source. */
+  readonly owners: ReadonlyMap<string, string | undefined>;
+  /** Those that begin anew: they tell everything once more, and nothing of what vanished before. */
+  readonly renewed: ReadonlySet<string>;
 }
 
 /** A source that is wanted. */
@@ -59,15 +68,18 @@ export class SourceSet {
     this.#listener = listener;
   }
 
-  /** Ends the sources that are not wanted any more and makes new ones, which `start` starts. Gives the pattern of owners by name of source. */
-  apply(settings: MastersSettings | undefined, rules: SourceRules): ReadonlyMap<string, string | undefined> {
+  /** Ends the sources that are not wanted any more and makes new ones, which `start` starts. */
+  apply(settings: MastersSettings | undefined, rules: SourceRules): AppliedSources {
     const plans = settings === undefined ? [] : plan(settings, rules, this.#parts);
     const wanted = new Map(plans.map((one) => [one.name, one]));
     for (const [name, { plan: { identity } }] of this.#running) if (wanted.get(name)?.identity !== identity) this.#end(name);
+    const renewed = new Set<string>();
     for (const one of wanted.values()) {
-      if (!this.#running.has(one.name)) this.#running.set(one.name, { plan: one, source: one.create(), isStarted: false, isSynced: false });
+      if (this.#running.has(one.name)) continue;
+      this.#running.set(one.name, { plan: one, source: one.create(), isStarted: false, isSynced: false });
+      renewed.add(one.name);
     }
-    return new Map([...wanted].map(([name, { owner }]) => [name, owner]));
+    return { owners: new Map([...wanted].map(([name, { owner }]) => [name, owner])), renewed };
   }
 
   start(): void {
@@ -109,7 +121,7 @@ function plan({ secrets, objects, files }: MastersSettings, { server, namespaceP
     const owner = secrets.owner ?? namespacePattern;
     add(`secrets/${secrets.name}`, owner, [secrets, owner, server], () => secretsSource(secrets, namespacePattern, base));
   }
-  for (const one of objects) add(`${one.kind}/${one.namespace === undefined ? '' : `${one.namespace}/`}${one.labelSelector}`, one.owner, [one, server], () => objectsSource(one, base));
+  for (const one of objects) add(objectsName(one), one.owner, [one, server], () => objectsSource(one, base));
   if (files !== undefined) add(`files/${files.folder}`, files.owner, files, () => new FileSource(files, parts));
   return plans;
 }

@@ -136,5 +136,5 @@ export function catchRecords(take: (record: SamplesInput) => void): Stream {
   const append = (records: readonly RecordInput[]) => {
     for (const record of records) if (record.type === 'samples') take(record);
   };
-  return { name: 'bench', append, read: unused, settle: unused, quarantine: unused, onRecord: unused, count: unused, state: unused };
+  return { name: 'bench', append, appendNow: unused, refuses: unused, read: unused, settle: unused, quarantine: unused, onRecord: unused, count: unused, state: unused };
 }

@@ -9,8 +9,11 @@ export function serveSink(): void {
   let requests = 0;
   let zstd = 0;
   let refuse = false;
+  /** Paths that were written to. */
+  const receivers = new Set<string>();
   const server = createServer((request, response) => {
     requests++;
+    receivers.add(request.url ?? '');
     if (request.headers['content-encoding'] === 'zstd') zstd++;
     request.on('data', (chunk: Buffer) => (bytes += chunk.length));
     request.on('end', () => response.writeHead(refuse ? 503 : 204).end());
@@ -19,7 +22,7 @@ export function serveSink(): void {
   server.listen(0, '127.0.0.1', () => process.send!({ port: (server.address() as AddressInfo).port }));
   process.on('message', (message: { refuse?: boolean }) => {
     refuse = message.refuse ?? refuse;
-    process.send!({ bytes, requests, zstd });
+    process.send!({ bytes, requests, zstd, receivers: receivers.size });
   });
   process.on('disconnect', () => process.exit(0));
 }

@@ -13,13 +13,18 @@ global: {external_labels: {cluster: c1}}
 remote_write:
 - {name: a, url: "http://a/", write_relabel_configs: [{source_labels: [pod], target_label: workload}, {source_labels: [__name__], regex: secret_.*, action: drop}]}
 - {name: user, url: "http://u/"}
+- {name: vm-1, url: "http://vm-1/"}
+- {name: vm-2, url: "http://vm-2/"}
+- {name: vm-3, url: "http://vm-3/"}
 tributary:
+  shard_groups: {storage: {members: [vm-1, vm-2, vm-3], shard_by: [pod], replication_factor: 2}}
   destinations: {a: {owner: a, replica_label: {name: __replica__, value: r0}}}
   routing:
     owner: {namespace: 'hero-user-(.+)'}
     routes:
     - {match: ['{job="cadvisor"}'], to: [owner, user]}
     - {match: ['{job="none"}'], to: [none]}
+    - {match: ['{job="shared"}'], to: [storage]}
 `;
 
 let folder = '';
@@ -55,6 +60,11 @@ describe('the way of a series', () => {
     expect(answer.destinations).toEqual(['a', 'user']);
   });
   test('the write rule that drops it', () => expect(ask('secret_x{job="cadvisor",namespace="hero-user-a"}').lines).toContain('a: write rule 2 dropped it: drop __name__ =~ secret_.*'));
+  test('the members of a shard group, and what told them', () => {
+    const { lines, answer } = ask('m{job="shared",pod="p"}');
+    expect(lines).toContain('shard       storage: vm-1, vm-2, 2 of 3, by {pod="p"}');
+    expect(answer).toMatchObject({ destinations: ['vm-1', 'vm-2'], shards: [{ group: 'storage', by: { pod: 'p' }, members: ['vm-1', 'vm-2'], of: 3 }] });
+  });
   test('no route', () => expect(ask('m{job="x"}').answer).toMatchObject({ destinations: [], unrouted: { reason: 'no_route' } }));
   test('an owner without a destination', () => expect(ask('m{job="cadvisor",namespace="hero-user-z"}').answer).toMatchObject({ destinations: ['user'], unrouted: { reason: 'unowned', owner: 'z' } }));
   test('the scraped pod, by its provenance', () => expect(ask('m{job="none",__meta_kubernetes_namespace="hero-user-a"}').answer).toMatchObject({ owner: 'a', ownerSource: 'scraped_namespace', unrouted: { reason: 'none' } }));

@@ -83,8 +83,8 @@ describe('refused', () => {
     ['port', ['--web.listen-address=:70000'], 'flag --web.listen-address: expected host:port, got ":70000"'],
     ['external URL', ['--web.external-url=ftp://x'], 'flag --web.external-url: expected an http or https URL, got "ftp://x"'],
     ['origin', ['--web.cors.origin=('], 'flag --web.cors.origin: expected a regular expression, got "("'],
-    ['command', ['serve'], 'unknown command "serve", expected check or queue as the first word'],
-    ['command after flags', ['--log.level=debug', 'check', 'config', 'a.yml'], 'unknown command "check config a.yml", expected check or queue as the first word'],
+    ['command', ['serve'], 'unknown command "serve", expected check, queue or roce as the first word'],
+    ['command after flags', ['--log.level=debug', 'check', 'config', 'a.yml'], 'unknown command "check config a.yml", expected check, queue or roce as the first word'],
     ['check of something else', ['check', 'rules'], 'unknown command "check rules", expected: check config [--from=2] FILE..., or check route --config.file=FILE \'SERIES\''],
     ['check of nothing', ['check'], 'unknown command "check", expected: check config [--from=2] FILE..., or check route --config.file=FILE \'SERIES\''],
     ['check without a file', ['check', 'config'], 'check config: no file given, expected: check config [--from=2] FILE...'],
@@ -92,7 +92,6 @@ describe('refused', () => {
     ['check with an unknown flag', ['check', 'config', '--lint', 'a.yml'], "check: Unknown option '--lint'"],
   ])('%s', (_name, args, expected) => expect(problems(...args)).toEqual([expected]));
 
-  test('a web configuration file, by name', () => expect(problems('--web.config.file=w.yml')[0]).toContain('not available yet'));
   test('all problems at once', () => expect(problems('--nope', '--log.level=x')).toHaveLength(2));
 });
 
@@ -100,7 +99,6 @@ describe('without effect', () => {
   test.each([
     [['--storage.tsdb.path=/x'], 'flag --storage.tsdb.path has no effect here'],
     [['--storage.agent.retention.max-time=1h'], 'flag --storage.agent.retention.max-time has no effect here'],
-    [['--web.enable-remote-write-receiver'], 'flag --web.enable-remote-write-receiver has no effect here'],
     [['--enable-feature=exemplar-storage'], 'feature exemplar-storage has no effect here'],
     [['--no-agent'], 'flag --no-agent has no effect here: this collector is always an agent'],
   ])('%j warns', (args, expected) => expect(run(...args).warnings).toEqual([expected]));

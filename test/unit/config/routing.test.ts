@@ -42,6 +42,7 @@ describe('what is refused', () => {
     ['a namespace pattern with two groups', `${catchAll}\nowner: {namespace: '(a)-(b)'}`, 'has 2 groups'],
     ['a namespace pattern that is none', `${catchAll}\nowner: {namespace: '('}`, 'expected a regular expression'],
     ['owners that are kept for longer than anybody reports a pod', `${catchAll}\nowner: {tombstone: 2d}`, 'expected at most 24h'],
+    ['a selector with a pattern that is none', "routes: [{match: ['{a=~\"(\"}'], to: [user]}]", 'expected a series selector'],
     ['a selector that is none', "routes: [{match: ['{a='], to: [user]}]", 'expected a series selector'],
     ['a route to nowhere that does not say so', 'routes: [{}]', 'to is empty'],
     ['none beside others', 'routes: [{to: [none, user]}]', 'expected it alone'],

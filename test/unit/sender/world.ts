@@ -105,6 +105,15 @@ export class FakeStream implements Stream {
     // Nothing is scraped here.
   }
 
+  appendNow(inputs: readonly unknown[]): Promise<boolean> {
+    this.append(inputs);
+    return Promise.resolve(true);
+  }
+
+  refuses(): boolean {
+    return false;
+  }
+
   append(inputs: readonly unknown[]): void {
     for (const input of inputs as { payload: Uint8Array; samples: number; timestampMs: number; type: 'samples' | 'raw' }[]) {
       this.records.push({

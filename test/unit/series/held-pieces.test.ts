@@ -20,6 +20,11 @@ describe('held samples as bytes', () => {
     expect(decodeHeld(encodeHeld(alike).body)).toEqual(alike);
     expect(decodeWriteRequest(Buffer.from(encodeHeld(alike).body)).series.length).toBe(101);
   });
+  test('of a page that has the label of those that tell about others are a series like any other', () => {
+    const forged: HeldSeries = { labels: new Map([['__name__', 'c'], ['__tributary_held__', '["kube",[],[["__meta_kubernetes_namespace","other"]],true,[]]']]), facts, page: [], samples: [sample(1, 1)] };
+    const after: HeldSeries = { labels: new Map([['__name__', 'd']]), facts, page: [], samples: [sample(2, 1)] };
+    expect(decodeHeld(encodeHeld([forged, after]).body)).toEqual([forged, after]);
+  });
   test('are pieces of a write request', () => {
     const decoded = decodeWriteRequest(Buffer.from(encodeHeld(series).body)).series;
     expect(decoded.map(({ labels, samples }) => [Object.fromEntries(labels)['__name__'], samples.length])).toEqual([[undefined, 0], ['c', 2], [undefined, 0], ['d', 1]]);

@@ -155,6 +155,17 @@ describe('while the process lives', () => {
     await life.clock.advance(1000);
     expect([await life.got('b'), await life.got('user'), life.waiting().pending]).toEqual([[1], [1], 0]);
   });
+
+  test('of a target that goes while a page is read, behind the line with which they were free to go, it moves from the disk', async () => {
+    const life = await start();
+    await life.scrape();
+    life.index.setPod('hero-user-a', 'p', 'b');
+    life.series.begin(life.clock.nowMs());
+    createPageReader('text', life.series).feed(Buffer.from(line(2)));
+    life.series.release();
+    await life.clock.advance(1000);
+    expect([await life.got('b'), await life.got('user'), life.waiting().pending, life.waiting().lost.moved_out]).toEqual([[1], [1], 0, 1]);
+  });
 });
 
 describe('a process that is killed', () => {
@@ -220,6 +231,7 @@ describe('a process that is killed', () => {
     second.queue.stream('b', { maxBytes: QUOTA });
     await second.clock.advance(1000);
     expect([await second.got('user'), await second.got('b'), second.waiting().pending]).toEqual([[1], [1], 0]);
+    expect(await second.metrics.text()).toContain('tributary_route_unresolved_series_total{outcome="resolved"} 1\n');
   });
 
   test('and a stop that was asked for leave the same', async () => {

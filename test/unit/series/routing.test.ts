@@ -2,6 +2,8 @@
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import { initZstd } from '../../../src/wire/zstd.ts';
+import { ScrapeError } from '../../../src/model/scrape-error.ts';
+import { OWNERS_MAX } from '../../../src/series/series-metrics.ts';
 import { TestOwners } from '../../support/owners.ts';
 import { rule } from '../relabel/rule.ts';
 import { route, routing } from '../route/routing.ts';
@@ -48,6 +50,12 @@ describe('the owner by namespace', () => {
     const text = await one.metrics.text();
     expect(text).toContain('tributary_route_unrouted_samples_total{reason="unowned",owner="z"} 1\n');
     expect(text).toContain('tributary_route_unrouted_samples_total{reason="no_owner",owner=""} 1\n');
+  });
+  test('of owners without a destination only so many are told by name: others choose the names', async () => {
+    const one = world(undefined, { routing: routing([route(['owner'])]) });
+    one.scrape(Array.from({ length: OWNERS_MAX + 5 }, (_, i) => `c{namespace="hero-user-z${i}",pod="p"} 1\n`).join(''));
+    const lines = (await one.metrics.text()).split('\n').filter((line) => line.startsWith('tributary_route_unrouted_samples_total{reason="unowned"'));
+    expect([lines.length, lines.at(-1)]).toEqual([OWNERS_MAX + 1, 'tributary_route_unrouted_samples_total{reason="unowned",owner="(others)"} 5']);
   });
   test('many owners without a destination share an image', () => {
     const one = world();
@@ -102,6 +110,14 @@ describe('health series', () => {
     const one = world(undefined, { routing: routing([route(['b'], ['{job="cadvisor"}'])]) });
     one.scrape('{{{\n');
     expect([ups(one, 'a'), ups(one, 'b')]).toEqual([[], ['up 0']]);
+  });
+  test('of a target that is down follow its labels when none of those that got its series is there any more', () => {
+    const one = world(undefined, { routing: routing([route(['owner'])]) });
+    one.scrape('c{namespace="hero-user-a",pod="p"} 1\n');
+    one.configure([{ name: 'c', owner: 'c' }, { name: 'user' }], {}, routing([route(['user'])]));
+    one.scrape(undefined, { error: new ScrapeError('connection', 'refused') });
+    one.scrape(undefined, { error: new ScrapeError('connection', 'refused') });
+    expect([ups(one, 'c'), ups(one, 'user')]).toEqual([[], [`up 0@${-STEP_MS}`, 'up 0']]);
   });
   test('a destination that gets series later gets them, too; one that gets none any more gets a marker', () => {
     const one = world(undefined, { routing: routing([route(['owner'])]) });
@@ -191,6 +207,28 @@ describe('an owner that changes', () => {
     one.configure(masters);
     one.scrape(page);
     expect(sent(one, 'b').filter((text) => text.includes('"p"'))).toEqual(['c{namespace="n",pod="p"} 1']);
+  });
+  test('another index with equal routes is asked about every series: its entries are others', () => {
+    const one = world(pods());
+    one.scrape(page);
+    one.sent('b');
+    // What was entry 0 is entry 2 now.
+    const other = new TestOwners();
+    other.setPod('n', 'z', 'a');
+    other.setPod('n', 'q', 'b');
+    other.setPod('n', 'p', 'a');
+    one.configure(masters, {}, toOwner, undefined, other);
+    one.scrape(page);
+    other.setPod('n', 'p', 'b');
+    one.scrape(page);
+    expect(sent(one, 'b').filter((text) => text.includes('"p"'))).toEqual(['c{namespace="n",pod="p"} 1']);
+  });
+  test('destinations may have any names', () => {
+    const index = new TestOwners({ namespace });
+    const one = new World({ destinations: [{ name: '*', owner: 'a' }, { name: '?', owner: 'b' }], routing: routing([route(['owner'])]), index, job: 'cadvisor', settings: { honorLabels: true } });
+    index.setPod('hero-user-b', 'p', 'b');
+    one.scrape('c{namespace="hero-user-b",pod="p"} 1\nc{namespace="hero-user-a",pod="new"} 2\n');
+    expect([sent(one, '*'), sent(one, '?')]).toEqual([[], ['c{namespace="hero-user-b",pod="p"} 1']]);
   });
   test('series are moved and counted', async () => {
     const index = pods();

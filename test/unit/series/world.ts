@@ -11,6 +11,7 @@ import { addTallies, noTally, tallyOf } from '../../../src/queue/tally.ts';
 import type { OwnerIndex } from '../../../src/owners/owners.ts';
 import type { RelabelSettings } from '../../../src/relabel/config.ts';
 import type { RoutingSettings } from '../../../src/route/config.ts';
+import type { ShardGroupSettings } from '../../../src/route/shards/config.ts';
 import type { ScrapeSettings } from '../../../src/scrape/config.ts';
 import { Assembler } from '../../../src/sender/assembly.ts';
 import type { KeyHash } from '../../../src/series/hash.ts';
@@ -50,6 +51,19 @@ export class KeptStream {
       this.appended += input.samples;
     }
     for (const input of inputs) this.#records.push(queued(input, ++this.#sequence));
+  }
+
+  /** What `appendNow` answers. */
+  isSafe = true;
+  isRefusing = false;
+
+  appendNow(inputs: readonly RecordInput[]): Promise<boolean> {
+    this.append(inputs);
+    return Promise.resolve(this.isSafe);
+  }
+
+  refuses(): boolean {
+    return this.isRefusing;
   }
 
   take(): QueuedRecord[] {
@@ -92,6 +106,7 @@ export interface WorldOptions {
   readonly destinations?: readonly DestinationOptions[];
   readonly hash?: KeyHash;
   readonly routing?: RoutingSettings;
+  readonly shardGroups?: readonly ShardGroupSettings[];
   readonly index?: OwnerIndex;
   readonly job?: string;
   /** `__*` labels of the target. */
@@ -138,12 +153,12 @@ export class World {
     this.series = this.stage.open(this.target, job({ jobName: name, ...options.settings }));
   }
 
-  configure(destinations: readonly DestinationOptions[], externalLabels: Readonly<Record<string, string>> = {}, routing = this.#options.routing): void {
-    const { index } = this.#options;
+  configure(destinations: readonly DestinationOptions[], externalLabels: Readonly<Record<string, string>> = {}, routing = this.#options.routing, shardGroups = this.#options.shardGroups, index = this.#options.index): void {
     this.stage.configure({
       destinations: destinations.map(({ name = 'd', writeRelabel = [], sendExemplars = false, ...rest }) => ({ stream: this.#stream(name).stream, writeRelabel, sendExemplars, ...rest })),
       externalLabels: new Map(Object.entries(externalLabels)),
       ...(routing !== undefined && { routing }),
+      ...(shardGroups !== undefined && { shardGroups }),
       ...(index !== undefined && { index }),
     });
   }

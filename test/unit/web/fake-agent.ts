@@ -105,7 +105,7 @@ export const fakeView: AgentView = {
     ],
   explainRoute: (text) => {
     const series = parseSeries(text);
-    return typeof series === 'string' ? series : explain({ destinations: [{ name: 'master-a', writeRelabel: [] }], externalLabels: new Map(), routing: undefined, index: undefined }, series);
+    return typeof series === 'string' ? series : explain({ destinations: [{ name: 'master-a', writeRelabel: [] }], externalLabels: new Map(), routing: undefined, shardGroups: [], index: undefined }, series);
   },
   metadata: (target) => [
     { family: 'up_total', type: 'counter', help: `Ups of ${target.job}.`, unit: '' },
@@ -124,6 +124,12 @@ export const fakeView: AgentView = {
   kubernetes: () => [],
   owners: () => ({ source: 'podmetadata', isComplete: true, pods: 3, tombstones: 1, unresolved: 2, absent: 0, owners: [{ owner: 'a', pods: 2, tombstones: 0 }, { owner: 'gone', pods: 0, tombstones: 1 }] }),
   ownerDestinations: () => new Map([['a', ['master-a']], ['new', ['master-n']]]),
+  volume: () => ({
+    jobs: [{ name: 'cadvisor', targets: 2, series: 1500, samplesPerSecond: 151, bytesPerSecond: 2048 }, { name: 'web', targets: 1, series: 20, samplesPerSecond: 2.5, bytesPerSecond: 64 }],
+    namespaces: [{ name: 'hero-user-a', targets: 2, series: 1100, samplesPerSecond: 110, bytesPerSecond: 1500 }, { name: '', targets: 1, series: 420, samplesPerSecond: 42, bytesPerSecond: 612 }],
+    owners: [{ name: 'a', targets: 2, series: 1100, samplesPerSecond: 110, bytesPerSecond: 1500 }, { name: '', targets: 3, series: 415, samplesPerSecond: 41.5, bytesPerSecond: 600 },
+      { name: 'far', targets: 1, series: 5, samplesPerSecond: 0.5, bytesPerSecond: 12 }],
+  }),
   metricsText: () => Promise.resolve('# HELP x X.\nx 1\n'),
   isStarted: () => true,
   isReady: () => true,

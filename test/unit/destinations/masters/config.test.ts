@@ -27,6 +27,7 @@ describe('what is refused', () => {
     ['objects without a selector', 'objects: [{kind: secrets}]', 'label_selector is empty'],
     ['a selector that is none', "objects: [{label_selector: 'a in'}]", 'masters.objects[0].label_selector'],
     ['a kind that is none', "objects: [{kind: pods, label_selector: a}]", 'unknown kind "pods"'],
+    ['a selection that stands twice', "objects: [{label_selector: a=b}, {label_selector: a=b, key: other.yml}]", 'secrets/a=b stands there twice'],
     ['files without a folder', 'files: {}', 'folder is empty'],
     ['a name that is empty', "secrets: {name: ''}", 'name is empty'],
     ['no prefix', "secrets: {}\nname_prefix: ''", 'name_prefix is empty'],

@@ -8,6 +8,7 @@ import { loadConfig } from '../../../../src/config/load.ts';
 import { createGuard } from '../../../../src/destinations/masters/guard.ts';
 import { DOCUMENT_BYTES_MAX, readDocument } from '../../../../src/destinations/masters/document.ts';
 import type { ReadDocument } from '../../../../src/destinations/masters/document.ts';
+import { PATTERN_CHARACTERS_MAX, REPETITIONS_MAX } from '../../../../src/destinations/masters/patterns.ts';
 import { documentSchema } from '../../../../src/destinations/masters/document-keys.ts';
 import { namespaceRule } from '../../../../src/owners/by-namespace.ts';
 import { endpoint, settingsOf } from './helper.ts';
@@ -62,6 +63,12 @@ describe('a document is refused', () => {
     ['with a key nobody knows', `${good}\nprofiel: mimir`, 'the nearest known key is profile'],
     ['that claims another owner', `${good}\nowner: b`, 'claims "b", but its place belongs to "a"'],
     ['that names itself', `${good}\nname: master-b`, 'follows from the place of the document'],
+    ['with a header that would be two', `${good}\nheaders: {X-A: "a\\r\\nX-B: b"}`, '"X-A" cannot be sent as a header'],
+    ['with a name of a header that is none', `${good}\nheaders: {X A: a}`, '"X A" cannot be sent as a header'],
+    ['with credentials that would be two headers', `${good}\nauthorization: {credentials: "t\\r\\nX-B: b"}`, 'without a line break'],
+    ['with patterns that are too long', `${good}\nwrite_relabel_configs: [{source_labels: [a], regex: '${'.?'.repeat(PATTERN_CHARACTERS_MAX / 2)}x', action: drop}]`, `expected at most ${PATTERN_CHARACTERS_MAX}`],
+    ['with patterns that repeat too often', `${good}\nwrite_relabel_configs: [{source_labels: [a], regex: '(a{1,900})(b{101})', action: drop}]`, `the patterns repeat 1001 times in all, expected at most ${REPETITIONS_MAX}`],
+    ['with conditions that repeat too often', `${good}\nwrite_relabel_configs: [{if: ['{a=~"x{900}"}', '{a=~"y{101}"}'], action: drop}]`, 'repeat 1001 times'],
     ['with a proxy', `${good}\nproxy_url: http://p/`, 'would send through a proxy'],
     ['with the proxy of the environment', `${good}\nproxy_from_environment: true`, 'would send through a proxy'],
     ['with a password in a file', `${good}\nbasic_auth: {username: u, password_file: /etc/shadow}`, 'password_file names something outside of the document'],

@@ -143,6 +143,30 @@ describe('two for one name', () => {
     expect(life.masters.state()).toHaveLength(DOCUMENTS_MAX);
     expect(await life.metrics()).toContain('tributary_masters_ignored_documents_total 2');
   });
+
+  test('one more is looked at while all others are told again', async () => {
+    const { disk, folderEvents, clock, start } = world();
+    disk.makeFolder('/m');
+    const write = (name: string) => disk.writeFile(`/m/${name}.yml`, Buffer.from(broken));
+    for (let i = 0; i < DOCUMENTS_MAX / 2; i++) write(`a${i}`);
+    const life = start();
+    life.apply('files: {folder: /m}');
+    await life.settle();
+    write('z');
+    folderEvents[0]!();
+    await clock.advance(1000);
+    expect(life.masters.state()).toHaveLength(DOCUMENTS_MAX / 2 + 1);
+  });
+});
+
+describe('a source that begins anew with other settings', () => {
+  test('a document that is gone by then leaves', async () => {
+    const { cluster, life } = await withA();
+    life.apply('secrets: {key: other.yml}');
+    cluster.remove('secrets', 'hero-user-a/tributary-route');
+    await life.settle();
+    expect(life.shown()).toEqual(['master-a a1.example leaving']);
+  });
 });
 
 describe('a master that leaves', () => {

@@ -1,0 +1,86 @@
+// Bursts: from an interval at `enter` or more until more than `merge_gap` intervals in a row stayed below `leave`. The intervals around it
+// belong to it with their units, and with as much time as these take at the peak rate.
+
+#include "burst.h"
+
+#include <algorithm>
+
+namespace sampler {
+
+double busy_ns(const Interval& interval, double rate) { return std::min(interval.ns, interval.units * 1e9 / rate); }
+
+bool BurstFinder::take(const Interval& interval, ClosedBurst& closed) {
+  const double rate = interval.units * 1e9 / interval.ns;
+  if (!is_open_) {
+    if (rate >= rules_.enter * line_rate_) begin(interval, rate);
+    else before_ = interval;
+    return false;
+  }
+  if (rate < rules_.leave * line_rate_) {
+    add_gap(interval);
+    return gap_count_ > rules_.merge_gap && close(closed);
+  }
+  extend(interval, rate);
+  return false;
+}
+
+void BurstFinder::add_doubtful(const Interval& interval) {
+  if (!is_open_) return;
+  units_ += interval.units;
+  ns_ += interval.ns;
+}
+
+bool BurstFinder::close(ClosedBurst& closed) {
+  if (!is_open_) return false;
+  is_open_ = false;
+  closed = result(gap_count_ > 0 ? gap_first_ : Interval{});
+  // The interval after this burst may be the one before the next; it is not counted twice.
+  before_ = gap_count_ > 1 ? gap_latest_ : Interval{};
+  return true;
+}
+
+void BurstFinder::begin(const Interval& first, double rate) {
+  is_open_ = is_single_ = true;
+  lead_ = before_;
+  first_ = last_ = first;
+  units_ = first.units;
+  ns_ = first.ns;
+  peak_rate_ = rate;
+  gap_count_ = 0;
+}
+
+void BurstFinder::add_gap(const Interval& interval) {
+  if (gap_count_ == 0) {
+    gap_first_ = interval;
+    gap_sum_ = {};
+  }
+  gap_latest_ = interval;
+  gap_sum_.ns += interval.ns;
+  gap_sum_.units += interval.units;
+  gap_count_++;
+}
+
+void BurstFinder::extend(const Interval& interval, double rate) {
+  if (gap_count_ > 0) {
+    units_ += gap_sum_.units;
+    ns_ += gap_sum_.ns;
+  }
+  gap_count_ = 0;
+  units_ += interval.units;
+  ns_ += interval.ns;
+  last_ = interval;
+  is_single_ = false;
+  peak_rate_ = std::max(peak_rate_, rate);
+}
+
+ClosedBurst BurstFinder::result(const Interval& trail) const {
+  const double lead_ns = busy_ns(lead_, peak_rate_);
+  const double first_idle_ns = first_.ns - busy_ns(first_, peak_rate_);
+  const double last_idle_ns = is_single_ ? 0 : last_.ns - busy_ns(last_, peak_rate_);
+  const double duration_ns = lead_ns + ns_ - first_idle_ns - last_idle_ns + busy_ns(trail, peak_rate_);
+  const double units = lead_.units + units_ + trail.units;
+  return {{channel_, first_.start_ns + first_idle_ns - lead_ns, duration_ns, units, peak_rate_},
+          {lead_, first_, is_single_ ? Interval{} : last_, trail}};
+}
+
+}  // namespace sampler

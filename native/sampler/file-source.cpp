@@ -1,0 +1,66 @@
+// Reads numbers from files with kept descriptors. A removed device answers ENODEV for ever: the file is closed and opened again later.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "clock.h"
+#include "source.h"
+
+namespace sampler {
+
+namespace {
+
+// The longest 64-bit number has 20 digits. A text that fills the room is no counter.
+constexpr std::size_t kTextMax = 32;
+
+}  // namespace
+
+bool parse_number(const char* text, std::size_t bytes, std::uint64_t& value) {
+  if (bytes > 0 && text[bytes - 1] == '\n') bytes--;
+  if (bytes == 0 || bytes > 20) return false;
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < bytes; i++) {
+    if (text[i] < '0' || text[i] > '9') return false;
+    const std::uint64_t digit = static_cast<std::uint64_t>(text[i] - '0');
+    if (sum > (UINT64_MAX - digit) / 10) return false;
+    sum = sum * 10 + digit;
+  }
+  value = sum;
+  return true;
+}
+
+FileSource::FileSource(std::vector<std::string> paths) : Source(paths.size()) {
+  for (auto& path : paths) files_.push_back({std::move(path), -1, 0});
+}
+
+FileSource::~FileSource() {
+  for (const auto& file : files_)
+    if (file.descriptor >= 0) close(file.descriptor);
+}
+
+void FileSource::read() {
+  for (std::size_t i = 0; i < files_.size(); i++) read_one(files_[i], readings_[i]);
+}
+
+void FileSource::read_one(File& file, Reading& reading) {
+  reading.is_known = false;
+  reading.begin_ns = monotonic_ns();
+  if (file.descriptor < 0) {
+    if (reading.begin_ns < file.retry_ns) return;
+    file.retry_ns = reading.begin_ns + kRetryNs;
+    file.descriptor = open(file.path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file.descriptor < 0) return;
+  }
+  char text[kTextMax];
+  const ssize_t bytes = pread(file.descriptor, text, sizeof text, 0);
+  reading.end_ns = monotonic_ns();
+  reading.is_known = bytes > 0 && parse_number(text, static_cast<std::size_t>(bytes), reading.value);
+  if (bytes > 0) return;
+  close(file.descriptor);
+  file.descriptor = -1;
+  file.retry_ns = reading.end_ns + kRetryNs;
+}
+
+}  // namespace sampler

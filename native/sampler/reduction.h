@@ -1,0 +1,60 @@
+// Rules and rows of reduction, as src/roce/reduction.ts has them: times are nanoseconds of the monotonic clock, "units" are bytes for traffic
+// and what the counter counts for everything else. Rows are arrays of doubles, so that they cross the ring and the boundary to JavaScript as
+// they are.
+
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace sampler {
+
+constexpr std::size_t kThresholdsMax = 4;
+constexpr double kPlausibleShare = 1.05;
+constexpr std::size_t kUtilizationBuckets = 81;
+
+struct CounterRules {
+  unsigned bits = 64;
+  bool saturates = false;
+  double multiplier = 1;
+  double line_rate = 0;
+  double refresh_ns = 0;
+};
+
+struct ReductionRules {
+  double period_ns = 1e6;
+  double window_ns = 15e9;
+  double align_ns = 0;
+  std::array<double, kThresholdsMax> thresholds{};
+  std::size_t threshold_count = 0;
+  double enter = 0.5;
+  double leave = 0.3;
+  unsigned merge_gap = 1;
+};
+
+// The order of the numbers in a window's row.
+enum WindowNumber : std::size_t {
+  kChannel, kStart, kEnd, kUnits, kIntervals, kChanges, kPeakRate, kPeakAt, kPeakUnits, kActive,
+  kAbove,
+  kBursts = kAbove + kThresholdsMax,
+  kBurstNs, kBurstUnits, kImplausible, kWraps, kResets, kSaturations, kGapMin, kGapMean,
+  kUtilization,
+  kWindowNumbers = kUtilization + kUtilizationBuckets,
+};
+
+constexpr std::size_t kBurstNumbers = 5;
+
+using WindowRow = std::array<double, kWindowNumbers>;
+// Channel, start, duration, units, peak rate.
+using BurstRow = std::array<double, kBurstNumbers>;
+
+// Where rows go. The sampler's sink is a pair of rings, the test program's one prints.
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  virtual void window(const WindowRow& row) = 0;
+  virtual void burst(const BurstRow& row) = 0;
+};
+
+}  // namespace sampler

@@ -1,0 +1,96 @@
+// A source reads several counters at once. It is opened lazily and opens itself again after a loss, at most once in `kRetryNs`, because
+// devices come and go; until then its counters have no reading.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sampler {
+
+constexpr double kRetryNs = 1e9;
+
+struct Reading {
+  bool is_known = false;
+  std::uint64_t value = 0;
+  double begin_ns = 0;
+  double end_ns = 0;
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+  // Fills `readings()`; allocates nothing.
+  virtual void read() = 0;
+  const std::vector<Reading>& readings() const { return readings_; }
+
+ protected:
+  explicit Source(std::size_t counters) : readings_(counters) {}
+  std::vector<Reading> readings_;
+};
+
+// Files that hold one number each, read with kept descriptors: sysfs makes the text anew for every read at offset 0.
+class FileSource : public Source {
+ public:
+  explicit FileSource(std::vector<std::string> paths);
+  ~FileSource() override;
+  FileSource(const FileSource&) = delete;
+  FileSource& operator=(const FileSource&) = delete;
+  void read() override;
+
+ private:
+  struct File {
+    std::string path;
+    int descriptor = -1;
+    double retry_ns = 0;
+  };
+  void read_one(File& file, Reading& reading);
+
+  std::vector<File> files_;
+};
+
+// One number of an interface's statistics: its place in the kernel's rtnl_link_stats64.
+struct LinkCounter {
+  std::string link;
+  unsigned field = 0;
+};
+
+constexpr unsigned kLinkFields = 24;
+
+// Statistics of all interfaces with one request of rtnetlink.
+class LinkSource : public Source {
+ public:
+  explicit LinkSource(std::vector<LinkCounter> counters);
+  ~LinkSource() override;
+  LinkSource(const LinkSource&) = delete;
+  LinkSource& operator=(const LinkSource&) = delete;
+  void read() override;
+
+ private:
+  // Counters of one interface: `first` and `count` in the order they were given.
+  struct Link {
+    std::string name;
+    unsigned index = 0;
+    std::size_t first = 0;
+    std::size_t count = 0;
+  };
+  void find_links(double now_ns);
+  bool request();
+  // False when the answer is finished or failed.
+  bool take_part(std::size_t bytes);
+  void take_link(std::size_t at, std::size_t end);
+  void take_stats(unsigned index, const std::uint64_t* stats, std::size_t fields);
+
+  std::vector<LinkCounter> counters_;
+  std::vector<Link> links_;
+  std::vector<char> buffer_;
+  int socket_ = -1;
+  std::uint32_t sequence_ = 0;
+  double retry_ns_ = 0;
+};
+
+// A decimal number with an optional newline after it; false for anything else, such as "N/A (no PMA)".
+bool parse_number(const char* text, std::size_t bytes, std::uint64_t& value);
+
+}  // namespace sampler

@@ -1,0 +1,116 @@
+// Tests of what needs threads, files and sockets of the real system: the ring under a fast writer, numbers from files, statistics of the loopback
+// interface, and the thread from start to stop. Built with sanitizers; the exit code is the number of expectations that did not hold.
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include "../sampler/sampler.h"
+
+namespace {
+
+int failures = 0;
+
+void expect(bool holds, const char* what) {
+  if (holds) return;
+  std::printf("does not hold: %s\n", what);
+  failures++;
+}
+
+void numbers_are_digits_alone() {
+  std::uint64_t value = 0;
+  const auto is_number = [&](const std::string& text) { return sampler::parse_number(text.data(), text.size(), value); };
+  expect(is_number("42\n") && value == 42, "a number ends with a newline");
+  expect(is_number("18446744073709551615") && value == UINT64_MAX, "the largest number is read");
+  expect(!is_number("18446744073709551616"), "a larger one is refused");
+  for (const char* text : {"", "\n", "N/A (no PMA)", "-1", "0x10", "1 2", "12a\n"}) expect(!is_number(text), text);
+}
+
+// Rows are consistent, in order, and every one is consumed or counted as overwritten.
+void ring_accounts_for_every_row() {
+  constexpr std::uint64_t rows = 200'000;
+  sampler::Ring<sampler::BurstRow> ring(64);
+  std::thread writer([&] {
+    for (std::uint64_t i = 1; i <= rows; i++) {
+      const double number = static_cast<double>(i);
+      ring.push({number, number, number, number, number});
+    }
+  });
+  sampler::BurstRow row{};
+  double latest = 0;
+  bool is_whole = true;
+  bool is_ordered = true;
+  while (latest < static_cast<double>(rows)) {
+    if (!ring.pop(row)) continue;
+    for (const double number : row) is_whole = is_whole && number == row[0];
+    is_ordered = is_ordered && row[0] > latest;
+    latest = row[0];
+  }
+  writer.join();
+  expect(is_whole, "no row is a mixture of two");
+  expect(is_ordered, "rows come in order");
+  expect(ring.produced() == rows && ring.consumed() + ring.overwritten() == rows, "produced = consumed + overwritten");
+}
+
+std::string temporary_file(const std::string& text) {
+  char path[] = "/tmp/tributary-sampler-XXXXXX";
+  const int descriptor = mkstemp(path);
+  close(descriptor);
+  std::ofstream(path) << text;
+  return path;
+}
+
+void files_are_read_and_bad_ones_unknown() {
+  const std::string good = temporary_file("7\n");
+  const std::string bad = temporary_file("N/A (no PMA)\n");
+  sampler::FileSource source({good, bad, good + "-absent"});
+  source.read();
+  expect(source.readings()[0].is_known && source.readings()[0].value == 7, "a file is read");
+  expect(!source.readings()[1].is_known, "a text is unknown");
+  expect(!source.readings()[2].is_known, "an absent file is unknown");
+  std::ofstream(good) << "8\n";
+  source.read();
+  expect(source.readings()[0].value == 8, "the kept descriptor sees the new value");
+  unlink(good.c_str());
+  unlink(bad.c_str());
+}
+
+void loopback_has_statistics() {
+  sampler::LinkSource source({{"lo", 0}, {"lo", 2}, {"no-such-link", 2}});
+  source.read();
+  expect(source.readings()[0].is_known && source.readings()[1].is_known, "lo is known");
+  expect(!source.readings()[2].is_known, "an absent interface is unknown");
+  expect(source.readings()[0].end_ns > source.readings()[0].begin_ns, "the read window has a length");
+}
+
+void thread_starts_and_stops() {
+  const std::string path = temporary_file("1\n");
+  std::vector<sampler::SourceChannels> sources;
+  sources.push_back({std::make_unique<sampler::FileSource>(std::vector<std::string>{path}), {{3, {}}}});
+  sampler::ReductionRules rules;
+  sampler::Sampler sampler(std::move(sources), rules);
+  sampler.start();
+  while (sampler.ticks() < 20) std::this_thread::yield();
+  sampler.stop();
+  sampler::WindowRow row{};
+  expect(sampler.windows().pop(row) && row[sampler::kChannel] == 3, "stop gives the open window");
+  expect(sampler.figures(0).reads == sampler.ticks(), "every tick reads the source");
+  expect(sampler.figures(0).read.quantile(0.5) > 0, "reads are timed");
+  unlink(path.c_str());
+}
+
+}  // namespace
+
+int main() {
+  numbers_are_digits_alone();
+  ring_accounts_for_every_row();
+  files_are_read_and_bad_ones_unknown();
+  loopback_has_statistics();
+  thread_starts_and_stops();
+  std::printf("%d failed\n", failures);
+  return failures == 0 ? 0 : 1;
+}

@@ -1,0 +1,79 @@
+// Builds what is written in C++ with the compiler alone: the sampler's addon (`node scripts/native.mjs`, and every `npm run build`) and the programs
+// that test its core. Headers come from the running Node's own folder where it has them, else from a package; nothing is downloaded.
+// Without a compiler nothing is built and the program reads counters in TypeScript.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { root } from './ensure.mjs';
+
+const require = createRequire(import.meta.url);
+const compiler = process.env.CXX ?? 'g++';
+const warnings = ['-std=c++17', '-Wall', '-Wextra', '-Wshadow', '-Wconversion', '-Werror', '-pthread'];
+
+/** The sampler asks Linux for counters; elsewhere there is nothing to build. */
+export function hasCompiler() {
+  return process.platform === 'linux' && spawnSync(compiler, ['--version']).status === 0;
+}
+
+/** Whether programs built with `-fsanitize=<names>` run here. */
+export function hasSanitizer(names) {
+  const to = join(root, '.cache', 'native', `probe-${names}-${process.pid}`);
+  mkdirSync(dirname(to), { recursive: true });
+  const { status } = spawnSync(compiler, ['-x', 'c++', '-', `-fsanitize=${names}`, '-o', to], { input: 'int main() { return 0; }' });
+  const runs = status === 0 && spawnSync(to).status === 0;
+  rmSync(to, { force: true });
+  return runs;
+}
+
+/** Builds `native/test/<name>.cpp` with the core; returns the program's path. Throws what the compiler says. */
+export function buildProgram(name, sanitizers) {
+  const to = join(root, '.cache', 'native', `${name}-${sanitizers === '' ? 'plain' : sanitizers}`);
+  const flags = sanitizers === '' ? [] : [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all'];
+  compile([...warnings, '-O1', '-g', ...flags, ...sourcesIn('sampler'), join('native', 'test', `${name}.cpp`)], to);
+  return to;
+}
+
+/** Builds `dist/native/sampler.node`. Returns why it could not, or undefined. */
+export function buildAddon() {
+  const to = join(root, 'dist', 'native', 'sampler.node');
+  if (!hasCompiler()) {
+    rmSync(to, { force: true });
+    return process.platform === 'linux' ? `no C++ compiler (${compiler})` : 'the sampler is for Linux';
+  }
+  // The image is built without them: for several platforms on one machine.
+  if (!existsSync(join(root, 'native'))) return 'its sources are not here';
+  const includes = [nodeHeaders(), require('node-addon-api').include_dir].flatMap((folder) => ['-isystem', folder]);
+  try {
+    compile([...warnings, '-O2', '-DNAPI_VERSION=8', '-DNODE_ADDON_API_CPP_EXCEPTIONS', '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL', '-fPIC', '-shared', '-fvisibility=hidden', ...includes, ...sourcesIn('sampler'), ...sourcesIn('binding')], to);
+    return undefined;
+  } catch (error) {
+    rmSync(to, { force: true });
+    return error.message;
+  }
+}
+
+function sourcesIn(folder) {
+  return readdirSync(join(root, 'native', folder)).filter((name) => name.endsWith('.cpp')).map((name) => join('native', folder, name));
+}
+
+function nodeHeaders() {
+  const own = join(dirname(process.execPath), '..', 'include', 'node');
+  return existsSync(join(own, 'node_api.h')) ? own : require('node-api-headers').include_dir;
+}
+
+/** Under another name first: who loads the old file keeps it whole, and half a file is never loaded. */
+function compile(args, to) {
+  mkdirSync(dirname(to), { recursive: true });
+  const unfinished = `${to}.${process.pid}`;
+  const { status, stderr, error } = spawnSync(compiler, [...args, '-o', unfinished], { cwd: root, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${compiler}: ${error?.message ?? stderr}`);
+  renameSync(unfinished, to);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const problem = buildAddon();
+  console.log(problem === undefined ? 'native sampler: built' : `native sampler: not built, ${problem}`);
+}

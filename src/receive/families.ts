@@ -1,0 +1,38 @@
+// TYPE, HELP and UNIT of families as senders told them, for destinations that want metadata. What was told last counts.
+
+import { METRIC_NAME } from '../model/labels.ts';
+import type { PushedRequest } from '../wire/read-request.ts';
+import type { WireMetadata } from '../wire/write-request.ts';
+
+/** Families kept, over all senders: as many as a large cluster has. Later ones are not told. */
+const FAMILIES_MAX = 20_000;
+/** Longest texts of an entry together, characters: help is a sentence. */
+const TEXT_MAX = 4096;
+
+/** What series of these types have behind the name of their family. */
+const parts = /_(?:bucket|count|sum)$/;
+
+export class FamilyMemory {
+  readonly #entries = new Map<string, WireMetadata>();
+
+  note({ series, metadata }: PushedRequest): void {
+    for (const entry of metadata) this.#set(entry);
+    for (const { labels, metadata: own } of series) {
+      if (own === undefined) continue;
+      const name = labels.find(([label]) => label === METRIC_NAME)?.[1] ?? '';
+      const isParted = own.type === 'histogram' || own.type === 'summary' || own.type === 'gaugehistogram';
+      this.#set({ family: isParted ? name.replace(parts, '') : name, ...own });
+    }
+  }
+
+  #set(entry: WireMetadata): void {
+    const { family, type, help, unit } = entry;
+    if (family === '' || family.length + help.length + unit.length > TEXT_MAX) return;
+    if (type === 'unknown' && help === '' && unit === '') return;
+    if (this.#entries.size < FAMILIES_MAX || this.#entries.has(family)) this.#entries.set(family, entry);
+  }
+
+  entries(): Iterable<WireMetadata> {
+    return this.#entries.values();
+  }
+}

@@ -1,0 +1,59 @@
+// The sampler's thread, as an addon in C++ that `npm run build` makes where there is a compiler. This is the one file that loads it.
+
+import { createRequire } from 'node:module';
+import { errorText } from '../model/error.ts';
+import { burstRowAt, burstRowNumbers, windowRowAt, windowRowNumbers } from './reduction.ts';
+import type { Channel, Sampler, SamplerFigures, SamplingRules } from './sampler.ts';
+
+interface NativeSampler {
+  start(): void;
+  stop(): void;
+  drain(): { readonly windows: Float64Array; readonly bursts: Float64Array; readonly overwritten: number };
+  figures(): SamplerFigures;
+}
+
+export interface NativeAddon {
+  readonly Sampler: new (options: object) => NativeSampler;
+}
+
+/** The addon, or why there is none. `TRIBUTARY_NATIVE=0` keeps native code out. */
+export function loadNativeSampler(): { readonly addon: NativeAddon } | { readonly reason: string } {
+  if (process.env['TRIBUTARY_NATIVE'] === '0') return { reason: 'TRIBUTARY_NATIVE=0' };
+  const require = createRequire(import.meta.url);
+  let reason = '';
+  // Beside the built program, and as seen from the sources.
+  for (const place of ['./native/sampler.node', '../../dist/native/sampler.node']) {
+    try {
+      return { addon: require(place) as NativeAddon };
+    } catch (error) {
+      const isAbsent = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
+      reason = isAbsent && reason === '' ? 'it was not built (no C++ compiler at build time)' : isAbsent ? reason : errorText(error);
+    }
+  }
+  return { reason };
+}
+
+/** Throws a TypeError or RangeError when an argument is outside of what the addon takes. */
+export function createNativeSampler({ Sampler }: NativeAddon, channels: readonly Channel[], rules: SamplingRules): Sampler {
+  // The clock of the thread is the one behind hrtime.
+  const alignNs = Date.now() * 1e6 - Number(process.hrtime.bigint());
+  const native = new Sampler({ rules: { ...rules, alignNs }, channels: channels.map(nativeChannel) });
+  return {
+    wallOffsetNs: alignNs,
+    start: () => native.start(),
+    stop: () => native.stop(),
+    figures: () => native.figures(),
+    drain: () => {
+      const { windows, bursts, overwritten } = native.drain();
+      return { windows: rowsOf(windows, windowRowNumbers, windowRowAt), bursts: rowsOf(bursts, burstRowNumbers, burstRowAt), overwritten };
+    },
+  };
+}
+
+function nativeChannel({ source, path, link, rules }: Channel): object {
+  return link === undefined ? { source, path, rules } : { source, link: link.name, field: link.field, rules };
+}
+
+function rowsOf<T>(numbers: Float64Array, width: number, rowAt: (numbers: Float64Array, at: number) => T): T[] {
+  return Array.from({ length: numbers.length / width }, (_, row) => rowAt(numbers, row * width));
+}

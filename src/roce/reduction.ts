@@ -1,0 +1,121 @@
+// The words of reduction: what is known about a counter, by which rules its readings are reduced, and the rows that come out. The native sampler
+// (native/sampler/reducer.h) follows the same rules and gives the same rows; test/conformance/roce-reduction.test.ts holds both to one suite.
+// All times are nanoseconds of the monotonic clock. "Units" are bytes for traffic, and what the counter counts for everything else.
+
+/** How one counter is read. */
+export interface CounterRules {
+  /** Width in the hardware: 1 to 64. A narrower counter that goes back has wrapped if that is plausible, else it was reset. */
+  readonly bits: number;
+  /** Stays at its largest value instead of wrapping, as the classic counters of InfiniBand ports do. */
+  readonly saturates: boolean;
+  /** Units per count: 4 for counters of 32-bit words. */
+  readonly multiplier: number;
+  /** Units per second that the link can carry at most; 0 for events, and where nobody knows: no bursts and no utilisation then. */
+  readonly lineRate: number;
+  /** Measured time between refreshes where that is longer than the period; 0 where each reading is fresh. */
+  readonly refreshNs: number;
+}
+
+export interface ReductionRules {
+  readonly periodNs: number;
+  readonly windowNs: number;
+  /** Added to the monotonic clock before windows are aligned: the wall clock's distance. */
+  readonly alignNs: number;
+  /** Shares of the line rate, ascending; at most `thresholdsMax`. */
+  readonly thresholds: readonly number[];
+  /** A burst begins at this share of the line rate ... */
+  readonly enter: number;
+  /** ... and ends below this one, */
+  readonly leave: number;
+  /** when more than so many intervals in a row stayed below it. */
+  readonly mergeGap: number;
+}
+
+/** More would cost each reading of each counter; four are enough to draw a distribution's tail. */
+export const thresholdsMax = 4;
+
+/** A rate above this share of the line is an artefact of timing: its bytes count, its rate does not. */
+export const plausibleShare = 1.05;
+
+/** Rules of the reference: bursts from half the line rate, hysteresis, gaps of one interval joined. */
+export const defaultRules: ReductionRules = {
+  periodNs: 1e6, windowNs: 15e9, alignNs: 0, thresholds: [0.5, 0.9, 0.99], enter: 0.5, leave: 0.3, mergeGap: 1,
+};
+
+/** Buckets of utilisation: 8 an octave, from 2^-10 (0.1 %) to 1; one for less than that in front. */
+export const utilizationBuckets = 81;
+
+/** What one counter did in one window. */
+export interface WindowRow {
+  readonly channel: number;
+  readonly startNs: number;
+  readonly endNs: number;
+  readonly units: number;
+  readonly intervals: number;
+  /** Readings that differed from the one before. */
+  readonly changes: number;
+  /** Units per second of the fastest interval, and when that ended. */
+  readonly peakRate: number;
+  readonly peakAtNs: number;
+  /** Most units in one interval. */
+  readonly peakUnits: number;
+  /** Sum of the intervals in which the counter moved. */
+  readonly activeNs: number;
+  /** By threshold. */
+  readonly aboveNs: readonly number[];
+  readonly bursts: number;
+  readonly burstNs: number;
+  readonly burstUnits: number;
+  readonly implausible: number;
+  readonly wraps: number;
+  readonly resets: number;
+  readonly saturations: number;
+  /** Shortest and mean time between two changes; 0 where there were fewer than two. */
+  readonly gapMinNs: number;
+  readonly gapMeanNs: number;
+  /** Intervals by utilisation. */
+  readonly utilization: readonly number[];
+}
+
+/** One burst of one counter. */
+export interface BurstRow {
+  readonly channel: number;
+  readonly startNs: number;
+  readonly durationNs: number;
+  readonly units: number;
+  readonly peakRate: number;
+}
+
+/** Numbers in a window's and a burst's row, as the native sampler hands them over. */
+export const windowRowNumbers = 19 + thresholdsMax + utilizationBuckets;
+export const burstRowNumbers = 5;
+
+/** Reads a row of the native sampler: `windowRowNumbers` numbers from `at`, in the order of `WindowRow`. */
+export function windowRowAt(rows: Float64Array, at: number): WindowRow {
+  const number = (index: number) => rows[at + index] ?? 0;
+  const afterAbove = 10 + thresholdsMax;
+  return {
+    channel: number(0), startNs: number(1), endNs: number(2), units: number(3), intervals: number(4), changes: number(5), peakRate: number(6),
+    peakAtNs: number(7), peakUnits: number(8), activeNs: number(9), aboveNs: [...rows.subarray(at + 10, at + afterAbove)],
+    bursts: number(afterAbove), burstNs: number(afterAbove + 1), burstUnits: number(afterAbove + 2), implausible: number(afterAbove + 3),
+    wraps: number(afterAbove + 4), resets: number(afterAbove + 5), saturations: number(afterAbove + 6),
+    gapMinNs: number(afterAbove + 7), gapMeanNs: number(afterAbove + 8),
+    utilization: [...rows.subarray(at + afterAbove + 9, at + windowRowNumbers)],
+  };
+}
+
+export function burstRowAt(rows: Float64Array, at: number): BurstRow {
+  const number = (index: number) => rows[at + index] ?? 0;
+  return { channel: number(0), startNs: number(1), durationNs: number(2), units: number(3), peakRate: number(4) };
+}
+
+/** The bucket of a share of the line rate; 0 holds everything below 0.1 %, the last one everything from 1 on. */
+export function utilizationBucket(share: number): number {
+  if (!(share > 2 ** -10)) return 0;
+  return Math.min(utilizationBuckets - 1, Math.ceil((Math.log2(share) + 10) * 8));
+}
+
+/** The upper edge of a bucket as a share of the line rate. */
+export function utilizationEdge(bucket: number): number {
+  return 2 ** (bucket / 8 - 10);
+}

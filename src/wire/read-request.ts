@@ -1,0 +1,221 @@
+// Reads a whole write request that somebody pushed, 1.0 or 2.0, into values. Source of the messages: write-request.ts and write-request-2.ts. Fails with
+// WRITE_REQUEST_DAMAGED where the bytes are no such message; what is wrong with one series alone is told with that series.
+//
+// Values of samples are kept as bits, so that the staleness marker survives. A histogram is the same message in both versions and stays bytes.
+
+import { isUtf8 } from 'node:buffer';
+import type { MetricType } from '../exposition/sink.ts';
+import type { LabelPair } from '../model/labels.ts';
+import { createField, fieldsOf, int64Of, nextField, type Field } from './fields.ts';
+import { METADATA_TYPE, type WireExemplar, type WireMetadata } from './write-request.ts';
+
+export interface PushedSample {
+  /** Halves of the double. */
+  readonly low: number;
+  readonly high: number;
+  readonly timestampMs: number;
+}
+
+export interface PushedHistogram {
+  /** A Histogram message without its tag and length; a view. */
+  readonly bytes: Uint8Array;
+  readonly timestampMs: number;
+}
+
+export interface PushedSeries {
+  /** As they came: in any order, perhaps twice. */
+  readonly labels: readonly LabelPair[];
+  readonly samples: readonly PushedSample[];
+  readonly exemplars: readonly WireExemplar[];
+  readonly histograms: readonly PushedHistogram[];
+  /** Of 2.0. */
+  readonly metadata: Omit<WireMetadata, 'family'> | undefined;
+  /** Why it cannot be taken, undefined for a good one. */
+  readonly problem: string | undefined;
+}
+
+export interface PushedRequest {
+  readonly series: readonly PushedSeries[];
+  /** Of 1.0, where it has messages of its own. */
+  readonly metadata: readonly WireMetadata[];
+}
+
+/** Field numbers of a series in one of the two messages. */
+interface Shape {
+  readonly samples: number;
+  readonly histograms: number;
+  readonly exemplars: number;
+}
+
+const shape1: Shape = { samples: 2, exemplars: 3, histograms: 4 };
+const shape2: Shape = { samples: 2, histograms: 3, exemplars: 4 };
+const HISTOGRAM_TIMESTAMP = 15;
+
+const typeByNumber = Object.fromEntries(Object.entries(METADATA_TYPE).map(([type, number]) => [number, type])) as Record<number, MetricType>;
+
+export function readRequest(bytes: Uint8Array, message: '1.0' | '2.0'): PushedRequest {
+  return message === '1.0' ? readRequest1(bytes) : readRequest2(bytes);
+}
+
+function readRequest1(bytes: Uint8Array): PushedRequest {
+  const series: PushedSeries[] = [];
+  const metadata: WireMetadata[] = [];
+  const field = createField(bytes);
+  while (nextField(field)) {
+    if (field.tag === tagOf(1)) series.push(readSeries(field, shape1, undefined));
+    else if (field.tag === tagOf(3)) metadata.push(readMetadata1(fieldsOf(field)));
+  }
+  return { series, metadata };
+}
+
+/** The table of strings may stand behind the series that refer to it. */
+function readRequest2(bytes: Uint8Array): PushedRequest {
+  const symbols: string[] = [];
+  const table = createField(bytes);
+  while (nextField(table)) if (table.tag === tagOf(4)) symbols.push(textOf(table));
+  const series: PushedSeries[] = [];
+  const field = createField(bytes);
+  while (nextField(field)) if (field.tag === tagOf(5)) series.push(readSeries(field, shape2, symbols));
+  return { series, metadata: [] };
+}
+
+/** `symbols`: of a 2.0 request. */
+function readSeries(field: Field, shape: Shape, symbols: readonly string[] | undefined): PushedSeries {
+  const labels: LabelPair[] = [];
+  const samples: PushedSample[] = [];
+  const exemplars: WireExemplar[] = [];
+  const histograms: PushedHistogram[] = [];
+  const refs: number[] = [];
+  let metadata: PushedSeries['metadata'];
+  const part = fieldsOf(field);
+  while (nextField(part)) {
+    const number = part.tag >>> 3;
+    if (number === 1 && symbols !== undefined) takeRefs(part, refs);
+    else if (part.tag === tagOf(1)) labels.push(readLabel(fieldsOf(part)));
+    else if (part.tag === tagOf(shape.samples)) samples.push(readSample(fieldsOf(part)));
+    else if (part.tag === tagOf(shape.exemplars)) exemplars.push(readExemplar(fieldsOf(part), symbols));
+    else if (part.tag === tagOf(shape.histograms)) histograms.push(readHistogram(part));
+    else if (part.tag === tagOf(5) && symbols !== undefined) metadata = readMetadata2(fieldsOf(part), symbols);
+  }
+  let problem: string | undefined;
+  if (symbols !== undefined) problem = resolveRefs(refs, symbols, labels);
+  return { labels, samples, exemplars, histograms, metadata, problem };
+}
+
+/** A field of messages or strings. */
+function tagOf(number: number): number {
+  return number * 8 + 2;
+}
+
+/** Numbers may be packed or not. */
+function takeRefs(part: Field, refs: number[]): void {
+  if ((part.tag & 7) === 0) return void refs.push(int64Of(part));
+  for (let at = part.contentStart; at < part.end; ) {
+    let value = 0;
+    for (let factor = 1; at < part.end; factor *= 128) {
+      const byte = part.bytes[at++]!;
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) break;
+    }
+    refs.push(value);
+  }
+}
+
+/** What is wrong with the references, if anything. */
+function resolveRefs(refs: readonly number[], symbols: readonly string[], labels: LabelPair[]): string | undefined {
+  if (refs.length % 2 === 1) return `${refs.length} label references are no pairs`;
+  for (let i = 0; i < refs.length; i += 2) {
+    const name = symbols[refs[i]!];
+    const value = symbols[refs[i + 1]!];
+    if (name === undefined || value === undefined) return `a label refers to symbols ${refs[i]} and ${refs[i + 1]} of ${symbols.length}`;
+    labels.push([name, value]);
+  }
+  return undefined;
+}
+
+function readLabel(part: Field): LabelPair {
+  let name = '';
+  let value = '';
+  while (nextField(part)) {
+    if (part.tag === tagOf(1)) name = textOf(part);
+    else if (part.tag === tagOf(2)) value = textOf(part);
+  }
+  return [name, value];
+}
+
+function readSample(part: Field): PushedSample {
+  let low = 0;
+  let high = 0;
+  let timestampMs = 0;
+  while (nextField(part)) {
+    if (part.tag === 0x09) {
+      low = wordAt(part.bytes, part.contentStart);
+      high = wordAt(part.bytes, part.contentStart + 4);
+    } else if (part.tag === 0x10) timestampMs = int64Of(part);
+  }
+  return { low, high, timestampMs };
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+}
+
+const double = new DataView(new ArrayBuffer(8));
+
+function readExemplar(part: Field, symbols: readonly string[] | undefined): WireExemplar {
+  const labels: LabelPair[] = [];
+  const refs: number[] = [];
+  let value = 0;
+  let timestampMs = 0;
+  while (nextField(part)) {
+    if (part.tag >>> 3 === 1 && symbols !== undefined) takeRefs(part, refs);
+    else if (part.tag === tagOf(1)) labels.push(readLabel(fieldsOf(part)));
+    else if (part.tag === 0x11) {
+      double.setUint32(0, wordAt(part.bytes, part.contentStart), true);
+      double.setUint32(4, wordAt(part.bytes, part.contentStart + 4), true);
+      value = double.getFloat64(0, true);
+    } else if (part.tag === 0x18) timestampMs = int64Of(part);
+  }
+  if (symbols !== undefined) resolveRefs(refs, symbols, labels);
+  return { labels, value, timestampMs };
+}
+
+function readHistogram(field: Field): PushedHistogram {
+  let timestampMs = 0;
+  const part = fieldsOf(field);
+  while (nextField(part)) if (part.tag === HISTOGRAM_TIMESTAMP * 8) timestampMs = int64Of(part);
+  return { bytes: field.bytes.subarray(field.contentStart, field.end), timestampMs };
+}
+
+function readMetadata1(part: Field): WireMetadata {
+  let type = 0;
+  let family = '';
+  let help = '';
+  let unit = '';
+  while (nextField(part)) {
+    if (part.tag === 0x08) type = int64Of(part);
+    else if (part.tag === tagOf(2)) family = textOf(part);
+    else if (part.tag === tagOf(4)) help = textOf(part);
+    else if (part.tag === tagOf(5)) unit = textOf(part);
+  }
+  return { family, type: typeByNumber[type] ?? 'unknown', help, unit };
+}
+
+function readMetadata2(part: Field, symbols: readonly string[]): PushedSeries['metadata'] {
+  let type = 0;
+  let help = 0;
+  let unit = 0;
+  while (nextField(part)) {
+    if (part.tag === 0x08) type = int64Of(part);
+    else if (part.tag === 0x18) help = int64Of(part);
+    else if (part.tag === 0x20) unit = int64Of(part);
+  }
+  return { type: typeByNumber[type] ?? 'unknown', help: symbols[help] ?? '', unit: symbols[unit] ?? '' };
+}
+
+/** What is no UTF-8 comes as text that is not well formed, which no name may be and no storage could keep. */
+function textOf({ bytes, contentStart, end }: Field): string {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset + contentStart, end - contentStart);
+  const text = view.toString('utf8');
+  return text.includes('\ufffd') && !isUtf8(view) ? '\ud800' : text;
+}

@@ -1,0 +1,74 @@
+// The sampler in TypeScript on the clock of the test: it reads files at its period, counts what it missed, and survives files that are no counters.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { parseCount } from '../../../src/roce/counter-file.ts';
+import { LoopSampler } from '../../../src/roce/loop-sampler.ts';
+import { defaultRules } from '../../../src/roce/reduction.ts';
+import type { Channel } from '../../../src/roce/sampler.ts';
+import { createTestClock } from '../../support/clock.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tributary-roce-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const lineRate = 1e9;
+const rules = { ...defaultRules, periodNs: 1e7, windowNs: 1e9 };
+const channel = (name: string, source = 'files'): Channel => ({ source, path: join(folder, name), rules: { bits: 64, saturates: false, multiplier: 1, lineRate, refreshNs: 0 } });
+const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+
+describe('the loop sampler', () => {
+  test('sees a burst that a generator writes, byte for byte', async () => {
+    const clock = createTestClock();
+    write('bytes', '0\n');
+    const sampler = new LoopSampler([channel('bytes')], rules, clock);
+    sampler.start();
+    // 5 periods of 10 MB are the whole line.
+    for (let period = 1; period <= 60; period++) {
+      write('bytes', `${1e7 * Math.min(5, Math.max(0, period - 20))}\n`);
+      await clock.advance(10);
+    }
+    sampler.stop();
+    const { bursts, windows } = sampler.drain();
+    expect(bursts).toMatchObject([{ channel: 0, startNs: 200e6, durationNs: 50e6, units: 5e7, peakRate: lineRate }]);
+    expect(windows.reduce((sum, { units }) => sum + units, 0)).toBe(5e7);
+    expect(sampler.figures()).toMatchObject({ policy: 'loop', ticks: 60, missed: 0 });
+    expect(clock.pending()).toBe(0);
+  });
+
+  test('deadlines that passed are counted and not caught up', async () => {
+    const test = createTestClock();
+    let stallMs = 0;
+    const clock = { ...test, monotonicMs: () => test.monotonicMs() + stallMs };
+    write('stalled', '1\n');
+    const sampler = new LoopSampler([channel('stalled')], rules, clock);
+    sampler.start();
+    await test.advance(50);
+    expect(sampler.figures()).toMatchObject({ ticks: 5, missed: 0 });
+    stallMs = 35;
+    await test.advance(10);
+    expect(sampler.figures()).toMatchObject({ ticks: 6, missed: 3, latenessMaxNs: 35e6 });
+    await test.advance(25);
+    expect(sampler.figures()).toMatchObject({ ticks: 9, missed: 3 });
+    sampler.stop();
+  });
+
+  test('a text, an absent file and one that comes later cost themselves alone', async () => {
+    const clock = createTestClock();
+    write('good', '1\n');
+    write('text', 'N/A (no PMA)\n');
+    const sampler = new LoopSampler([channel('good', 'good'), channel('text', 'bad'), channel('late', 'late')], rules, clock);
+    sampler.start();
+    await clock.advance(500);
+    write('late', '1\n');
+    await clock.advance(1500);
+    sampler.stop();
+    expect(sampler.figures().sources.map(({ reads, failedReadings }) => [reads, failedReadings])).toEqual([[200, 0], [200, 200], [200, 100]]);
+  });
+});
+
+test.each<readonly [string, bigint | undefined]>([
+  ['0\n', 0n], ['42', 42n], ['18446744073709551615\n', 2n ** 64n - 1n], ['18446744073709551616\n', undefined], ['', undefined], ['\n', undefined],
+  ['-1\n', undefined], ['0x10', undefined], ['1 2', undefined], ['N/A (no PMA)\n', undefined],
+])('%j is %s', (text, count) => expect(parseCount(text)).toBe(count));

@@ -33,6 +33,11 @@ export class ApiError extends Error {
     return this.status.code === 401 || this.status.code === 403;
   }
 
+  /** The server does not know the resource: it is older than what is asked for. */
+  get isUnknownResource(): boolean {
+    return this.status.code === 404;
+  }
+
   /** The version or token is older than what the server remembers: only a new list helps. */
   get isExpired(): boolean {
     return this.status.code === 410 || this.status.reason === 'Expired' || this.status.reason === 'Gone';

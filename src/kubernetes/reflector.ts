@@ -85,9 +85,9 @@ export class Reflector<K extends Kind> {
     return this.#store.isEmpty;
   }
 
-  /** Some complete state has been told, or the server refuses to tell one. */
+  /** Some complete state has been told, or the server refuses to tell one, or has none: waiting would not help. */
   get isAnswered(): boolean {
-    return this.#store.isSynced || this.#failure?.isDenied === true;
+    return this.#store.isSynced || this.#failure?.isDenied === true || this.#failure?.isUnknownResource === true;
   }
 
   join(selector: string, listener: StoreListener<KindMap[K]>): Subscription<KindMap[K]> {

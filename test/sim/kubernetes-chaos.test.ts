@@ -196,7 +196,7 @@ function beginsList({ verb, query, status }: LoggedRequest): boolean {
 }
 
 /**
- * The n-th list since the server was last well for a minute comes at the earliest half of the n-th step of the back-off after the one before: 0.4 s
+ * The n-th list since the server was last well for half a minute comes at the earliest half of the n-th step of the back-off after the one before: 0.4 s
  * doubling to 15 s. Gives the gaps that were shorter.
  */
 function tooFrequentLists(requests: readonly LoggedRequest[], kind: string): string[] {
@@ -205,7 +205,7 @@ function tooFrequentLists(requests: readonly LoggedRequest[], kind: string): str
   let step = 0;
   for (const [i, { atMs }] of lists.entries()) {
     const gapMs = i === 0 ? Number.POSITIVE_INFINITY : atMs - lists[i - 1]!.atMs;
-    if (gapMs >= 60_000) step = 0;
+    if (gapMs >= 30_000) step = 0;
     else if (gapMs < Math.min(15_000, 400 * 2 ** step++)) found.push(`${kind}: list ${i} after ${gapMs} ms in step ${step}`);
   }
   return found;

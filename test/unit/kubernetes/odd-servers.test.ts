@@ -186,6 +186,14 @@ describe('refusals', () => {
     expect(await errorOf(proxy)).toBe('cannot watch pods in all namespaces: <h1>Bad Gateway</h1> (502)');
   });
   test('without a word are told by their number', async () => expect(await errorOf(json(500, ''))).toBe('cannot watch pods in all namespaces: the server answered 500'));
+  test('of a resource that an old server does not have hold up nobody who waits for a first state', async () => {
+    const { api, kubernetes } = await start(json(404, { kind: 'Status', code: 404, reason: 'NotFound', message: 'the server could not find the requested resource' }));
+    observe(api, 'endpointslices');
+    await until(() => kubernetes.state()[0]?.error !== '');
+    expect(kubernetes.state()[0]).toMatchObject({ state: 'syncing', error: 'cannot watch endpointslices in all namespaces: the server could not find the requested resource (404)' });
+    expect(kubernetes.isSynced()).toBe(true);
+  });
+
   test('within a watch are told as the server words them', async () => {
     const error = { type: 'ERROR', object: { kind: 'Status', code: 500, message: 'etcd is away' } };
     expect(await errorOf(watch(initialEnd, error))).toBe('cannot watch pods in all namespaces: etcd is away (500)');

@@ -271,7 +271,8 @@ async function startSilent(): Promise<SocketServer> {
 
 test('the metrics page and docs/metrics.md name the same families', async () => {
   const receiver = await newReceiver();
-  const tributary = await startTributary(workplace(scraping('own', writingTo({ a: receiver.url }))));
+  // With all that is off by default.
+  const tributary = await startTributary(workplace(scraping('own', writingTo({ a: receiver.url }))), '--web.enable-remote-write-receiver');
   await receiver.until(() => receiver.sampleCount() > 0);
   const page = await (await fetch(`${tributary.url}/metrics`)).text();
   const families = [...page.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]!);

@@ -90,7 +90,7 @@ function buildLine(keeps: readonly string[]) {
   let sink: GroupSink | undefined;
   let opened = 0;
   // Few scrapes begin within the measured time, and none is answered.
-  const series = { begin: () => undefined, end: () => undefined, release: () => undefined } as unknown as PageSeries;
+  const series = { begin: () => undefined, end: () => undefined, release: () => undefined, retarget: () => undefined } as unknown as PageSeries;
   const client: HttpClient = {
     request: () => Promise.reject(new Error('not used')),
     prepare: (url) => ({ url }),

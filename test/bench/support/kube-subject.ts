@@ -140,7 +140,7 @@ const unusedClient: HttpClient = {
   },
   close: () => Promise.resolve(),
 };
-const unusedSeries = { begin: () => undefined, end: () => undefined, release: () => undefined } as unknown as PageSeries;
+const unusedSeries = { begin: () => undefined, end: () => undefined, release: () => undefined, retarget: () => undefined } as unknown as PageSeries;
 
 /** The informer of the client library on all pods, as its documentation shows. */
 async function startInformer(url: string): Promise<Running> {

@@ -33,6 +33,7 @@ void Reducer::take(std::uint64_t value, double begin_ns, double end_ns, RowSink&
     base_ = latest_ = value;
     base_ns_ = ns;
     changed_ns_ = 0;
+    total_ = static_cast<double>(value) * counter_.multiplier;
     return;
   }
   note_change(value, ns);
@@ -71,6 +72,8 @@ void Reducer::open_window_at(double ns, RowSink& sink) {
 void Reducer::emit_window(RowSink& sink) {
   if (!has_window_) return;
   window_[kGapMean] = gaps_ == 0 ? 0 : gap_sum_ns_ / gaps_;
+  window_[kTotal] = total_;
+  window_[kRefresh] = counter_.refresh_ns;
   sink.window(window_);
   has_window_ = false;
 }
@@ -97,6 +100,8 @@ void Reducer::end_interval(std::uint64_t value, double end_ns, RowSink& sink) {
   interval.units = step.units;
   base_ = value;
   base_ns_ = end_ns;
+  window_[kCovered] += interval.ns;
+  total_ = step.kind == StepKind::kReset ? static_cast<double>(value) * counter_.multiplier : total_ + step.units;
   if (step.kind == StepKind::kReset) {
     window_[kResets]++;
     return;

@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <limits>
+
 #include "burst.h"
 #include "reduction.h"
 
@@ -42,6 +44,8 @@ class Reducer {
   double base_ns_ = 0;
   std::uint64_t latest_ = 0;
   double changed_ns_ = 0;
+  // In units, wraps unrolled.
+  double total_ = std::numeric_limits<double>::quiet_NaN();
 };
 
 // The bucket of a share of the line rate.

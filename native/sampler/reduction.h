@@ -38,7 +38,7 @@ enum WindowNumber : std::size_t {
   kChannel, kStart, kEnd, kUnits, kIntervals, kChanges, kPeakRate, kPeakAt, kPeakUnits, kActive,
   kAbove,
   kBursts = kAbove + kThresholdsMax,
-  kBurstNs, kBurstUnits, kImplausible, kWraps, kResets, kSaturations, kGapMin, kGapMean,
+  kBurstNs, kBurstUnits, kImplausible, kWraps, kResets, kSaturations, kGapMin, kGapMean, kTotal, kCovered, kRefresh,
   kUtilization,
   kWindowNumbers = kUtilization + kUtilizationBuckets,
 };

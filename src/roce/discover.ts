@@ -6,19 +6,22 @@ import { basename, join } from 'node:path';
 import { errorText } from '../model/error.ts';
 import { parseCount } from './counter-file.ts';
 import { linkFields } from './link-fields.ts';
+import type { CounterPlace } from './sampler.ts';
 import { hardwareCounterMeaning, portCounterMeaning, vendorOf, type Meaning, type Vendor } from './vendors.ts';
 
 export interface FoundCounter {
   /** As the driver spells it. */
   readonly name: string;
-  readonly path: string;
   readonly meaning: Meaning;
-  /** Place in the kernel's statistics of an interface. */
-  readonly linkField?: number;
+  /** Where it can be read, the best way first. The sampler in TypeScript reads files only. */
+  readonly places: readonly CounterPlace[];
 }
 
-/** `statistics` of an interface; of a port the two traffic counters, the other counters of its management agent, and those of its driver. */
-export type GroupKind = 'statistics' | 'port_data' | 'counters' | 'hw_counters';
+/**
+ * `statistics` of an interface; of a port the two traffic counters, the other counters of its management agent, and those of its driver; of a port's
+ * interface or a listed one the physical port's standard statistics with pauses, and the driver's own.
+ */
+export type GroupKind = 'statistics' | 'port_data' | 'counters' | 'hw_counters' | 'ethtool_mac' | 'ethtool';
 
 /** Counters that are read together. */
 export interface CounterGroup {
@@ -38,6 +41,14 @@ export interface FoundPort {
   readonly lineRate: number;
   /** As the device says: `InfiniBand`, `Ethernet`; empty for interfaces. */
   readonly linkLayer: string;
+  /** The interface of an RDMA port, or the interface itself; empty where there is none. */
+  readonly netdev: string;
+  /** Facts for people, empty where they are not known. */
+  readonly firmware: string;
+  readonly pci: string;
+  readonly numaNode: string;
+  /** Priorities that must not lose frames (PFC): from the interface's DCB where it tells, else 3. */
+  readonly priorities: readonly number[];
   readonly groups: readonly CounterGroup[];
   /** Counters that cannot be read, and why. */
   readonly unreadable: readonly { readonly name: string; readonly reason: string }[];

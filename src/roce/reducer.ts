@@ -37,6 +37,8 @@ export class Reducer {
   #base: { readonly value: bigint; readonly ns: number } | undefined;
   #latest = 0n;
   #changedNs = 0;
+  /** In units, wraps unrolled. */
+  #total = NaN;
 
   constructor(channel: number, counter: CounterRules, rules: ReductionRules, sink: RowSink) {
     this.#channel = channel;
@@ -74,6 +76,7 @@ export class Reducer {
     this.#base = { value, ns };
     this.#latest = value;
     this.#changedNs = 0;
+    this.#total = Number(value) * this.#counter.multiplier;
   }
 
   #noteChange(window: OpenWindow, value: bigint, ns: number): void {
@@ -110,6 +113,8 @@ export class Reducer {
     const ns = endNs - base.ns;
     const step = stepOf(base.value, value, ns, this.#counter);
     this.#base = { value, ns: endNs };
+    window.coveredNs += ns;
+    this.#total = step.kind === 'reset' ? Number(value) * this.#counter.multiplier : this.#total + step.units;
     if (step.kind === 'reset') return void window.resets++;
     if (step.kind === 'wrapped') window.wraps++;
     window.units += step.units;
@@ -170,7 +175,7 @@ export class Reducer {
   #emitWindow(): void {
     if (this.#window === undefined) return;
     const { gapSumNs, gaps, ...row } = this.#window;
-    this.#sink.window({ ...row, gapMeanNs: gaps === 0 ? 0 : gapSumNs / gaps });
+    this.#sink.window({ ...row, gapMeanNs: gaps === 0 ? 0 : gapSumNs / gaps, total: this.#total, refreshNs: this.#counter.refreshNs });
     this.#window = undefined;
   }
 }
@@ -179,7 +184,7 @@ function emptyWindow(channel: number, startNs: number, endNs: number): OpenWindo
   return {
     channel, startNs, endNs, units: 0, intervals: 0, changes: 0, peakRate: 0, peakAtNs: 0, peakUnits: 0, activeNs: 0,
     aboveNs: Array.from({ length: thresholdsMax }, () => 0), bursts: 0, burstNs: 0, burstUnits: 0,
-    implausible: 0, wraps: 0, resets: 0, saturations: 0, gapMinNs: 0, gapMeanNs: 0, gapSumNs: 0, gaps: 0,
+    implausible: 0, wraps: 0, resets: 0, saturations: 0, gapMinNs: 0, gapMeanNs: 0, total: NaN, coveredNs: 0, refreshNs: 0, gapSumNs: 0, gaps: 0,
     utilization: Array.from({ length: utilizationBuckets }, () => 0),
   };
 }

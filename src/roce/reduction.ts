@@ -73,6 +73,12 @@ export interface WindowRow {
   /** Shortest and mean time between two changes; 0 where there were fewer than two. */
   readonly gapMinNs: number;
   readonly gapMeanNs: number;
+  /** What the counter stands at after the last reading, in units, wraps unrolled: it starts at the first reading and, after a reset, at the one that showed it. NaN without any. */
+  readonly total: number;
+  /** Sum of the intervals that were judged: less than the window where readings are missing. */
+  readonly coveredNs: number;
+  /** Time between refreshes as it is known at the end of the window; 0 where each reading is fresh. */
+  readonly refreshNs: number;
   /** Intervals by utilisation. */
   readonly utilization: readonly number[];
 }
@@ -86,8 +92,25 @@ export interface BurstRow {
   readonly peakRate: number;
 }
 
+/** One reading kept for a capture: what one counter did in the interval that ended then. */
+export interface CaptureRow {
+  readonly channel: number;
+  readonly atNs: number;
+  /** Units per second for traffic, increments for everything else. */
+  readonly value: number;
+}
+
+/** A capture began. */
+export interface CaptureStart {
+  /** As in `Channel.port`. */
+  readonly port: number;
+  /** The channel whose event or burst was the reason. */
+  readonly channel: number;
+  readonly atNs: number;
+}
+
 /** Numbers in a window's and a burst's row, as the native sampler hands them over. */
-export const windowRowNumbers = 19 + thresholdsMax + utilizationBuckets;
+export const windowRowNumbers = 22 + thresholdsMax + utilizationBuckets;
 export const burstRowNumbers = 5;
 
 /** Reads a row of the native sampler: `windowRowNumbers` numbers from `at`, in the order of `WindowRow`. */
@@ -100,7 +123,8 @@ export function windowRowAt(rows: Float64Array, at: number): WindowRow {
     bursts: number(afterAbove), burstNs: number(afterAbove + 1), burstUnits: number(afterAbove + 2), implausible: number(afterAbove + 3),
     wraps: number(afterAbove + 4), resets: number(afterAbove + 5), saturations: number(afterAbove + 6),
     gapMinNs: number(afterAbove + 7), gapMeanNs: number(afterAbove + 8),
-    utilization: [...rows.subarray(at + afterAbove + 9, at + windowRowNumbers)],
+    total: number(afterAbove + 9), coveredNs: number(afterAbove + 10), refreshNs: number(afterAbove + 11),
+    utilization: [...rows.subarray(at + afterAbove + 12, at + windowRowNumbers)],
   };
 }
 

@@ -6,6 +6,7 @@ export type Direction = 'receive' | 'transmit';
 
 export const events = [
   'cnp_sent', 'cnp_handled', 'ecn_marked', 'out_of_sequence', 'packet_seq_err', 'ack_timeout', 'rnr_nak', 'discard', 'out_of_buffer', 'policer_drop', 'retransmit',
+  'pause_storm',
 ] as const;
 
 export type RoceEvent = (typeof events)[number];
@@ -22,6 +23,15 @@ export interface Meaning {
   readonly isGauge: boolean;
   readonly traffic?: Direction;
   readonly event?: RoceEvent;
+  readonly pause?: Pause;
+}
+
+/** Flow control: time for which somebody was told to wait, counted in microseconds, or the frames that said so. */
+export interface Pause {
+  readonly kind: 'duration' | 'frames';
+  readonly direction: Direction;
+  /** `0` to `7`; `global` for the whole link. */
+  readonly priority: string;
 }
 
 export type Vendor = 'mlx5' | 'bnxt_re' | 'irdma' | 'hns' | 'ionic' | 'erdma' | 'efa' | 'rxe' | 'hfi1';

@@ -12,8 +12,8 @@ export interface CounterRules {
   readonly multiplier: number;
   /** Units per second that the link can carry at most; 0 for events, and where nobody knows: no bursts and no utilisation then. */
   readonly lineRate: number;
-  /** Measured time between refreshes where that is longer than the period; 0 where each reading is fresh. */
-  readonly refreshNs: number;
+  /** Time between refreshes where that is longer than the period; 0 where each reading is fresh; `learn` where it is found out from the readings, and again when it changes. */
+  readonly refreshNs: number | 'learn';
 }
 
 export interface ReductionRules {
@@ -29,6 +29,8 @@ export interface ReductionRules {
   readonly leave: number;
   /** when more than so many intervals in a row stayed below it. */
   readonly mergeGap: number;
+  /** Intervals at `leave` or more that make a burst, at least; what is shorter is none. */
+  readonly minIntervals: number;
 }
 
 /** More would cost each reading of each counter; four are enough to draw a distribution's tail. */
@@ -39,7 +41,7 @@ export const plausibleShare = 1.05;
 
 /** Rules of the reference: bursts from half the line rate, hysteresis, gaps of one interval joined. */
 export const defaultRules: ReductionRules = {
-  periodNs: 1e6, windowNs: 15e9, alignNs: 0, thresholds: [0.5, 0.9, 0.99], enter: 0.5, leave: 0.3, mergeGap: 1,
+  periodNs: 1e6, windowNs: 15e9, alignNs: 0, thresholds: [0.5, 0.9, 0.99], enter: 0.5, leave: 0.3, mergeGap: 1, minIntervals: 1,
 };
 
 /** Buckets of utilisation: 8 an octave, from 2^-10 (0.1 %) to 1; one for less than that in front. */

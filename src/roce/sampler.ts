@@ -123,6 +123,8 @@ export interface SamplerPlan {
   readonly reduction: SamplingRules;
   readonly capture: CaptureRules | undefined;
   readonly schedule: ScheduleRules;
+  /** Rows that wait for the reader, at most: fewer windows of each channel are kept where it is not enough for two minutes. */
+  readonly ringBytes: number;
 }
 
 /** The tick of the thread of slow sources: no source there needs to be more punctual. */

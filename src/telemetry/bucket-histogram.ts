@@ -57,10 +57,10 @@ export class BucketHistogramFamily {
 }
 
 /** As the text exposition wants the value of a label. */
-export function escapeValue(value: string): string {
+function escapeValue(value: string): string {
   return value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"');
 }
 
-export function escapeHelp(help: string): string {
+function escapeHelp(help: string): string {
   return help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
 }

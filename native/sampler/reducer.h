@@ -16,6 +16,8 @@ class Reducer {
 
   // The source is read at another period from now on.
   void set_period(double period_ns) { period_ns_ = period_ns; }
+  // Between refreshes, where that is known to be longer than a period; else 0.
+  double refresh_ns() const { return counter_.refresh_ns; }
 
   // Takes a reading: the counter's value, and when reading it began and ended.
   void take(std::uint64_t value, double begin_ns, double end_ns, RowSink& sink);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "clock.h"
@@ -82,21 +83,13 @@ void PacedSource::lose(Part& part, std::size_t counter, RowSink& sink) {
   part.reducers[counter].lose(sink);
 }
 
-// Counters that all refresh slowly need not be read more often than that; a fresh one among them does. What did not move says nothing.
+// Counters that all refresh slowly need not be read more often than that; a fresh one among them, which has 0, does. What did not move says nothing.
 void PacedSource::judge_refresh() {
-  double ns = 0;
-  bool has_moved = false;
-  bool is_fresh = false;
-  for (auto& part : parts_) {
-    for (std::size_t i = 0; i < part.states.size(); i++) {
-      if (!std::exchange(part.states[i].has_moved, false)) continue;
-      const double own_ns = part.reducers[i].refresh_ns();
-      is_fresh = is_fresh || own_ns == 0;
-      ns = has_moved ? std::min(ns, own_ns) : own_ns;
-      has_moved = true;
-    }
-  }
-  if (has_moved) pace_.set_refresh(is_fresh ? 0 : ns);
+  double ns = std::numeric_limits<double>::infinity();
+  for (auto& part : parts_)
+    for (std::size_t i = 0; i < part.states.size(); i++)
+      if (std::exchange(part.states[i].has_moved, false)) ns = std::min(ns, part.reducers[i].refresh_ns());
+  if (std::isfinite(ns)) pace_.set_refresh(ns);
 }
 
 void PacedSource::follow(double deadline_ns, double now_ns) {

@@ -56,6 +56,8 @@ export interface FoundPort {
 
 /** Counters of a port; more would not be believed. */
 const countersMax = 512;
+/** The priority that RoCE is given by convention. */
+const defaultPriorities: readonly number[] = [3];
 
 /** Everything below `root`, RDMA ports first, by name. */
 export function discover(root: string): FoundPort[] {
@@ -76,6 +78,7 @@ function rdmaPort(root: string, device: string, port: string): FoundPort {
     kind: 'rdma', device, port: Number(port), driver, vendor,
     lineRate: lineRateOf(textOf(join(portFolder, 'rate'))),
     linkLayer: textOf(join(portFolder, 'link_layer')),
+    netdev: '', firmware: '', pci: '', numaNode: '', priorities: defaultPriorities,
     groups: nonEmpty([
       { kind: 'port_data', counters: management.readable.filter(isTraffic) },
       { kind: 'hw_counters', counters: firstOfSetFirst(hardware.readable) },
@@ -89,12 +92,14 @@ function netdev(root: string, name: string): FoundPort {
   const folder = join(root, 'class/net', name);
   const { readable, unreadable } = readCounters(join(folder, 'statistics'), statisticMeaning);
   const counters = readable.map((counter) => {
-    const linkField = linkFields.indexOf(counter.name);
-    return linkField < 0 ? counter : { ...counter, linkField };
+    const field = linkFields.indexOf(counter.name);
+    const place: CounterPlace = { kind: 'link', link: name, field };
+    return field < 0 ? counter : { ...counter, places: [place, ...counter.places] };
   });
   const speedMbit = Number(textOf(join(folder, 'speed')));
   return {
     kind: 'netdev', device: name, port: 0, driver: driverOf(join(folder, 'device')), vendor: undefined, linkLayer: '',
+    netdev: name, firmware: '', pci: '', numaNode: '', priorities: defaultPriorities,
     // Interfaces without a speed answer -1, 0, or not at all.
     lineRate: speedMbit > 0 ? speedMbit * 125_000 : 0,
     groups: nonEmpty([{ kind: 'statistics', counters }]),
@@ -130,7 +135,7 @@ function readCounters(folder: string, meaningOf: (name: string) => Meaning): Cou
   for (const name of namesIn(folder).filter((entry) => entry !== 'lifespan').slice(0, countersMax)) {
     const path = join(folder, name);
     const reason = whyUnreadable(path);
-    if (reason === undefined) found.readable.push({ name, path, meaning: meaningOf(name) });
+    if (reason === undefined) found.readable.push({ name, meaning: meaningOf(name), places: [{ kind: 'file', path }] });
     else found.unreadable.push({ name, reason });
   }
   return found;

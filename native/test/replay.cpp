@@ -16,6 +16,8 @@ class Printer : public sampler::RowSink {
  public:
   void window(const sampler::WindowRow& row) override { print("window", row.data(), row.size()); }
   void burst(const sampler::BurstRow& row) override { print("burst", row.data(), row.size()); }
+  void capture_start(const sampler::CaptureStart& row) override { print("start", row.data(), row.size()); }
+  void capture(const sampler::CaptureRow& row) override { print("capture", row.data(), row.size()); }
 
  private:
   static void print(const char* kind, const double* numbers, std::size_t count) {

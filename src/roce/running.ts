@@ -25,7 +25,7 @@ export class RunningSampler {
     this.#metrics = metrics;
     this.#sampler = 'addon' in native ? createNativeSampler(native.addon, plan.sampler) : new LoopSampler(plan.sampler, clock);
     this.#sampler.start();
-    metrics.begin(plan, { sampler: 'addon' in native ? 'native' : 'typescript', policy: this.figures().policy, cpu: plan.sampler.schedule.cpu });
+    metrics.begin(plan, 'addon' in native ? 'native' : 'typescript');
   }
 
   get wallOffsetNs(): number {

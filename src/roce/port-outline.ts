@@ -20,8 +20,10 @@ export interface PortOutline {
   readonly inode: number;
   readonly driver: string;
   readonly isVirtualFunction: boolean;
-  /** As the files have them: "400 Gb/sec (4X NDR)", Mb/s of an interface. */
+  /** As the file has it: "400 Gb/sec (4X NDR)"; empty for interfaces. */
   readonly rate: string;
+  /** Of the port's interface, Mb/s. */
+  readonly speed: string;
   readonly state: string;
   readonly linkLayer: string;
   readonly netdev: string;
@@ -61,7 +63,7 @@ export function rdmaPortOutline(surroundings: Surroundings, device: string, port
   const facts = deviceFacts(folder);
   return {
     kind: 'rdma', device, port: Number(port), ...facts,
-    rate: textOf(join(portFolder, 'rate')), state: textOf(join(portFolder, 'state')), linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')),
+    rate: textOf(join(portFolder, 'rate')), speed: netdev === '' ? '' : textOf(join(root, 'class/net', netdev, 'speed')), state: textOf(join(portFolder, 'state')), linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')),
     netdev, netdevDriver: (netdev === '' ? '' : driverOf(join(root, 'class/net', netdev))) || facts.driver,
     statistics: noFiles, counters: countersIn(join(portFolder, 'counters')), hardware: countersIn(join(portFolder, 'hw_counters')),
     rdmaCounters: rdmaPorts.find((one) => one.device === device && one.port === Number(port))?.counters ?? [],
@@ -73,7 +75,7 @@ export function netdevOutline(surroundings: Surroundings, name: string): PortOut
   const folder = join(surroundings.root, 'class/net', name);
   const facts = deviceFacts(folder);
   return {
-    kind: 'netdev', device: name, port: 0, ...facts, rate: textOf(join(folder, 'speed')), state: textOf(join(folder, 'operstate')), linkLayer: '', firmware: '',
+    kind: 'netdev', device: name, port: 0, ...facts, rate: '', speed: textOf(join(folder, 'speed')), state: textOf(join(folder, 'operstate')), linkLayer: '', firmware: '',
     netdev: name, netdevDriver: facts.driver, statistics: countersIn(join(folder, 'statistics')), counters: noFiles, hardware: noFiles, rdmaCounters: [],
     ...linkFacts(name, surroundings),
   };

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <vector>
 
 #include "burst.h"
@@ -83,8 +82,5 @@ class Recorder {
   std::atomic<std::uint64_t> rung_{0};
   std::uint64_t heard_ = 0;
 };
-
-// The recorders of one thread, by port; null where nothing is to be recorded.
-using Recorders = std::vector<std::unique_ptr<Recorder>>;
 
 }  // namespace sampler

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { expect } from 'vitest';
 import { buildProgram, hasCompiler, hasSanitizer } from '../../scripts/native.mjs';
 import { Recorder, type CaptureSink } from '../../src/roce/capture.ts';
-import { burstRowAt, windowRowAt, windowRowNumbers, type BurstRow, type CaptureRow, type CaptureStart, type CounterRules, type ReductionRules, type WindowRow } from '../../src/roce/reduction.ts';
+import { burstRowAt, captureRowAt, captureStartAt, windowRowAt, windowRowNumbers, type BurstRow, type CaptureRow, type CaptureStart, type CounterRules, type ReductionRules, type WindowRow } from '../../src/roce/reduction.ts';
 import { Reducer, type RowSink } from '../../src/roce/reducer.ts';
 import type { CaptureRules } from '../../src/roce/sampler.ts';
 import type { SignalReading } from './counter-signal.ts';
@@ -104,13 +104,12 @@ function rowsOf(text: string): ReducedRows {
   for (const line of text.split('\n').filter((part) => part !== '')) {
     const [kind, ...words] = line.split(' ');
     const numbers = Float64Array.from(words, Number);
-    const [first = NaN, second = NaN, third = NaN] = numbers;
     if (kind === 'window') {
       expect(numbers.length).toBe(windowRowNumbers);
       rows.windows.push(windowRowAt(numbers, 0));
     } else if (kind === 'burst') rows.bursts.push(burstRowAt(numbers, 0));
-    else if (kind === 'start') rows.starts.push({ port: first, channel: second, atNs: third });
-    else rows.captures.push({ channel: first, atNs: second, value: third });
+    else if (kind === 'start') rows.starts.push(captureStartAt(numbers, 0));
+    else rows.captures.push(captureRowAt(numbers, 0));
   }
   return rows;
 }

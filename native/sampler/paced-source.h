@@ -11,6 +11,7 @@
 #include "pace.h"
 #include "plan.h"
 #include "port-events.h"
+#include "recorders.h"
 #include "reducer.h"
 
 namespace sampler {
@@ -23,7 +24,8 @@ struct SourceFigures {
 
 class PacedSource {
  public:
-  PacedSource(SourcePlan plan, const ReductionRules& rules);
+  // Tells the recorders of its ports, where there are such.
+  PacedSource(SourcePlan plan, const ReductionRules& rules, const Recorders& recorders);
   PacedSource(const PacedSource&) = delete;
   PacedSource& operator=(const PacedSource&) = delete;
 
@@ -47,6 +49,7 @@ class PacedSource {
   template <typename Visit>
   void visit_memory(Visit visit) const {
     for (const auto& part : parts_) {
+      visit(part.reader->readings().data(), part.reader->readings().size() * sizeof part.reader->readings()[0]);
       visit(part.states.data(), part.states.size() * sizeof part.states[0]);
       visit(part.reducers.data(), part.reducers.size() * sizeof part.reducers[0]);
     }
@@ -79,6 +82,7 @@ class PacedSource {
     bool has_event = false;
   };
 
+  void record(Reducer& reducer, const Channel& channel, Recorder* recorder) const;
   void take(Part& part, Round& round);
   void note_move(State& state, const Reducer& reducer, std::uint64_t value, Round& round);
   void lose(Part& part, std::size_t counter, RowSink& sink);

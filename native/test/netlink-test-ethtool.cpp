@@ -1,4 +1,4 @@
-// Replay of ethtool: netlink over a socket pair, the ioctl by a function; and the interfaces of this machine. Built with sanitizers.
+// Replay of ethtool: netlink over a socket pair, the ioctl by a function; and the interfaces of this machine.
 
 #include <fcntl.h>
 #include <net/if.h>
@@ -9,6 +9,7 @@
 #include "../sampler/kernel-counters.h"
 #include "ethtool-world.h"
 #include "expect.h"
+#include "netlink-test.h"
 
 namespace {
 
@@ -180,7 +181,7 @@ void the_real_kernel_answers() {
 
 }  // namespace
 
-int main() {
+void test_ethtool() {
   standard_statistics_are_read();
   interfaces_come_and_go();
   no_family_is_ordinary();
@@ -189,5 +190,4 @@ int main() {
   memory_has_an_end();
   kernel_is_asked_what_there_is();
   the_real_kernel_answers();
-  return test::result();
 }

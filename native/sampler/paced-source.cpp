@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "clock.h"
@@ -33,15 +34,19 @@ PacedSource::PacedSource(SourcePlan plan, const ReductionRules& rules) : rules_(
 
 double PacedSource::read(double now_ns, Clock& clock, PortEvents& events, RowSink& sink, bool& has_event) {
   Round round{now_ns, read_ns_ == 0 ? 0 : now_ns - read_ns_, events, sink};
+  double spent_ns = 0;
+  double end_ns = now_ns;
   for (auto& part : parts_) {
+    const double begin_ns = end_ns;
     part.reader->read();
+    spent_ns += clock.now_ns() - begin_ns;
     take(part, round);
+    end_ns = clock.now_ns();
   }
   read_ns_ = now_ns;
-  const double end_ns = clock.now_ns();
-  figures_.read.add(end_ns - now_ns);
+  figures_.read.add(spent_ns);
   if (round.is_busy) pace_.note_busy(now_ns);
-  if (pace_.note_reading(now_ns, end_ns - now_ns)) judge_refresh();
+  if (pace_.note_reading(now_ns, spent_ns)) judge_refresh();
   has_event = has_event || round.has_event;
   return end_ns;
 }
@@ -82,21 +87,13 @@ void PacedSource::lose(Part& part, std::size_t counter, RowSink& sink) {
   part.reducers[counter].lose(sink);
 }
 
-// Counters that all refresh slowly need not be read more often than that; a fresh one among them does. What did not move says nothing.
+// Counters that all refresh slowly need not be read more often than that; a fresh one among them, which has 0, does. What did not move says nothing.
 void PacedSource::judge_refresh() {
-  double ns = 0;
-  bool has_moved = false;
-  bool is_fresh = false;
-  for (auto& part : parts_) {
-    for (std::size_t i = 0; i < part.states.size(); i++) {
-      if (!std::exchange(part.states[i].has_moved, false)) continue;
-      const double own_ns = part.reducers[i].refresh_ns();
-      is_fresh = is_fresh || own_ns == 0;
-      ns = has_moved ? std::min(ns, own_ns) : own_ns;
-      has_moved = true;
-    }
-  }
-  if (has_moved) pace_.set_refresh(is_fresh ? 0 : ns);
+  double ns = std::numeric_limits<double>::infinity();
+  for (auto& part : parts_)
+    for (std::size_t i = 0; i < part.states.size(); i++)
+      if (std::exchange(part.states[i].has_moved, false)) ns = std::min(ns, part.reducers[i].refresh_ns());
+  if (std::isfinite(ns)) pace_.set_refresh(ns);
 }
 
 void PacedSource::follow(double deadline_ns, double now_ns) {

@@ -16,7 +16,6 @@ namespace {
 using sampler::EthtoolGroup;
 using sampler::EthtoolSource;
 using sampler::EthtoolStringSource;
-using test::expect;
 
 std::optional<std::uint64_t> value(const sampler::Source& source, std::size_t reading) {
   const auto& one = source.readings()[reading];

@@ -15,7 +15,6 @@
 
 namespace {
 
-using test::expect;
 using Random = std::mt19937_64;
 
 std::size_t below(Random& random, std::size_t end) { return end == 0 ? 0 : random() % end; }

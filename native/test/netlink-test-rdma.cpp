@@ -28,7 +28,6 @@ namespace {
 
 using sampler::RdmaCounter;
 using sampler::RdmaSource;
-using test::expect;
 using test::Server;
 using test::World;
 

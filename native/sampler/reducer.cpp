@@ -38,7 +38,7 @@ void Reducer::take(std::uint64_t value, double begin_ns, double end_ns, RowSink&
   }
   note_change(value, ns);
   const double elapsed_ns = ns - base_ns_;
-  if (elapsed_ns < kShortestShare * rules_.period_ns || end_ns - begin_ns > kReadShareMax * elapsed_ns) return;
+  if (elapsed_ns < kShortestShare * period_ns_ || end_ns - begin_ns > kReadShareMax * elapsed_ns) return;
   if (refreshes_slowly() && value == base_) {
     if (elapsed_ns < kIdleRefreshes * counter_.refresh_ns) return;
     // What it counts next may have happened any time in the last refresh: that time stays open.
@@ -92,7 +92,7 @@ void Reducer::note_change(std::uint64_t value, double ns) {
   changed_ns_ = ns;
 }
 
-bool Reducer::refreshes_slowly() const { return counter_.refresh_ns > kSlowPeriods * rules_.period_ns; }
+bool Reducer::refreshes_slowly() const { return counter_.refresh_ns > kSlowPeriods * period_ns_; }
 
 void Reducer::end_interval(std::uint64_t value, double end_ns, RowSink& sink) {
   Interval interval{base_ns_, end_ns - base_ns_, 0};

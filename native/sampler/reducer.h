@@ -12,7 +12,10 @@ namespace sampler {
 class Reducer {
  public:
   Reducer(double channel, const CounterRules& counter, const ReductionRules& rules)
-      : channel_(channel), counter_(counter), rules_(rules), bursts_(channel, counter.line_rate, rules) {}
+      : channel_(channel), counter_(counter), rules_(rules), bursts_(channel, counter.line_rate, rules), period_ns_(rules.period_ns) {}
+
+  // The source is read at another period from now on.
+  void set_period(double period_ns) { period_ns_ = period_ns; }
 
   // Takes a reading: the counter's value, and when reading it began and ended.
   void take(std::uint64_t value, double begin_ns, double end_ns, RowSink& sink);
@@ -34,6 +37,7 @@ class Reducer {
   CounterRules counter_;
   ReductionRules rules_;
   BurstFinder bursts_;
+  double period_ns_;
   bool has_window_ = false;
   WindowRow window_{};
   double gap_sum_ns_ = 0;

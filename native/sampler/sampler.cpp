@@ -2,6 +2,7 @@
 
 #include "sampler.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <ctime>
@@ -41,17 +42,30 @@ class Sampler::Sink : public RowSink {
   Sampler& owner_;
 };
 
-Sampler::Sampler(std::vector<SourceChannels> sources, const ReductionRules& rules) : sources_(std::move(sources)), rules_(rules) {
+Sampler::Sampler(Plan plan) : rules_(plan.reduction), schedule_(plan.schedule) {
   std::uint64_t channels = 0;
-  for (const auto& source : sources_) {
-    std::vector<Reducer> reducers;
-    for (const auto& channel : source.channels) reducers.emplace_back(channel.number, channel.rules, rules_);
-    channels += reducers.size();
-    reducers_.push_back(std::move(reducers));
-    figures_.push_back(std::make_unique<SourceFigures>());
+  for (auto& source : plan.sources) {
+    for (const auto& part : source.parts) channels += part.channels.size();
+    add(std::move(source));
   }
   windows_ = std::make_unique<Ring<WindowRow>>(power_of_two_from(channels * kWindowsPerChannel));
   bursts_ = std::make_unique<Ring<BurstRow>>(kBurstRows);
+}
+
+void Sampler::add(SourcePlan source) {
+  auto running = std::make_unique<RunningSource>();
+  const double period_ns = std::max(1.0, std::ceil(source.rules.period_ns / rules_.period_ns)) * rules_.period_ns;
+  ReductionRules rules = rules_;
+  rules.period_ns = period_ns;
+  running->figures.period_ns.set(period_ns);
+  for (auto& part : source.parts) {
+    Part one;
+    one.reader = std::move(part.reader);
+    for (const auto& channel : part.channels) one.reducers.emplace_back(channel.number, channel.rules, rules);
+    running->parts.push_back(std::move(one));
+  }
+  running->rules = std::move(source.rules);
+  sources_.push_back(std::move(running));
 }
 
 Sampler::~Sampler() { stop(); }
@@ -66,42 +80,49 @@ void Sampler::stop() {
 }
 
 void Sampler::run() {
-  policy_.store(raise_thread(), std::memory_order_relaxed);
+  policy_.store(raise_thread(schedule_), std::memory_order_relaxed);
   Sink sink(*this);
   double deadline_ns = monotonic_ns();
   while (!is_stopping_.load(std::memory_order_relaxed)) {
     deadline_ns += rules_.period_ns;
     sleep_until(deadline_ns);
     lateness_.add(monotonic_ns() - deadline_ns);
-    tick(sink);
+    tick(deadline_ns, sink);
     const double passed = std::floor((monotonic_ns() - deadline_ns) / rules_.period_ns);
     if (passed < 1) continue;
-    missed_.fetch_add(static_cast<std::uint64_t>(passed), std::memory_order_relaxed);
+    missed_.add(static_cast<std::uint64_t>(passed));
     deadline_ns += passed * rules_.period_ns;
   }
-  for (auto& reducers : reducers_)
-    for (auto& reducer : reducers) reducer.finish(sink);
-  cpu_seconds_.store(seconds_of(CLOCK_THREAD_CPUTIME_ID), std::memory_order_relaxed);
+  for (auto& source : sources_)
+    for (auto& part : source->parts)
+      for (auto& reducer : part.reducers) reducer.finish(sink);
+  cpu_seconds_.set(seconds_of(CLOCK_THREAD_CPUTIME_ID));
 }
 
-void Sampler::tick(Sink& sink) {
-  for (std::size_t s = 0; s < sources_.size(); s++) {
-    const double begin_ns = monotonic_ns();
-    sources_[s].source->read();
-    figures_[s]->read.add(monotonic_ns() - begin_ns);
-    figures_[s]->reads.fetch_add(1, std::memory_order_relaxed);
-    const auto& readings = sources_[s].source->readings();
+void Sampler::tick(double deadline_ns, Sink& sink) {
+  for (auto& source : sources_) {
+    if (deadline_ns < source->due_ns) continue;
+    source->due_ns = deadline_ns + source->figures.period_ns.get();
+    read(*source, sink);
+  }
+  if (ticks() % kCpuTicks == 0) cpu_seconds_.set(seconds_of(CLOCK_THREAD_CPUTIME_ID));
+}
+
+void Sampler::read(RunningSource& source, Sink& sink) {
+  const double begin_ns = monotonic_ns();
+  for (auto& part : source.parts) {
+    part.reader->read();
+    const auto& readings = part.reader->readings();
     for (std::size_t i = 0; i < readings.size(); i++) {
       if (readings[i].is_known) {
-        reducers_[s][i].take(readings[i].value, readings[i].begin_ns, readings[i].end_ns, sink);
+        part.reducers[i].take(readings[i].value, readings[i].begin_ns, readings[i].end_ns, sink);
         continue;
       }
-      figures_[s]->failed_readings.fetch_add(1, std::memory_order_relaxed);
-      reducers_[s][i].lose(sink);
+      source.figures.failed_readings.add(1);
+      part.reducers[i].lose(sink);
     }
   }
-  const std::uint64_t ticks = ticks_.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (ticks % kCpuTicks == 0) cpu_seconds_.store(seconds_of(CLOCK_THREAD_CPUTIME_ID), std::memory_order_relaxed);
+  source.figures.read.add(monotonic_ns() - begin_ns);
 }
 
 }  // namespace sampler

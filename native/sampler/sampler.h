@@ -8,39 +8,26 @@
 #include <thread>
 #include <vector>
 
-#include "latency.h"
+#include "durations.h"
+#include "plan.h"
 #include "reducer.h"
 #include "ring.h"
-#include "schedule.h"
-#include "source.h"
 
 namespace sampler {
-
-// A counter's number in rows, and its rules.
-struct Channel {
-  unsigned number = 0;
-  CounterRules rules;
-};
-
-struct SourceChannels {
-  std::unique_ptr<Source> source;
-  // In the order of the source's readings.
-  std::vector<Channel> channels;
-};
 
 // Powers of two. Windows of every channel end together: the ring takes three of them from each.
 constexpr std::uint64_t kWindowsPerChannel = 3;
 constexpr std::uint64_t kBurstRows = 4096;
 
 struct SourceFigures {
-  LatencyHistogram read;
-  std::atomic<std::uint64_t> reads{0};
-  std::atomic<std::uint64_t> failed_readings{0};
+  Durations read;
+  Tally<std::uint64_t> failed_readings;
+  Tally<double> period_ns;
 };
 
 class Sampler {
  public:
-  Sampler(std::vector<SourceChannels> sources, const ReductionRules& rules);
+  explicit Sampler(Plan plan);
   ~Sampler();
   Sampler(const Sampler&) = delete;
   Sampler& operator=(const Sampler&) = delete;
@@ -52,32 +39,43 @@ class Sampler {
 
   Ring<WindowRow>& windows() { return *windows_; }
   Ring<BurstRow>& bursts() { return *bursts_; }
-  std::uint64_t ticks() const { return ticks_.load(std::memory_order_relaxed); }
-  std::uint64_t missed() const { return missed_.load(std::memory_order_relaxed); }
-  double cpu_seconds() const { return cpu_seconds_.load(std::memory_order_relaxed); }
+  std::uint64_t ticks() const { return lateness_.count(); }
+  std::uint64_t missed() const { return missed_.get(); }
+  double cpu_seconds() const { return cpu_seconds_.get(); }
   Policy policy() const { return policy_.load(std::memory_order_relaxed); }
-  const LatencyHistogram& lateness() const { return lateness_; }
-  const SourceFigures& figures(std::size_t source) const { return *figures_[source]; }
+  const Durations& lateness() const { return lateness_; }
+  const std::string& name(std::size_t source) const { return sources_[source]->rules.name; }
+  const SourceFigures& figures(std::size_t source) const { return sources_[source]->figures; }
   std::size_t source_count() const { return sources_.size(); }
 
  private:
   class Sink;
+  struct Part {
+    std::unique_ptr<Source> reader;
+    std::vector<Reducer> reducers;
+  };
+  struct RunningSource {
+    SourceRules rules;
+    std::vector<Part> parts;
+    double due_ns = 0;
+    SourceFigures figures;
+  };
+  void add(SourcePlan source);
   void run();
-  void tick(Sink& sink);
+  void tick(double deadline_ns, Sink& sink);
+  void read(RunningSource& source, Sink& sink);
 
-  std::vector<SourceChannels> sources_;
-  std::vector<std::vector<Reducer>> reducers_;
-  std::vector<std::unique_ptr<SourceFigures>> figures_;
   ReductionRules rules_;
+  ScheduleRules schedule_;
+  std::vector<std::unique_ptr<RunningSource>> sources_;
   std::unique_ptr<Ring<WindowRow>> windows_;
   std::unique_ptr<Ring<BurstRow>> bursts_;
   std::thread thread_;
   std::atomic<bool> is_stopping_{false};
-  std::atomic<std::uint64_t> ticks_{0};
-  std::atomic<std::uint64_t> missed_{0};
-  std::atomic<double> cpu_seconds_{0};
+  Tally<std::uint64_t> missed_;
+  Tally<double> cpu_seconds_;
   std::atomic<Policy> policy_{Policy::kPlain};
-  LatencyHistogram lateness_;
+  Durations lateness_;
 };
 
 }  // namespace sampler

@@ -13,20 +13,26 @@ namespace sampler {
 
 namespace {
 
-// Above ordinary threads and below what the kernel runs for its own devices.
-constexpr int kFifoPriority = 10;
 constexpr int kBestNice = -20;
+
+bool has_fifo(int priority) {
+  sched_param parameters{};
+  parameters.sched_priority = priority;
+  return pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameters) == 0;
+}
+
+bool has_nice() {
+  const auto thread = static_cast<id_t>(syscall(SYS_gettid));
+  return setpriority(PRIO_PROCESS, thread, kBestNice) == 0;
+}
 
 }  // namespace
 
-Policy raise_thread() {
+Policy raise_thread(const ScheduleRules& rules) {
   // The kernel may wake ordinary threads 50 us late to save wake-ups.
   prctl(PR_SET_TIMERSLACK, 1);
-  sched_param parameters{};
-  parameters.sched_priority = kFifoPriority;
-  if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameters) == 0) return Policy::kFifo;
-  const auto thread = static_cast<id_t>(syscall(SYS_gettid));
-  if (setpriority(PRIO_PROCESS, thread, kBestNice) == 0) return Policy::kNice;
+  if (rules.from == Policy::kFifo && has_fifo(rules.priority)) return Policy::kFifo;
+  if (rules.from != Policy::kPlain && has_nice()) return Policy::kNice;
   return Policy::kPlain;
 }
 

@@ -89,16 +89,19 @@ void loopback_has_statistics() {
 
 void thread_starts_and_stops() {
   const std::string path = temporary_file("1\n");
-  std::vector<sampler::SourceChannels> sources;
-  sources.push_back({std::make_unique<sampler::FileSource>(std::vector<std::string>{path}), {{3, {}}}});
-  sampler::ReductionRules rules;
-  sampler::Sampler sampler(std::move(sources), rules);
+  sampler::Plan plan;
+  sampler::Channel channel;
+  channel.number = 3;
+  sampler::SourcePlan source;
+  source.parts.push_back({std::make_unique<sampler::FileSource>(std::vector<std::string>{path}), {channel}});
+  plan.sources.push_back(std::move(source));
+  sampler::Sampler sampler(std::move(plan));
   sampler.start();
   while (sampler.ticks() < 20) std::this_thread::yield();
   sampler.stop();
   sampler::WindowRow row{};
   expect(sampler.windows().pop(row) && row[sampler::kChannel] == 3, "stop gives the open window");
-  expect(sampler.figures(0).reads == sampler.ticks(), "every tick reads the source");
+  expect(sampler.figures(0).read.count() == sampler.ticks(), "every tick reads the source");
   expect(sampler.figures(0).read.quantile(0.5) > 0, "reads are timed");
   unlink(path.c_str());
 }

@@ -4,13 +4,10 @@
 import { isValidLabelName, isValidMetricName } from '../model/names.ts';
 import { METRIC_NAME, type LabelMap } from '../model/labels.ts';
 import type { PushedRequest, PushedSeries } from '../wire/read-request.ts';
-
-export interface AdmittedSeries extends Pick<PushedSeries, 'samples' | 'exemplars' | 'histograms'> {
-  readonly labels: LabelMap;
-}
+import type { AppendedSeries } from './distribute.ts';
 
 export interface Admitted {
-  readonly series: readonly AdmittedSeries[];
+  readonly series: readonly AppendedSeries[];
   readonly written: { readonly samples: number; readonly histograms: number; readonly exemplars: number };
   readonly refused: {
     /** Samples, histograms and exemplars. */
@@ -23,7 +20,7 @@ export interface Admitted {
 }
 
 export function admit({ series: pushed }: PushedRequest): Admitted {
-  const series: AdmittedSeries[] = [];
+  const series: AppendedSeries[] = [];
   const written = { samples: 0, histograms: 0, exemplars: 0 };
   const refused = { items: 0, samples: 0, reason: '' };
   for (const one of pushed) {

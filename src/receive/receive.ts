@@ -14,10 +14,11 @@ import { readRequest, type PushedRequest } from '../wire/read-request.ts';
 import type { WireMetadata } from '../wire/write-request.ts';
 import { admit, type Admitted } from './admit.ts';
 import { expandBody, formatOf, readBody, Refusal } from './body.ts';
-import { Distributor, type Line } from './distribute.ts';
+import type { Batch, SeriesSource } from './distribute.ts';
 import { FamilyMemory } from './families.ts';
 import { createReceiveMetrics, type ReceiveMetrics } from './receive-metrics.ts';
 
+const CLIENT = '__meta_receive_client';
 /** Requests that are read or worked on at a time: each may hold a body of the largest size. */
 const REQUESTS_MAX = 16;
 /** When a sender should come again, seconds. */
@@ -44,17 +45,15 @@ export interface Receiver {
 }
 
 export interface ReceiverOptions {
-  /** Where series go, as it is now. */
-  readonly line: () => Line;
-  readonly nowMs: () => number;
+  /** Appends to the line; false when it cannot take them now. */
+  readonly append: (batch: Batch, source: SeriesSource) => Promise<boolean>;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
-export function createReceiver({ line, nowMs, metrics: registry, logger }: ReceiverOptions): Receiver {
+export function createReceiver({ append, metrics: registry, logger }: ReceiverOptions): Receiver {
   const metrics = createReceiveMetrics(registry);
   const families = new FamilyMemory();
-  const distributor = new Distributor({ line, nowMs });
   let running = 0;
 
   async function take(request: PushRequest): Promise<PushAnswer> {
@@ -64,7 +63,7 @@ export function createReceiver({ line, nowMs, metrics: registry, logger }: Recei
     const pushed = parse(expandBody(wire, format.codec), format.message);
     const admitted = admit(pushed);
     families.note(pushed);
-    const isSafe = await distributor.append(admitted, request.client);
+    const isSafe = await append({ series: admitted.series, failed: admitted.refused.samples }, sourceOf(request.client));
     if (!isSafe) throw new Refusal(503, 'queue', 'the queue cannot take it now');
     count(metrics, admitted);
     return answerTo(admitted);
@@ -86,6 +85,11 @@ export function createReceiver({ line, nowMs, metrics: registry, logger }: Recei
     },
     metadata: () => families.entries(),
   };
+}
+
+/** What is known of a sender is who the web server says it is. */
+function sourceOf(client: string): SeriesSource {
+  return { key: `receive ${client}`, facts: { job: '', labels: [], provenance: new Map([[CLIENT, client]]), honorLabels: true } };
 }
 
 function parse(bytes: Uint8Array, message: '1.0' | '2.0'): PushedRequest {

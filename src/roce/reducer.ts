@@ -32,6 +32,8 @@ export class Reducer {
   readonly #rules: ReductionRules;
   readonly #sink: RowSink;
   readonly #bursts: BurstFinder;
+  #periodNs: number;
+  #refreshNs: number;
   #window: OpenWindow | undefined;
   /** Begin of the current interval. */
   #base: { readonly value: bigint; readonly ns: number } | undefined;
@@ -46,6 +48,13 @@ export class Reducer {
     this.#rules = rules;
     this.#sink = sink;
     this.#bursts = new BurstFinder(channel, counter.lineRate, rules);
+    this.#periodNs = rules.periodNs;
+    this.#refreshNs = counter.refreshNs === 'learn' ? 0 : counter.refreshNs;
+  }
+
+  /** The source is read at another period from now on. */
+  setPeriod(periodNs: number): void {
+    this.#periodNs = periodNs;
   }
 
   /** Takes a reading: the counter's value, and when reading it began and ended. */
@@ -55,7 +64,7 @@ export class Reducer {
     if (this.#base === undefined) return this.#restart(value, ns);
     this.#noteChange(window, value, ns);
     const elapsedNs = ns - this.#base.ns;
-    if (elapsedNs < shortestShare * this.#rules.periodNs || endNs - beginNs > readShareMax * elapsedNs) return;
+    if (elapsedNs < shortestShare * this.#periodNs || endNs - beginNs > readShareMax * elapsedNs) return;
     if (this.#isStale(value, elapsedNs)) return;
     this.#endInterval(window, value, this.#endOf(value, ns));
   }
@@ -94,17 +103,17 @@ export class Reducer {
   }
 
   #refreshesSlowly(): boolean {
-    return this.#counter.refreshNs > slowPeriods * this.#rules.periodNs;
+    return this.#refreshNs > slowPeriods * this.#periodNs;
   }
 
   /** Not moved, and not for so long that it must be idle. */
   #isStale(value: bigint, elapsedNs: number): boolean {
-    return this.#refreshesSlowly() && value === this.#base?.value && elapsedNs < idleRefreshes * this.#counter.refreshNs;
+    return this.#refreshesSlowly() && value === this.#base?.value && elapsedNs < idleRefreshes * this.#refreshNs;
   }
 
   /** What an idle counter of that kind counts next may have happened any time in the last refresh: that time stays open. */
   #endOf(value: bigint, ns: number): number {
-    return this.#refreshesSlowly() && value === this.#base?.value ? ns - this.#counter.refreshNs : ns;
+    return this.#refreshesSlowly() && value === this.#base?.value ? ns - this.#refreshNs : ns;
   }
 
   #endInterval(window: OpenWindow, value: bigint, endNs: number): void {
@@ -175,7 +184,7 @@ export class Reducer {
   #emitWindow(): void {
     if (this.#window === undefined) return;
     const { gapSumNs, gaps, ...row } = this.#window;
-    this.#sink.window({ ...row, gapMeanNs: gaps === 0 ? 0 : gapSumNs / gaps, total: this.#total, refreshNs: this.#counter.refreshNs });
+    this.#sink.window({ ...row, gapMeanNs: gaps === 0 ? 0 : gapSumNs / gaps, total: this.#total, refreshNs: this.#refreshNs });
     this.#window = undefined;
   }
 }

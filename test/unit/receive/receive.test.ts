@@ -1,6 +1,7 @@
 // The receive endpoint before real streams' contract: what is answered, and what reaches which stream with which labels and accounts.
 
 import { beforeAll, describe, expect, test } from 'vitest';
+import { Distributor } from '../../../src/receive/distribute.ts';
 import { createReceiver, type PushAnswer } from '../../../src/receive/receive.ts';
 import { silentLogger } from '../../../src/telemetry/logger.ts';
 import { snappyCompress } from '../../../src/wire/snappy.ts';
@@ -23,7 +24,8 @@ function series(labels: Readonly<Record<string, string>>, ...samples: readonly (
 
 function setUp(options: WorldOptions = {}) {
   const world = new World(options);
-  const receiver = createReceiver({ line: () => world.stage.line(), nowMs: () => AT, metrics: world.metrics, logger: silentLogger });
+  const distributor = new Distributor({ line: () => world.stage.line(), nowMs: () => AT });
+  const receiver = createReceiver({ append: (batch, source) => distributor.append(batch, source), metrics: world.metrics, logger: silentLogger });
   const push = (body: Uint8Array | AsyncIterable<Uint8Array>, headers: Record<string, string> = type1, client = ''): Promise<PushAnswer> =>
     receiver.push({ headers, client, body: body instanceof Uint8Array ? chunks(body) : body });
   const send = (all: readonly PlainSeries[], client = '') => push(snappyCompress(encodeWriteRequest({ series: all })), type1, client);

@@ -9,6 +9,7 @@ import * as metadata from './api-metadata.ts';
 import { owners } from './api-owners.ts';
 import { write } from './api-write.ts';
 import { route } from './api-route.ts';
+import { roce } from './api-roce.ts';
 import * as status from './api-status.ts';
 import * as targets from './api-targets.ts';
 import { volume } from './api-volume.ts';
@@ -81,6 +82,7 @@ const routes: readonly Route[] = [
   api('status/owners', owners),
   { ...api('write', write), methods: ['POST'], readsBody: true },
   api('status/volume', volume),
+  api('status/roce', roce),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 

@@ -26,7 +26,8 @@ const good: Readonly<Record<string, Values>> = {
     ...push, sharding: { members: 2 }, service: { port: 80 }, networkPolicy: { enabled: true, from: [{ podSelector: { matchLabels: { app: 'grafana' } } }] }, monitor: { kind: 'PodMonitor' }, commonLabels: { cluster: 'member-1' },
     image: { repository: 'registry.example/tributary', pullSecrets: [{ name: 'registry' }] },
     nodeAgent: {
-      enabled: true, namespace: 'agents', hostNetwork: true, port: 9200, push: { credentials }, config: { tributary: { roce: { window: '10s' } } }, extraArgs: ['--log.level=debug'],
+      enabled: true, namespace: 'agents', hostNetwork: true, port: 9200, push: { credentials }, config: { tributary: { roce: { window: '10s' } } }, extraArgs: ['--web.config.file=/etc/agent-web/web.yml'],
+      extraVolumes: [{ name: 'agent-web', secret: { secretName: 'agent-web' } }], extraVolumeMounts: [{ name: 'agent-web', mountPath: '/etc/agent-web', readOnly: true }],
       env: [{ name: 'A', value: 'b' }], serviceAccount: { name: 'sampler', annotations: { role: 'none' } }, podLabels: { team: 'platform' }, podAnnotations: { note: 'none' }, priorityClassName: 'system-node-critical',
       nodeSelector: { rdma: 'yes' }, affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'edge', operator: 'Exists' }] }] } } },
     },

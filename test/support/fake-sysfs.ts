@@ -1,7 +1,7 @@
 // A sysfs with a device whose counters move as planned: the golden tree of a two-port mlx5 device, and a program beside it that counts. For tests and benchmarks
 // of a sampler that is unmodified but for the root.
 
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
@@ -47,6 +47,8 @@ export async function createFakeSysfs(writer: 'native' | 'typescript' = hasCompi
   const root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'fake-sysfs-'));
   const devices = join(root, 'class', 'infiniband');
   for (const part of parts) cpSync(join(golden, part), join(root, part), { recursive: true, verbatimSymlinks: true });
+  // Every writer finds the width that it keeps, so that no file is ever empty.
+  for (const file of countersBelow(devices)) writeFileSync(file, `${readFileSync(file, 'latin1').trim().padStart(digits, '0')}\n`);
   const end = new AbortController();
   const valueOf = (counter: string) => Number(readFileSync(join(devices, counter), 'latin1'));
   return {
@@ -55,8 +57,6 @@ export async function createFakeSysfs(writer: 'native' | 'typescript' = hasCompi
     async move(beginMs, movements) {
       const sorted = movements.toSorted((a, b) => a.startMs - b.startMs);
       const names = [...new Set(sorted.map(({ counter }) => counter))];
-      // Every writer finds the width that it keeps.
-      for (const name of names) writeFileSync(join(devices, name), `${String(valueOf(name)).padStart(digits, '0')}\n`);
       const lines = [
         `begin ${beginMs}`,
         ...names.map((name) => `counter ${valueOf(name)} ${join(devices, name)}`),
@@ -70,6 +70,11 @@ export async function createFakeSysfs(writer: 'native' | 'typescript' = hasCompi
       rmSync(root, { recursive: true, force: true });
     },
   };
+}
+
+function countersBelow(folder: string): string[] {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8', withFileTypes: true }).filter((entry) => entry.isFile() && /\/(hw_)?counters$/.test(entry.parentPath));
+  return files.map(({ parentPath, name }) => join(parentPath, name)).filter((file) => /^\d+\n$/.test(readFileSync(file, 'latin1')));
 }
 
 function finish([program = '', ...args]: readonly string[], input: string, signal: AbortSignal): Promise<string> {

@@ -152,6 +152,9 @@ volumeMounts:
   - {name: push-ca, mountPath: /etc/tributary-push-ca, readOnly: true}
   {{- end }}
   {{- end }}
+  {{- with $agent.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
 {{- define "tributary.agentVolumes" -}}
@@ -180,5 +183,8 @@ volumeMounts:
 - name: push-ca
   secret: {secretName: {{ . }}}
 {{- end }}
+{{- end }}
+{{- with $agent.extraVolumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}

@@ -6,6 +6,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { errorText } from '../model/error.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { text, type Answer } from './answer.ts';
+import type { Opening } from './config.ts';
 import { Credentials } from './credentials.ts';
 import { openWebFile } from './web-file.ts';
 
@@ -13,8 +14,8 @@ type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 export interface Guard {
   createServer(options: ServerOptions, listener: Listener): Server;
-  /** The name of who asks, or the answer that sends him away. */
-  admit(request: IncomingMessage, response: ServerResponse): Promise<{ readonly client: string } | Answer>;
+  /** The name of who asks, or the answer that sends him away. `opening` is what the path belongs to, if the file may open it to everybody. */
+  admit(request: IncomingMessage, response: ServerResponse, opening?: Opening): Promise<{ readonly client: string } | Answer>;
 }
 
 const openDoor: Guard = { createServer, admit: () => Promise.resolve({ client: '' }) };
@@ -53,10 +54,11 @@ export function createGuard(file: string, logger: Logger): Guard {
       return server;
     },
 
-    async admit({ headers }, response) {
+    async admit({ headers }, response, opening) {
       try {
         const values = opened.current();
         for (const [name, value] of values.http_server_config?.values.headers ?? []) response.setHeader(name, value);
+        if (opening !== undefined && values.tributary?.values.open.includes(opening) === true) return { client: '' };
         const identity = await credentials.identify(headers.authorization, values);
         tell(undefined);
         if (identity === 'unknown') return text(401, 'Unauthorized\n', { 'WWW-Authenticate': values.basic_auth_users.size > 0 ? 'Basic' : 'Bearer' });

@@ -15,12 +15,13 @@
 namespace {
 
 template <typename Row>
-Napi::Float64Array drain_ring(const Napi::Env& env, sampler::Ring<Row>& ring) {
-  std::vector<double> numbers;
+void drain_ring(sampler::Ring<Row>& ring, std::vector<double>& numbers) {
   Row row{};
   // What is produced meanwhile waits for the next call, or this one might not end.
-  for (std::uint64_t left = ring.produced() - ring.consumed() - ring.overwritten(); left > 0 && ring.pop(row); left--)
-    numbers.insert(numbers.end(), row.begin(), row.end());
+  for (std::uint64_t left = ring.waiting(); left > 0 && ring.pop(row); left--) numbers.insert(numbers.end(), row.begin(), row.end());
+}
+
+Napi::Float64Array array_of(const Napi::Env& env, const std::vector<double>& numbers) {
   auto result = Napi::Float64Array::New(env, numbers.size());
   std::copy(numbers.begin(), numbers.end(), result.Data());
   return result;
@@ -52,35 +53,54 @@ class SamplerObject : public Napi::ObjectWrap<SamplerObject> {
   }
 
   Napi::Value drain(const Napi::CallbackInfo& info) {
+    std::vector<double> windows, bursts, captures, capture_starts;
+    double produced = 0, overwritten = 0;
+    const auto take = [&](auto& ring, std::vector<double>& numbers) {
+      drain_ring(ring, numbers);
+      produced += static_cast<double>(ring.consumed() + ring.overwritten() + ring.waiting());
+      overwritten += static_cast<double>(ring.overwritten());
+    };
+    sampler_->visit_rings([&](sampler::Rings& rings) {
+      take(rings.windows, windows);
+      take(rings.bursts, bursts);
+      take(rings.captures, captures);
+      take(rings.capture_starts, capture_starts);
+    });
     Napi::Object rows = Napi::Object::New(info.Env());
-    rows.Set("windows", drain_ring(info.Env(), sampler_->windows()));
-    rows.Set("bursts", drain_ring(info.Env(), sampler_->bursts()));
-    rows.Set("produced", static_cast<double>(sampler_->windows().produced() + sampler_->bursts().produced()));
-    rows.Set("overwritten", static_cast<double>(sampler_->windows().overwritten() + sampler_->bursts().overwritten()));
+    rows.Set("windows", array_of(info.Env(), windows));
+    rows.Set("bursts", array_of(info.Env(), bursts));
+    rows.Set("captures", array_of(info.Env(), captures));
+    rows.Set("captureStarts", array_of(info.Env(), capture_starts));
+    rows.Set("produced", produced);
+    rows.Set("overwritten", overwritten);
     return rows;
   }
 
   Napi::Value figures(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     static constexpr const char* policies[] = {"fifo", "nice", "plain"};
+    static const sampler::Durations none;
+    const sampler::Worker* leader = sampler_->leader();
     Napi::Object result = Napi::Object::New(env);
-    result.Set("policy", policies[static_cast<int>(sampler_->policy())]);
-    result.Set("ticks", static_cast<double>(sampler_->ticks()));
-    result.Set("missed", static_cast<double>(sampler_->missed()));
+    result.Set("policy", policies[static_cast<int>(leader == nullptr ? sampler::Policy::kPlain : leader->policy())]);
+    result.Set("ticks", leader == nullptr ? 0 : static_cast<double>(leader->lateness().count()));
+    result.Set("missed", leader == nullptr ? 0 : static_cast<double>(leader->missed()));
     result.Set("cpuSeconds", sampler_->cpu_seconds());
-    set_durations(result, "lateness", sampler_->lateness());
+    set_durations(result, "lateness", leader == nullptr ? none : leader->lateness());
     Napi::Array sources = Napi::Array::New(env, sampler_->source_count());
-    for (std::uint32_t i = 0; i < sampler_->source_count(); i++) {
-      const sampler::SourceFigures& figures = sampler_->figures(i);
-      Napi::Object source = Napi::Object::New(env);
-      source.Set("source", sampler_->name(i));
-      source.Set("reads", static_cast<double>(figures.read.count()));
-      source.Set("failedReadings", static_cast<double>(figures.failed_readings.get()));
-      source.Set("periodNs", figures.period_ns.get());
-      set_durations(source, "read", figures.read);
-      sources.Set(i, source);
-    }
+    for (std::uint32_t i = 0; i < sampler_->source_count(); i++) sources.Set(i, source_figures(env, sampler_->source(i)));
     result.Set("sources", sources);
+    return result;
+  }
+
+  static Napi::Object source_figures(const Napi::Env& env, const sampler::PacedSource& source) {
+    const sampler::SourceFigures& figures = source.figures();
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("source", source.name());
+    result.Set("reads", static_cast<double>(figures.read.count()));
+    result.Set("failedReadings", static_cast<double>(figures.failed_readings.get()));
+    result.Set("periodNs", figures.period_ns.get());
+    set_durations(result, "read", figures.read);
     return result;
   }
 

@@ -64,6 +64,11 @@ Napi::Array array_of(const Napi::Object& object, const char* name, std::uint32_t
   return array;
 }
 
+bool is_text(const Napi::Object& object, const char* name, const char* text) {
+  const Napi::Value value = object.Get(name);
+  return value.IsString() && value.As<Napi::String>().Utf8Value() == text;
+}
+
 bool is_absent(const Napi::Object& object, const char* name) { return object.Get(name).IsUndefined(); }
 
 }  // namespace binding

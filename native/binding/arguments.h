@@ -22,6 +22,7 @@ std::string text_of(const Napi::Object& object, const char* name, std::size_t by
 Napi::Object object_of(const Napi::Object& object, const char* name);
 Napi::Object object_of(const Napi::Env& env, const Napi::Value& value, const char* name);
 Napi::Array array_of(const Napi::Object& object, const char* name, std::uint32_t most);
+bool is_text(const Napi::Object& object, const char* name, const char* text);
 bool is_absent(const Napi::Object& object, const char* name);
 
 [[noreturn]] void refuse(const Napi::Env& env, const char* name, const std::string& expectation);

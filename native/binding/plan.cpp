@@ -34,6 +34,7 @@ sampler::ReductionRules reduction_of(const Napi::Object& given) {
   rules.enter = number_of(given, "enter", {0.01, 1});
   rules.leave = number_of(given, "leave", {0, rules.enter});
   rules.merge_gap = static_cast<unsigned>(whole_of(given, "mergeGap", {0, 1000}));
+  rules.min_intervals = static_cast<unsigned>(whole_of(given, "minIntervals", {1, 1000}));
   const Napi::Array thresholds = array_of(given, "thresholds", sampler::kThresholdsMax);
   for (std::uint32_t i = 0; i < thresholds.Length(); i++) {
     const Napi::Value value = thresholds.Get(i);
@@ -49,7 +50,8 @@ sampler::CounterRules counter_of(const Napi::Object& given) {
   counter.saturates = flag_of(given, "saturates");
   counter.multiplier = number_of(given, "multiplier", {1, 1024});
   counter.line_rate = number_of(given, "lineRate", {0, 1e15});
-  if (!given.Get("refreshNs").IsString()) counter.refresh_ns = number_of(given, "refreshNs", {0, 60e9});
+  counter.learns_refresh = is_text(given, "refreshNs", "learn");
+  if (!counter.learns_refresh) counter.refresh_ns = number_of(given, "refreshNs", {0, 60e9});
   return counter;
 }
 

@@ -1,42 +1,51 @@
-// The sampler in TypeScript, for machines without the addon: kept descriptors, read in the event loop every 10 ms or slower. Deadlines are absolute;
-// those that passed while the loop was busy are counted and not caught up.
+// The sampler in TypeScript, for machines without the addon: kept descriptors, read in the event loop every 10 ms or slower. Deadlines lie on a grid of ticks;
+// those that passed while the loop was busy are counted and not caught up, and between them nothing runs.
 
 import assert from 'node:assert/strict';
 import type { Clock, Timer } from '../io/clock.ts';
-
 import { Durations } from './durations.ts';
 import { LoopSource } from './loop-source.ts';
-import { Reducer } from './reducer.ts';
-import type { BurstRow, WindowRow } from './reduction.ts';
+import { PortEvents } from './port-events.ts';
+import { Reducer, type RowSink } from './reducer.ts';
+import { windowRowNumbers, type BurstRow, type WindowRow } from './reduction.ts';
 import { RowStore } from './row-store.ts';
-import { loopPeriodNsMin, type Rows, type Sampler, type SamplerFigures, type SamplerPlan } from './sampler.ts';
+import { loopPeriodNsMin, type Rows, type Sampler, type SamplerFigures, type SamplerPlan, type SourceRules } from './sampler.ts';
 
-/** Rows of each kind kept for a reader that does not come. */
+/** Windows that wait for a reader: of so long, and at least so many a channel. */
+const keptNs = 120e9;
+const windowsPerChannelMin = 3;
+/** Rows of each other kind. */
 const rowsMax = 32_768;
 
 export class LoopSampler implements Sampler {
   readonly wallOffsetNs: number;
+  readonly #plan: SamplerPlan;
   readonly #clock: Clock;
   readonly #tickNs: number;
   readonly #sources: readonly LoopSource[];
+  readonly #events = new PortEvents();
   readonly #lateness = new Durations();
-  readonly #windows = new RowStore<WindowRow>(rowsMax);
+  readonly #windows: RowStore<WindowRow>;
   readonly #bursts = new RowStore<BurstRow>(rowsMax);
   #missed = 0;
   #cpuNs = 0;
-  #deadlineNs = 0;
+  #gridNs = 0;
   #timer: Timer | undefined;
 
   /** Channels are files, and periods below 10 ms become 10 ms. */
   constructor(plan: SamplerPlan, clock: Clock) {
+    this.#plan = plan;
     this.#clock = clock;
     this.#tickNs = Math.max(plan.reduction.periodNs, loopPeriodNsMin);
     this.wallOffsetNs = (clock.nowMs() - clock.monotonicMs()) * 1e6;
-    this.#sources = this.#sourcesOf(plan);
+    this.#windows = new RowStore(windowsKept(plan));
+    const sink = { window: (row: WindowRow) => this.#windows.add(row), burst: (row: BurstRow) => this.#bursts.add(row) };
+    this.#sources = plan.sources.map((rules) => this.#sourceOf(rules, sink));
   }
 
   start(): void {
-    this.#deadlineNs = this.#nowNs();
+    this.#gridNs = this.#nowNs();
+    for (const source of this.#sources) source.dueNs = this.#gridNs + this.#tickNs;
     this.#schedule();
   }
 
@@ -64,18 +73,15 @@ export class LoopSampler implements Sampler {
     };
   }
 
-  #sourcesOf({ sources, channels, reduction }: SamplerPlan): LoopSource[] {
-    const sink = { window: (row: WindowRow) => this.#windows.add(row), burst: (row: BurstRow) => this.#bursts.add(row) };
-    return sources.map((rules) => {
-      const periodNs = Math.max(1, Math.ceil(rules.periodNs / this.#tickNs)) * this.#tickNs;
-      const source = new LoopSource(rules, periodNs);
-      for (const [index, channel] of channels.entries()) {
-        if (channel.source !== rules.name) continue;
-        assert(channel.place.kind === 'file', `the sampler in TypeScript reads files, and no ${channel.place.kind}`);
-        source.add(channel.place.path, new Reducer(index, channel.rules, { ...reduction, periodNs, alignNs: this.wallOffsetNs }, sink));
-      }
-      return source;
-    });
+  #sourceOf(rules: SourceRules, sink: RowSink): LoopSource {
+    const source = new LoopSource(rules, this.#tickNs);
+    const reduction = { ...this.#plan.reduction, periodNs: source.periodNs, alignNs: this.wallOffsetNs };
+    for (const [index, channel] of this.#plan.channels.entries()) {
+      if (channel.source !== rules.name) continue;
+      assert(channel.place.kind === 'file', `the sampler in TypeScript reads files, and no ${channel.place.kind}`);
+      source.add(channel.place.path, channel, new Reducer(index, channel.rules, reduction, sink));
+    }
+    return source;
   }
 
   #nowNs(): number {
@@ -83,21 +89,35 @@ export class LoopSampler implements Sampler {
   }
 
   #schedule(): void {
-    this.#deadlineNs += this.#tickNs;
-    this.#timer = this.#clock.after(Math.max(0, this.#deadlineNs - this.#nowNs()) / 1e6, () => this.#tick());
+    if (this.#sources.length === 0) return;
+    const deadlineNs = Math.min(...this.#sources.map(({ dueNs }) => dueNs));
+    this.#timer = this.#clock.after(Math.max(0, deadlineNs - this.#nowNs()) / 1e6, () => this.#tick(deadlineNs));
   }
 
-  #tick(): void {
+  #tick(deadlineNs: number): void {
     const beginNs = this.#nowNs();
     // Timers are whole milliseconds and may fire a little early.
-    this.#lateness.add(Math.max(0, beginNs - this.#deadlineNs));
-    for (const source of this.#sources) if (source.isDue(this.#deadlineNs)) source.read(this.#clock, this.#deadlineNs);
+    this.#lateness.add(Math.max(0, beginNs - deadlineNs));
+    const context = { clock: this.#clock, events: this.#events };
+    // Sums of periods are not exact to the nanosecond.
+    for (const source of this.#sources) if (source.dueNs <= deadlineNs + this.#tickNs / 2) source.read(deadlineNs, context);
     const endNs = this.#nowNs();
     // Nothing here waits, so the time that passed is about the time that was used.
     this.#cpuNs += endNs - beginNs;
-    const passed = Math.max(0, Math.floor((endNs - this.#deadlineNs) / this.#tickNs));
-    this.#missed += passed;
-    this.#deadlineNs += passed * this.#tickNs;
+    this.#heedEvents(endNs);
+    // Of the source that is read most often: the deadlines of the others are among its own.
+    this.#missed += Math.max(...this.#sources.map((source) => source.skipUntil(endNs)));
     this.#schedule();
   }
+
+  #heedEvents(nowNs: number): void {
+    const nextNs = this.#gridNs + (Math.floor((nowNs - this.#gridNs) / this.#tickNs) + 1) * this.#tickNs;
+    for (const source of this.#sources) source.heed(this.#events, nowNs, nextNs);
+  }
+}
+
+/** Of all channels together. */
+function windowsKept({ channels, reduction, ringBytes }: SamplerPlan): number {
+  const wanted = (Math.ceil(keptNs / reduction.windowNs) + 1) * channels.length;
+  return Math.max(1, windowsPerChannelMin * channels.length, Math.min(wanted, Math.floor(ringBytes / (windowRowNumbers * 8))));
 }

@@ -13,7 +13,7 @@ interface Rows {
   readonly bursts: BurstRow[];
 }
 
-type Input = SignalReading | 'lost';
+type Input = SignalReading | 'lost' | { readonly periodNs: number };
 type Reduce = (inputs: readonly Input[], counter: CounterRules, rules: ReductionRules) => Rows;
 
 const reduceInTypeScript: Reduce = (inputs, counter, rules) => {
@@ -21,6 +21,7 @@ const reduceInTypeScript: Reduce = (inputs, counter, rules) => {
   const reducer = new Reducer(0, counter, rules, { window: (row) => rows.windows.push(row), burst: (row) => rows.bursts.push(row) });
   for (const input of inputs) {
     if (input === 'lost') reducer.lose();
+    else if ('periodNs' in input) reducer.setPeriod(input.periodNs);
     else reducer.take(input.value, input.beginNs, input.endNs);
   }
   reducer.finish();
@@ -32,8 +33,8 @@ let program: string | undefined;
 const reduceNatively: Reduce = (inputs, counter, rules) => {
   program ??= buildProgram('replay', hasSanitizer('address,undefined') ? 'address,undefined' : '');
   const { bits, saturates, multiplier, lineRate, refreshNs } = counter;
-  const head = [bits, saturates ? 1 : 0, multiplier, lineRate, refreshNs, rules.periodNs, rules.windowNs, rules.alignNs, rules.enter, rules.leave, rules.mergeGap, ...rules.thresholds];
-  const lines = inputs.map((input) => (input === 'lost' ? input : `${input.value} ${input.beginNs} ${input.endNs}`));
+  const head = [bits, saturates ? 1 : 0, multiplier, lineRate, refreshNs === 'learn' ? -1 : refreshNs, rules.periodNs, rules.windowNs, rules.alignNs, rules.enter, rules.leave, rules.mergeGap, rules.minIntervals, ...rules.thresholds];
+  const lines = inputs.map((input) => (input === 'lost' ? input : 'periodNs' in input ? `period ${input.periodNs}` : `${input.value} ${input.beginNs} ${input.endNs}`));
   const { status, stdout, stderr } = spawnSync(program, { input: `${[head.join(' '), ...lines].join('\n')}\n`, encoding: 'utf8', maxBuffer: 1 << 28 });
   expect(stderr).toBe('');
   expect(status).toBe(0);

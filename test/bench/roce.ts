@@ -2,6 +2,7 @@
 // `npm run bench -- roce [truth] [cpu] [jitter] [peers] [--speed=1000] [--bursts=100] [--window=5] [--repeats=5]`: without a section all of them; `--speed` is the rate of the line in Mb/s
 // that bursts are measured by. Needs root, `ip` and a compiler for the first three.
 
+import { cpuSection } from './support/roce-cpu.ts';
 import { openRig, rigProblem, type Rig } from './support/roce-rig.ts';
 import type { Bar, Section } from './support/roce-section.ts';
 import { serveSubject } from './support/roce-subject.ts';
@@ -24,6 +25,7 @@ type SectionOf = (rig: Rig, options: Options) => Promise<Section>;
 const seed = 20261129;
 const inNamespace: Readonly<Record<string, SectionOf>> = {
   truth: (rig, { lineRate, bursts }) => truthSection(rig, { lineRate, bursts, seed }),
+  cpu: cpuSection,
 };
 
 export async function run(args: readonly string[]): Promise<{ table: string[]; figures: Record<string, number>; bars: Bar[] }> {

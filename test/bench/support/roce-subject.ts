@@ -1,6 +1,7 @@
 // What `npm run bench -- roce` measures, as processes of their own that may run in a network namespace: a sampler, native or in TypeScript, and what one would write without it,
 // setInterval with fs.promises. Each says what it did since it was asked last.
 
+import { readFileSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { systemClock } from '../../../src/io/clock.ts';
@@ -32,8 +33,9 @@ export interface SubjectReport {
   readonly bursts: readonly BurstRow[];
   readonly windows: readonly WindowRow[];
   readonly captured: number;
-  /** Of the whole process. */
+  /** Of the whole process, and of the sampler's threads alone as the kernel counts it. */
   readonly cpuSeconds: number;
+  readonly threadSeconds: number;
   /** Of the monotonic clock, when the figures were taken. */
   readonly atNs: number;
 }
@@ -73,11 +75,13 @@ function serveSampler(options: SubjectOptions): () => SubjectReport {
     windows.push(...rows.windows.filter(({ channel }) => traffic.has(channel)));
     captured += rows.captures.length;
   };
+  const before = new Set(threads());
   sampler.start();
+  const own = threads().filter((thread) => !before.has(thread));
   setInterval(drain, drainMs);
   return () => {
     drain();
-    const report = { figures: sampler.figures(), bursts, windows, captured, cpuSeconds: cpuSeconds(), atNs: nowNs() };
+    const report = { figures: sampler.figures(), bursts, windows, captured, cpuSeconds: cpuSeconds(), threadSeconds: threadSeconds(own), atNs: nowNs() };
     [bursts, windows] = [[], []];
     return report;
   };
@@ -132,7 +136,7 @@ function servePromises(options: SubjectOptions): () => SubjectReport {
     isReading = false;
   };
   setInterval(() => void turn(), options.periodMs);
-  return () => ({ figures: promiseFigures(latenessNs, missed), bursts: [], windows: [], captured: 0, cpuSeconds: cpuSeconds(), atNs: nowNs() });
+  return () => ({ figures: promiseFigures(latenessNs, missed), bursts: [], windows: [], captured: 0, cpuSeconds: cpuSeconds(), threadSeconds: 0, atNs: nowNs() });
 }
 
 function promiseFigures(latenessNs: readonly number[], missed: number): SamplerFigures {
@@ -147,6 +151,16 @@ function promiseFigures(latenessNs: readonly number[], missed: number): SamplerF
 function cpuSeconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
+}
+
+/** Of this process, by the kernel's numbers. */
+function threads(): string[] {
+  return readdirSync('/proc/self/task');
+}
+
+/** Exact to the last sleep: `schedstat` begins with the nanoseconds on a processor. */
+function threadSeconds(own: readonly string[]): number {
+  return own.reduce((sum, thread) => sum + Number(readFileSync(`/proc/self/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e9, 0);
 }
 
 function nowNs(): number {

@@ -34,15 +34,19 @@ PacedSource::PacedSource(SourcePlan plan, const ReductionRules& rules) : rules_(
 
 double PacedSource::read(double now_ns, Clock& clock, PortEvents& events, RowSink& sink, bool& has_event) {
   Round round{now_ns, read_ns_ == 0 ? 0 : now_ns - read_ns_, events, sink};
+  double spent_ns = 0;
+  double end_ns = now_ns;
   for (auto& part : parts_) {
+    const double begin_ns = end_ns;
     part.reader->read();
+    spent_ns += clock.now_ns() - begin_ns;
     take(part, round);
+    end_ns = clock.now_ns();
   }
   read_ns_ = now_ns;
-  const double end_ns = clock.now_ns();
-  figures_.read.add(end_ns - now_ns);
+  figures_.read.add(spent_ns);
   if (round.is_busy) pace_.note_busy(now_ns);
-  if (pace_.note_reading(now_ns, end_ns - now_ns)) judge_refresh();
+  if (pace_.note_reading(now_ns, spent_ns)) judge_refresh();
   has_event = has_event || round.has_event;
   return end_ns;
 }

@@ -143,7 +143,7 @@ void Reducer::move(std::uint64_t value, double ns, RowSink& sink) {
   mark_ns_ = ns;
   if (refresh_.hold_ns() == 0) return move_fast(moved, sink);
   if (!refresh_.is_learning()) return give_span(ns, moved.units, ns - base_ns_, sink);
-  if (has_held_ && refresh_.proves_fresh(held_.ns, moved.ns)) return move_fast(moved, sink);
+  if (has_held_ && refresh_.proves_fresh(held_.ns, moved.ns)) return refresh_.is_slow() ? prove(moved, sink) : move_fast(moved, sink);
   if (has_held_) settle_held(sink);
   if (!refresh_.is_slow() && base_is_move_ && idle_count_ == 0) return give_exact(moved, sink);
   held_ = moved;
@@ -156,6 +156,13 @@ void Reducer::move_fast(const Interval& moved, RowSink& sink) {
   if (has_held_) give_exact(held_, sink);
   has_held_ = false;
   give_exact(moved, sink);
+}
+
+void Reducer::prove(const Interval& moved, RowSink& sink) {
+  const bool follows_move = base_is_move_ && idle_count_ == 0;
+  if (!follows_move) settle_held(sink);
+  refresh_.set_fresh();
+  move_fast(moved, sink);
 }
 
 void Reducer::settle_held(RowSink& sink) {

@@ -34,6 +34,7 @@ class Reducer {
   void reset(std::uint64_t value, double ns, RowSink& sink);
   void move(std::uint64_t value, double ns, RowSink& sink);
   void move_fast(const Interval& moved, RowSink& sink);
+  void prove(const Interval& moved, RowSink& sink);
   void settle_held(RowSink& sink);
   void rest(RowSink& sink);
   void give_idle(double until_ns, double count, RowSink& sink);

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import type { Clock, Timer } from '../io/clock.ts';
+import { CounterFile, type CounterReader } from './counter-file.ts';
 import { Durations } from './durations.ts';
 import { LoopSource } from './loop-source.ts';
 import { PortEvents } from './port-events.ts';
@@ -21,6 +22,7 @@ export class LoopSampler implements Sampler {
   readonly wallOffsetNs: number;
   readonly #plan: SamplerPlan;
   readonly #clock: Clock;
+  readonly #open: (path: string) => CounterReader;
   readonly #tickNs: number;
   readonly #sources: readonly LoopSource[];
   readonly #events = new PortEvents();
@@ -32,10 +34,11 @@ export class LoopSampler implements Sampler {
   #gridNs = 0;
   #timer: Timer | undefined;
 
-  /** Channels are files, and periods below 10 ms become 10 ms. */
-  constructor(plan: SamplerPlan, clock: Clock) {
+  /** Channels are files, and periods below 10 ms become 10 ms. `open` is the files' seam. */
+  constructor(plan: SamplerPlan, clock: Clock, open: (path: string) => CounterReader = (path) => new CounterFile(path)) {
     this.#plan = plan;
     this.#clock = clock;
+    this.#open = open;
     this.#tickNs = Math.max(plan.reduction.periodNs, loopPeriodNsMin);
     this.wallOffsetNs = (clock.nowMs() - clock.monotonicMs()) * 1e6;
     this.#windows = new RowStore(windowsKept(plan));
@@ -79,7 +82,7 @@ export class LoopSampler implements Sampler {
     for (const [index, channel] of this.#plan.channels.entries()) {
       if (channel.source !== rules.name) continue;
       assert(channel.place.kind === 'file', `the sampler in TypeScript reads files, and no ${channel.place.kind}`);
-      source.add(channel.place.path, channel, new Reducer(index, channel.rules, reduction, sink));
+      source.add(this.#open(channel.place.path), channel, new Reducer(index, channel.rules, reduction, sink));
     }
     return source;
   }

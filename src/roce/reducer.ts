@@ -204,7 +204,7 @@ export class Reducer {
     this.#markNs = ns;
     if (this.#refresh.holdNs === 0) return this.#moveFast(moved);
     if (!this.#refresh.isLearning) return this.#giveSpan(ns, moved.units, ns - this.#baseNs);
-    if (this.#held !== undefined && this.#refresh.provesFresh(this.#held.ns, moved.ns)) return this.#moveFast(moved);
+    if (this.#held !== undefined && this.#refresh.provesFresh(this.#held.ns, moved.ns)) return this.#refresh.isSlow ? this.#prove(moved) : this.#moveFast(moved);
     this.#settleHeld();
     if (!this.#refresh.isSlow && this.#baseIsMove && this.#idleCount === 0) return this.#giveExact(moved);
     this.#held = moved;
@@ -217,6 +217,14 @@ export class Reducer {
     this.#giveIdle((held ?? moved).startNs, this.#idleCount);
     if (held !== undefined) this.#giveExact(held);
     this.#giveExact(moved);
+  }
+
+  /** The counter is fresh from now on. The first movement may still be what a slow one showed late, unless it follows another. */
+  #prove(moved: Movement): void {
+    const followsMove = this.#baseIsMove && this.#idleCount === 0;
+    if (!followsMove) this.#settleHeld();
+    this.#refresh.setFresh();
+    this.#moveFast(moved);
   }
 
   /** A movement among readings that stayed equal: it may have happened any time since the last. */

@@ -75,11 +75,14 @@ export interface WindowRow {
   /** Shortest and mean time between two changes; 0 where there were fewer than two. */
   readonly gapMinNs: number;
   readonly gapMeanNs: number;
-  /** What the counter stands at after the last reading, in units, wraps unrolled: it starts at the first reading and, after a reset, at the one that showed it. NaN without any. */
+  /**
+   * What the counter stands at after the last reading, in units, wraps unrolled: it starts at the first reading and, after a reset, at the one that showed it. After a
+   * loss of the source it goes on where the counter stands at or above where it was, by units that no window claims. NaN without any reading.
+   */
   readonly total: number;
-  /** Sum of the intervals that were judged: less than the window where readings are missing. */
+  /** Time between readings that ended intervals: less than the window where readings are missing. */
   readonly coveredNs: number;
-  /** Time between refreshes as it is known at the end of the window; 0 where each reading is fresh. */
+  /** Time between refreshes as it is known at the end of the window; 0 where each reading is fresh, and while nothing is known. */
   readonly refreshNs: number;
   /** Intervals by utilisation. */
   readonly utilization: readonly number[];

@@ -5,15 +5,14 @@
 
 import { compareUtf8, type LabelMap } from '../model/labels.ts';
 import { STALE_HIGH, STALE_LOW } from '../model/sample.ts';
-import type { RecordInput, SamplesInput, Stream } from '../queue/queue.ts';
+import type { RecordInput, Stream } from '../queue/queue.ts';
 import type { Budget } from '../route/budget.ts';
 import type { RouteSet, TargetRouter } from '../route/route.ts';
 import { writeLabels, type Feed, type Plan } from '../series/plan.ts';
 import type { SeriesMetrics } from '../series/series-metrics.ts';
 import { ByteWriter, encodeLabels } from '../wire/labels.ts';
-import { encodeExemplarSeries } from '../wire/write-request.ts';
-import type { Admitted, AdmittedSeries } from './admit.ts';
-import { histogramPiece, Layouts, rawRecords, type Entry, type Piece } from './layout.ts';
+import type { AdmittedSeries } from './admit.ts';
+import { exemplarPieces, histogramPieces, Layouts, rawRecords, type Entry, type Piece } from './layout.ts';
 
 export const CLIENT = '__meta_receive_client';
 /** Senders whose routers and turns are kept: users of the web server. */
@@ -39,6 +38,8 @@ interface Lot {
   readonly streams: readonly Stream[];
   readonly entries: Entry[];
   readonly histograms: Piece[];
+  /** Those of them that mark an end. */
+  readonly markers: Piece[];
   readonly exemplars: Piece[];
   /** Samples and histograms in it. */
   samples: number;
@@ -64,17 +65,16 @@ export class Distributor {
     this.#nowMs = nowMs;
   }
 
-  /** Appends everything. False when a stream cannot take its part now. */
-  async append(admitted: Admitted, client: string): Promise<boolean> {
+  /** Appends everything. False when a stream cannot take its part now. `refused`: samples of the request that are no part of it. */
+  append(series: readonly AdmittedSeries[], { client, refused }: { readonly client: string; readonly refused: number }): Promise<boolean> {
     const line = this.#line();
     const sender = this.#clientOf(client, line.plan);
     sender.turn++;
-    const lots = sortIntoLots(admitted.series, sender, line);
-    const parcels = this.#pack(lots, sender, line.metrics);
-    if ([...parcels.keys()].some((stream) => stream.refuses())) return false;
-    const taken = samplesOf(admitted);
-    const results = [...parcels].map(([stream, parcel]) => appendParcel(stream, parcel, taken, admitted.refused.samples));
-    return (await Promise.all(results)).every((isSafe) => isSafe);
+    const parcels = this.#pack(sortIntoLots(series, sender, line), sender, line.metrics);
+    if ([...parcels.keys()].some((stream) => stream.refuses())) return Promise.resolve(false);
+    const taken = samplesOf(series) + refused;
+    const results = [...parcels].map(([stream, parcel]) => appendParcel(stream, parcel, taken, refused));
+    return Promise.all(results).then((all) => all.every((isSafe) => isSafe));
   }
 
   #clientOf(name: string, plan: Plan): Client {
@@ -96,14 +96,13 @@ export class Distributor {
   #pack(lots: readonly Lot[], sender: Client, metrics: SeriesMetrics): Map<Stream, Parcel> {
     const parcels = new Map<Stream, Parcel>();
     const nowMs = this.#nowMs();
-    const admitted = new Map<Budget, boolean>();
+    const admitted = new Map([...offeredTo(lots)].map(([budget, samples]) => [budget, budget.admits(samples, sender.turn, nowMs)]));
     for (const lot of lots) {
       const whole: RecordInput[] = [...this.#layoutsOf(lot.feed).records(lot.entries), ...rawRecords(lot.histograms)];
       for (const stream of lot.streams) {
         const parcel = parcels.get(stream) ?? { records: [], exemplars: [] };
         parcels.set(stream, parcel);
         const budget = lot.set.legs.find(({ name }) => name === stream.name)?.budget;
-        if (budget !== undefined && !admitted.has(budget)) admitted.set(budget, budget.admits(lot.samples, sender.turn, nowMs));
         const isWithin = budget === undefined || admitted.get(budget) === true;
         parcel.records.push(...(isWithin ? whole : this.#leaveOut(lot, metrics)));
         if (isWithin && lot.feed.exemplarStreams.includes(stream)) parcel.exemplars.push(...rawRecords(lot.exemplars));
@@ -113,15 +112,27 @@ export class Distributor {
   }
 
   /** Above the budget only markers go: a series that ended must not seem to go on. */
-  #leaveOut({ feed, entries, samples }: Lot, metrics: SeriesMetrics): SamplesInput[] {
-    const markers = this.#layoutsOf(feed).records(entries.map(({ labels, samples: all }) => ({ labels, samples: all.filter(({ low, high }) => low === STALE_LOW && high === STALE_HIGH) })));
-    metrics.unrouted('budget', '', samples - markers.reduce((sum, record) => sum + record.samples, 0));
-    return markers;
+  #leaveOut({ feed, entries, markers, samples }: Lot, metrics: SeriesMetrics): RecordInput[] {
+    const ends = entries.map(({ labels, samples: all }) => ({ labels, samples: all.filter(({ low, high }) => low === STALE_LOW && high === STALE_HIGH) }));
+    const records = [...this.#layoutsOf(feed).records(ends), ...rawRecords(markers)];
+    metrics.unrouted('budget', '', samples - records.reduce((sum, record) => sum + record.samples, 0));
+    return records;
   }
 }
 
-function samplesOf({ written: { samples, histograms }, refused }: Admitted): number {
-  return samples + histograms + refused.samples;
+/** What a request brings to each budget: a set counts once, however many feeds it has. */
+function offeredTo(lots: readonly Lot[]): Map<Budget, number> {
+  const bySet = new Map<RouteSet, number>();
+  for (const { set, samples } of lots) bySet.set(set, Math.max(bySet.get(set) ?? 0, samples));
+  const offered = new Map<Budget, number>();
+  for (const [{ legs }, samples] of bySet) {
+    for (const budget of new Set(legs.map((leg) => leg.budget))) if (budget !== undefined) offered.set(budget, (offered.get(budget) ?? 0) + samples);
+  }
+  return offered;
+}
+
+function samplesOf(series: readonly AdmittedSeries[]): number {
+  return series.reduce((sum, { samples, histograms }) => sum + samples.length + histograms.length, 0);
 }
 
 function sortIntoLots(series: readonly AdmittedSeries[], sender: Client, { plan, metrics }: Line): Lot[] {
@@ -149,7 +160,7 @@ function lotOf(lots: Map<string, Lot>, feed: Feed, set: RouteSet): Lot {
   let lot = lots.get(key);
   if (lot === undefined) {
     const streams = feed.streams.filter(({ name }) => set.legs.some((leg) => leg.name === name));
-    lots.set(key, (lot = { feed, set, streams, entries: [], histograms: [], exemplars: [], samples: 0 }));
+    lots.set(key, (lot = { feed, set, streams, entries: [], histograms: [], markers: [], exemplars: [], samples: 0 }));
   }
   return lot;
 }
@@ -162,8 +173,9 @@ function put(lot: Lot, { labels, samples, histograms, exemplars }: AdmittedSerie
   const bytes = Buffer.from(encoded.bytes.subarray(0, encoded.length));
   lot.entries.push({ labels: bytes, samples });
   lot.samples += samples.length + histograms.length;
-  if (histograms.length > 0) lot.histograms.push(histogramPiece(bytes, histograms));
-  if (exemplars.length > 0 && lot.feed.exemplarStreams.length > 0) lot.exemplars.push({ bytes: encodeExemplarSeries(sorted(own), exemplars), timesMs: exemplars.map(({ timestampMs }) => timestampMs) });
+  for (const histogram of histograms) if (histogram.isMarker) lot.markers.push(...histogramPieces(bytes, [histogram]));
+  lot.histograms.push(...histogramPieces(bytes, histograms));
+  if (exemplars.length > 0 && lot.feed.exemplarStreams.length > 0) lot.exemplars.push(...exemplarPieces(sorted(own), exemplars));
   return true;
 }
 

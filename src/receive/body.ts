@@ -40,7 +40,8 @@ export function formatOf(headers: IncomingHttpHeaders): Format {
   const named = parameters.find((parameter) => parameter.startsWith('proto='))?.slice('proto='.length) ?? 'prometheus.WriteRequest';
   const message = messages.get(named);
   if (message === undefined) throw new Refusal(415, 'unsupported', `message ${JSON.stringify(named)}, expected ${[...messages.keys()].join(' or ')}`);
-  const codec = headers['content-encoding'] ?? 'snappy';
+  // Content codings have no case; an empty header says nothing.
+  const codec = (headers['content-encoding'] || 'snappy').toLowerCase();
   if (codec !== 'snappy' && codec !== 'zstd') throw new Refusal(415, 'unsupported', `content encoding ${JSON.stringify(codec)}, expected snappy or zstd`);
   return { message, codec };
 }

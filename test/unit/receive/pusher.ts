@@ -20,11 +20,11 @@ export function series(labels: Labels, ...samples: readonly (readonly [value: nu
 export interface Pusher {
   readonly world: World;
   readonly receiver: Receiver;
-  push(body: Uint8Array | AsyncIterable<Uint8Array>, headers?: Record<string, string>, client?: string): Promise<PushAnswer>;
-  send(all: readonly PlainSeries[], client?: string): Promise<PushAnswer>;
+  readonly push: (body: Uint8Array | AsyncIterable<Uint8Array>, headers?: Record<string, string>, client?: string) => Promise<PushAnswer>;
+  readonly send: (all: readonly PlainSeries[], client?: string) => Promise<PushAnswer>;
   /** What a stream was given since the last call: labels, then values with their times. */
-  sent(name?: string): [Labels, [value: string, timestampMs: number][]][];
-  stream(name?: string): KeptStream;
+  readonly sent: (name?: string) => [Labels, [value: string, timestampMs: number][]][];
+  readonly stream: (name?: string) => KeptStream;
 }
 
 export function setUp(options: WorldOptions = {}): Pusher {

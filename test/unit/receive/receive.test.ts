@@ -16,6 +16,17 @@ const up = series({ __name__: 'up', job: 'j' }, [1, AT]);
 const whole = () => snappyCompress(encodeWriteRequest({ series: [up] }));
 
 describe('answers', () => {
+  test.each(['', 'Snappy'])('content encoding %j is snappy', async (encoding) => {
+    expect(await setUp().push(whole(), { ...type1, 'content-encoding': encoding })).toMatchObject({ status: 204 });
+  });
+  test('metadata told last stays when there is too much of it, and what is no UTF-8 is none', async () => {
+    const { push, receiver } = setUp();
+    const metadata = Array.from({ length: 20_001 }, (_, i) => ({ type: 1, family: `f${i}`, help: 'Of f.', unit: '' }));
+    await push(snappyCompress(encodeWriteRequest({ metadata: [...metadata, { type: 1, family: 'f1', help: 'Again.', unit: '' }] })));
+    await push(snappyCompress(Buffer.concat([Buffer.from([0x1a, 7, 0x08, 1, 0x12, 3, 0x66, 0xff, 0x66])])));
+    const told = [...receiver.metadata()].map(({ family }) => family);
+    expect([told.length, told[0], told.at(-1), told.includes('f0')]).toEqual([20_000, 'f2', 'f1', false]);
+  });
   test('204 with what was written', async () => {
     const { status, headers } = await setUp().send([up]);
     expect([status, headers]).toEqual([204, { 'X-Prometheus-Remote-Write-Samples-Written': '1', 'X-Prometheus-Remote-Write-Histograms-Written': '0', 'X-Prometheus-Remote-Write-Exemplars-Written': '0' }]);

@@ -35,6 +35,7 @@ import type { CommandQueue } from './queue/command-queue.ts';
 import { startControl } from './queue/control.ts';
 import type { Control } from './queue/control.ts';
 import { openQueue } from './queue/queue.ts';
+import { Distributor } from './receive/distribute.ts';
 import { createReceiver } from './receive/receive.ts';
 import type { Receiver } from './receive/receive.ts';
 import { scrapeSeed } from './scrape/schedule.ts';
@@ -143,8 +144,9 @@ class Line implements Agent {
     this.#ready = metrics.gauge('prometheus_ready', 'Whether startup was fully completed and the collector is ready for normal operation.');
     this.#held = new HeldStream({ queue, clock: systemClock, logger: logger.child({ stage: 'series' }), place: (body, mayWait) => this.#series.placeHeld(body, mayWait) });
     this.#series = createSeriesStage({ random: systemRandom, metrics, nowMs: () => systemClock.nowMs(), journal: this.#held });
-    const line = () => this.#series.line();
-    this.#receiver = options.flags.enableReceiver ? createReceiver({ line, nowMs: () => systemClock.nowMs(), metrics, logger: logger.child({ stage: 'receive' }) }) : undefined;
+    const distributor = new Distributor({ line: () => this.#series.line(), nowMs: () => systemClock.nowMs() });
+    this.#receiver = options.flags.enableReceiver
+      ? createReceiver({ append: (batch, source) => distributor.append(batch, source), nowMs: () => systemClock.nowMs(), metrics, logger: logger.child({ stage: 'receive' }) }) : undefined;
     this.#scraper = createScraper({
       clock: systemClock,
       disk: systemDisk,
@@ -277,8 +279,8 @@ class Line implements Agent {
   }
 
   #applyRouting(settings: Settings, fed: readonly FedDestination[]): void {
-    const destinations = fed.map(({ stream, settings: { writeRelabel, sendExemplars, replicaLabel, owner } }) => ({
-      stream, writeRelabel, sendExemplars, ...(replicaLabel !== undefined && { replicaLabel }), ...(owner !== undefined && { owner }),
+    const destinations = fed.map(({ stream, settings: { writeRelabel, sendExemplars, sendNativeHistograms, replicaLabel, owner } }) => ({
+      stream, writeRelabel, sendExemplars, sendNativeHistograms, ...(replicaLabel !== undefined && { replicaLabel }), ...(owner !== undefined && { owner }),
     }));
     const { externalLabels, routing, shardGroups } = settings;
     const index = this.#owners.apply(routing === undefined ? undefined : planOwners({ ...settings, routing }));

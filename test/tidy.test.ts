@@ -48,8 +48,8 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   // What others push is routed and written as scraped series are.
   receive: ['queue', 'route', 'series', 'telemetry', 'wire'],
   queue: ['io', 'telemetry', 'wire'],
-  // Counters read at this machine.
-  roce: ['io'],
+  // Counters read at this machine: which ones, patterns say; what became of them, metrics.
+  roce: ['io', 'relabel', 'telemetry'],
   sender: ['destinations', 'io', 'queue', 'telemetry', 'wire'],
   // What people see: words of every stage as types, and no stage at work.
   web: ['cli', 'config', 'destinations', 'discovery', 'kubernetes', 'owners', 'queue', 'receive', 'relabel', 'series', 'telemetry'],

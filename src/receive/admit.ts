@@ -4,13 +4,10 @@
 import { isValidLabelName, isValidMetricName } from '../model/names.ts';
 import { METRIC_NAME, type LabelMap } from '../model/labels.ts';
 import type { PushedExemplar, PushedRequest, PushedSeries } from '../wire/read-request.ts';
-
-export interface AdmittedSeries extends Pick<PushedSeries, 'samples' | 'exemplars' | 'histograms'> {
-  readonly labels: LabelMap;
-}
+import type { AppendedSeries } from './distribute.ts';
 
 export interface Admitted {
-  readonly series: readonly AdmittedSeries[];
+  readonly series: readonly AppendedSeries[];
   readonly written: { readonly samples: number; readonly histograms: number; readonly exemplars: number };
   readonly refused: {
     /** Samples, histograms and exemplars. */
@@ -28,7 +25,7 @@ const LABELS_MAX = 64 * 1024;
 const FUTURE_MAX_MS = 10 * 60 * 1000;
 
 export function admit({ series: pushed }: PushedRequest, nowMs: number): Admitted {
-  const series: AdmittedSeries[] = [];
+  const series: AppendedSeries[] = [];
   const written = { samples: 0, histograms: 0, exemplars: 0 };
   const refused = { items: 0, samples: 0, reason: '' };
   const refuse = (reason: string, items: number, samples: number) => {

@@ -1,22 +1,42 @@
-// Where pushed series go: routes and write rules decide about each as about a scraped one, then every stream gets its part, with a tally of what became of the rest.
+// Where series go that no page brings, because they are pushed or made here: routes and write rules decide about each as about a scraped one, then every stream gets its
+// part, with a tally of what became of the rest.
 //
-// What is known of the sender takes the place of what discovery knows of a target: `__meta_receive_client` is who the web server says it is. Nothing is remembered
-// between two requests but images, so a change of configuration or owners needs nothing here. An owner that is not known yet is not waited for.
+// What is known of their source takes the place of what discovery knows of a target. Nothing is remembered between two batches but images, so a change of configuration or
+// owners needs nothing here. An owner that is not known yet is not waited for.
 
 import { compareUtf8, type LabelMap } from '../model/labels.ts';
 import { STALE_HIGH, STALE_LOW } from '../model/sample.ts';
 import type { RecordInput, Stream } from '../queue/queue.ts';
 import type { Budget } from '../route/budget.ts';
-import type { RouteSet, TargetRouter } from '../route/route.ts';
+import type { RouteSet, TargetFacts, TargetRouter } from '../route/route.ts';
 import { writeLabels, type Feed, type Plan } from '../series/plan.ts';
 import type { SeriesMetrics } from '../series/series-metrics.ts';
 import { ByteWriter, encodeLabels } from '../wire/labels.ts';
-import type { AdmittedSeries } from './admit.ts';
+import type { PushedSeries } from '../wire/read-request.ts';
 import { exemplarPieces, histogramPieces, Layouts, rawRecords, type Entry, type Piece } from './layout.ts';
 
-export const CLIENT = '__meta_receive_client';
-/** Senders whose routers and turns are kept: users of the web server. */
-const CLIENTS_MAX = 1000;
+/** Sources whose routers and turns are kept: users of the web server, for the most part. */
+const SOURCES_MAX = 1000;
+
+/** Who brings series. */
+export interface SeriesSource {
+  /** Equal for equal facts. */
+  readonly key: string;
+  readonly facts: TargetFacts;
+}
+
+/** A series with what it brings. External labels are added to its labels. */
+export interface AppendedSeries extends Pick<PushedSeries, 'samples' | 'exemplars' | 'histograms'> {
+  readonly labels: LabelMap;
+  /** Of a histogram that comes in both forms: `native` is for destinations with `send_native_histograms`, `classic` for all others. */
+  readonly form?: 'native' | 'classic';
+}
+
+export interface Batch {
+  readonly series: readonly AppendedSeries[];
+  /** Samples that were refused before, for the accounts. */
+  readonly failed: number;
+}
 
 /** What decides where series go, as it is now. */
 export interface Line {
@@ -24,14 +44,14 @@ export interface Line {
   readonly metrics: SeriesMetrics;
 }
 
-interface Client {
+interface Sender {
   readonly plan: Plan;
   readonly router: TargetRouter;
-  /** Requests so far, for routes that let every n-th through. */
+  /** Batches so far, for routes that let every n-th through. */
   turn: number;
 }
 
-/** The series of a request with the same answer, for the destinations of one feed. */
+/** The series of a batch with the same answer, for the destinations of one feed that take their form. */
 interface Lot {
   readonly feed: Feed;
   readonly set: RouteSet;
@@ -58,33 +78,32 @@ export class Distributor {
   readonly #nowMs: () => number;
   /** Feeds are new with each configuration. */
   readonly #layouts = new WeakMap<Feed, Layouts>();
-  readonly #clients = new Map<string, Client>();
+  readonly #senders = new Map<string, Sender>();
 
   constructor({ line, nowMs }: { readonly line: () => Line; readonly nowMs: () => number }) {
     this.#line = line;
     this.#nowMs = nowMs;
   }
 
-  /** Appends everything. False when a stream cannot take its part now. `refused`: samples of the request that are no part of it. */
-  append(series: readonly AdmittedSeries[], { client, refused }: { readonly client: string; readonly refused: number }): Promise<boolean> {
+  /** Appends everything. False when a stream cannot take its part now; what others took comes twice then, when the source comes again. What is told is not kept while disks work. */
+  append(batch: Batch, source: SeriesSource): Promise<boolean> {
     const line = this.#line();
-    const sender = this.#clientOf(client, line.plan);
+    const sender = this.#senderOf(source, line.plan);
     sender.turn++;
-    const parcels = this.#pack(sortIntoLots(series, sender, line), sender, line.metrics);
+    const lots = sortIntoLots(batch.series.filter(({ form }) => isWanted(form, line.plan.feeds)), sender, line);
+    const parcels = this.#pack(lots, sender, line.metrics);
     if ([...parcels.keys()].some((stream) => stream.refuses())) return Promise.resolve(false);
-    const taken = samplesOf(series) + refused;
-    const results = [...parcels].map(([stream, parcel]) => appendParcel(stream, parcel, taken, refused));
+    const results = [...parcels].map(([stream, parcel]) => appendParcel(stream, parcel, offered(batch, stream, line.plan.feeds), batch.failed));
     return Promise.all(results).then((all) => all.every((isSafe) => isSafe));
   }
 
-  #clientOf(name: string, plan: Plan): Client {
-    const known = this.#clients.get(name);
+  #senderOf({ key, facts }: SeriesSource, plan: Plan): Sender {
+    const known = this.#senders.get(key);
     if (known?.plan === plan) return known;
-    if (this.#clients.size >= CLIENTS_MAX) this.#clients.clear();
-    const router = plan.router.open({ job: '', labels: [], provenance: new Map([[CLIENT, name]]), honorLabels: true });
-    const client = { plan, router, turn: known?.turn ?? 0 };
-    this.#clients.set(name, client);
-    return client;
+    if (this.#senders.size >= SOURCES_MAX) this.#senders.clear();
+    const sender = { plan, router: plan.router.open(facts), turn: known?.turn ?? 0 };
+    this.#senders.set(key, sender);
+    return sender;
   }
 
   #layoutsOf(feed: Feed): Layouts {
@@ -93,7 +112,7 @@ export class Distributor {
     return layouts;
   }
 
-  #pack(lots: readonly Lot[], sender: Client, metrics: SeriesMetrics): Map<Stream, Parcel> {
+  #pack(lots: readonly Lot[], sender: Sender, metrics: SeriesMetrics): Map<Stream, Parcel> {
     const parcels = new Map<Stream, Parcel>();
     const nowMs = this.#nowMs();
     const admitted = new Map([...offeredTo(lots)].map(([budget, samples]) => [budget, budget.admits(samples, sender.turn, nowMs)]));
@@ -120,22 +139,35 @@ export class Distributor {
   }
 }
 
-/** What a request brings to each budget: a set counts once, however many feeds it has. */
+/** What a batch brings to each budget: what several of its destinations get of one set counts once. */
 function offeredTo(lots: readonly Lot[]): Map<Budget, number> {
-  const bySet = new Map<RouteSet, number>();
-  for (const { set, samples } of lots) bySet.set(set, Math.max(bySet.get(set) ?? 0, samples));
-  const offered = new Map<Budget, number>();
-  for (const [{ legs }, samples] of bySet) {
-    for (const budget of new Set(legs.map((leg) => leg.budget))) if (budget !== undefined) offered.set(budget, (offered.get(budget) ?? 0) + samples);
+  const bySet = new Map<RouteSet, Map<string, number>>();
+  for (const { set, streams, samples } of lots) {
+    const byStream = bySet.get(set) ?? new Map<string, number>();
+    bySet.set(set, byStream);
+    for (const { name } of streams) byStream.set(name, (byStream.get(name) ?? 0) + samples);
   }
-  return offered;
+  const wanted = new Map<Budget, number>();
+  for (const [{ legs }, byStream] of bySet) {
+    const most = new Map<Budget, number>();
+    for (const { name, budget } of legs) if (budget !== undefined) most.set(budget, Math.max(most.get(budget) ?? 0, byStream.get(name) ?? 0));
+    for (const [budget, samples] of most) wanted.set(budget, (wanted.get(budget) ?? 0) + samples);
+  }
+  return wanted;
 }
 
-function samplesOf(series: readonly AdmittedSeries[]): number {
-  return series.reduce((sum, { samples, histograms }) => sum + samples.length + histograms.length, 0);
+/** A form that no destination takes is not routed at all. */
+function isWanted(form: AppendedSeries['form'], feeds: readonly Feed[]): boolean {
+  return form === undefined || feeds.some(({ streams, nativeStreams }) => (form === 'native' ? nativeStreams.size > 0 : nativeStreams.size < streams.length));
 }
 
-function sortIntoLots(series: readonly AdmittedSeries[], sender: Client, { plan, metrics }: Line): Lot[] {
+/** Samples and histograms for a stream, before routes and rules. */
+function offered({ series, failed }: Batch, stream: Stream, feeds: readonly Feed[]): number {
+  const form = feeds.some(({ nativeStreams }) => nativeStreams.has(stream)) ? 'native' : 'classic';
+  return series.reduce((sum, one) => sum + ((one.form ?? form) === form ? one.samples.length + one.histograms.length : 0), failed);
+}
+
+function sortIntoLots(series: readonly AppendedSeries[], sender: Sender, { plan, metrics }: Line): Lot[] {
   const lots = new Map<string, Lot>();
   for (const one of series) {
     const { labels } = one;
@@ -148,25 +180,26 @@ function sortIntoLots(series: readonly AdmittedSeries[], sender: Client, { plan,
     // Without a reason the owner may still be found: nobody waits for that here.
     if (unrouted !== undefined) metrics.unrouted(unrouted.reason ?? 'unresolved', unrouted.owner, count);
     for (const feed of plan.feeds) {
-      const lot = lotOf(lots, feed, set);
+      const lot = lotOf(lots, feed, set, one.form);
       if (lot.streams.length > 0 && !put(lot, one, sender)) metrics.dropped('write_relabel', count * lot.streams.length);
     }
   }
   return [...lots.values()];
 }
 
-function lotOf(lots: Map<string, Lot>, feed: Feed, set: RouteSet): Lot {
-  const key = `${feed.key}\u0000${set.key}`;
+function lotOf(lots: Map<string, Lot>, feed: Feed, set: RouteSet, form: AppendedSeries['form']): Lot {
+  const key = `${form ?? ''}\u0000${feed.key}\u0000${set.key}`;
   let lot = lots.get(key);
   if (lot === undefined) {
-    const streams = feed.streams.filter(({ name }) => set.legs.some((leg) => leg.name === name));
+    const takers = form === undefined ? feed.streams : feed.streams.filter((stream) => feed.nativeStreams.has(stream) === (form === 'native'));
+    const streams = takers.filter(({ name }) => set.legs.some((leg) => leg.name === name));
     lots.set(key, (lot = { feed, set, streams, entries: [], histograms: [], markers: [], exemplars: [], samples: 0 }));
   }
   return lot;
 }
 
 /** False when the write rules drop the series. */
-function put(lot: Lot, { labels, samples, histograms, exemplars }: AdmittedSeries, { router }: Client): boolean {
+function put(lot: Lot, { labels, samples, histograms, exemplars }: AppendedSeries, { router }: Sender): boolean {
   const own = writeLabels(lot.feed, labels, () => router.provenance(labels));
   encoded.length = 0;
   if (own === undefined || encodeLabels(own, encoded) === 0) return false;
@@ -183,16 +216,16 @@ function sorted(labels: LabelMap): [string, string][] {
   return [...labels].filter(([, value]) => value !== '').sort(([a], [b]) => compareUtf8(a, b));
 }
 
-/** The tally rides on the first record and speaks of that one alone; exemplars are no part of it. `offered`: samples of the whole request. */
-function appendParcel(stream: Stream, { records, exemplars }: Parcel, offered: number, failed: number): Promise<boolean> {
+/** The tally rides on the first record and speaks of that one alone; exemplars are no part of it. `all`: samples of the whole batch. */
+function appendParcel(stream: Stream, { records, exemplars }: Parcel, all: number, failed: number): Promise<boolean> {
   const appended = records.reduce((sum, { samples }) => sum + samples, 0);
-  const tally = { scraped: offered, failed, relabelled: 0, limited: 0, unrouted: offered - failed - appended };
+  const tally = { scraped: all, failed, relabelled: 0, limited: 0, unrouted: all - failed - appended };
   const [first, ...others] = records;
   if (first === undefined) {
-    if (offered > 0) stream.count(tally);
+    if (all > 0) stream.count(tally);
     return stream.appendNow(exemplars);
   }
-  const isPlain = appended === offered;
-  const scraped = offered - others.reduce((sum, { samples }) => sum + samples, 0);
+  const isPlain = appended === all;
+  const scraped = all - others.reduce((sum, { samples }) => sum + samples, 0);
   return stream.appendNow([isPlain ? first : { ...first, tally: { ...tally, scraped } }, ...others, ...exemplars]);
 }

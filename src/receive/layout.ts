@@ -1,5 +1,5 @@
-// Pushed samples as records of the queue. The label sets of a request, sorted, become an image as a page's do, and values one column; see docs/decisions/receive.md. A
-// request with the same series as an earlier one finds its image again: a node agent that pushes the same windows costs what a scrape costs.
+// Samples that no page brings as records of the queue. The label sets of a batch, sorted, become an image as a page's do, and values one column; see docs/decisions/receive.md. A
+// batch with the same series as an earlier one finds its image again: a node agent that pushes the same windows costs what a scrape costs.
 //
 // A series with many more samples than the others of its request would make a column for each of them, nearly empty ones: it becomes raw records.
 //

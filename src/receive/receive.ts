@@ -14,10 +14,11 @@ import { readRequest, type PushedRequest } from '../wire/read-request.ts';
 import type { WireMetadata } from '../wire/write-request.ts';
 import { admit, type Admitted } from './admit.ts';
 import { BodyRoom, expandBody, formatOf, readBody, Refusal, type Format } from './body.ts';
-import { Distributor, type Line } from './distribute.ts';
+import type { Batch, SeriesSource } from './distribute.ts';
 import { FamilyMemory } from './families.ts';
 import { createReceiveMetrics, type ReceiveMetrics } from './receive-metrics.ts';
 
+const CLIENT = '__meta_receive_client';
 /** Requests that are read or worked on at a time. A Prometheus that catches up sends 50 at once; what bodies may hold is limited by itself. */
 const REQUESTS_MAX = 128;
 /** When a sender should come again, seconds: requests under way are done soon, a disk is not. */
@@ -44,17 +45,16 @@ export interface Receiver {
 }
 
 export interface ReceiverOptions {
-  /** Where series go, as it is now. */
-  readonly line: () => Line;
+  /** Appends to the line; false when it cannot take them now. */
+  readonly append: (batch: Batch, source: SeriesSource) => Promise<boolean>;
   readonly nowMs: () => number;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
-export function createReceiver({ line, nowMs, metrics: registry, logger }: ReceiverOptions): Receiver {
+export function createReceiver({ append, nowMs, metrics: registry, logger }: ReceiverOptions): Receiver {
   const metrics = createReceiveMetrics(registry);
   const families = new FamilyMemory();
-  const distributor = new Distributor({ line, nowMs });
   const room = new BodyRoom();
   let running = 0;
 
@@ -74,7 +74,7 @@ export function createReceiver({ line, nowMs, metrics: registry, logger }: Recei
     const pushed = parse(expandBody(wire, codec), message);
     const { series, written: counts, refused } = admit(pushed, nowMs());
     families.note(pushed);
-    return distributor.append(series, { client, refused: refused.samples }).then((isSafe) => {
+    return append({ series, failed: refused.samples }, sourceOf(client)).then((isSafe) => {
       if (!isSafe) throw new Refusal(503, 'queue', 'the queue cannot take it now');
       count(metrics, { written: counts, refused });
       return answerTo({ written: counts, refused });
@@ -97,6 +97,11 @@ export function createReceiver({ line, nowMs, metrics: registry, logger }: Recei
     },
     metadata: () => families.entries(),
   };
+}
+
+/** What is known of a sender is who the web server says it is. */
+function sourceOf(client: string): SeriesSource {
+  return { key: `receive ${client}`, facts: { job: '', labels: [], provenance: new Map([[CLIENT, client]]), honorLabels: true } };
 }
 
 type Outcome = Pick<Admitted, 'written' | 'refused'>;

@@ -1,5 +1,6 @@
 // Somebody who pushes, before real streams' contract: a receiver behind a series stage whose streams keep what they are given.
 
+import { Distributor } from '../../../src/receive/distribute.ts';
 import { createReceiver, type PushAnswer, type Receiver } from '../../../src/receive/receive.ts';
 import { silentLogger } from '../../../src/telemetry/logger.ts';
 import { snappyCompress } from '../../../src/wire/snappy.ts';
@@ -29,7 +30,8 @@ export interface Pusher {
 
 export function setUp(options: WorldOptions = {}): Pusher {
   const world = new World(options);
-  const receiver = createReceiver({ line: () => world.stage.line(), nowMs: () => AT, metrics: world.metrics, logger: silentLogger });
+  const distributor = new Distributor({ line: () => world.stage.line(), nowMs: () => AT });
+  const receiver = createReceiver({ append: (batch, source) => distributor.append(batch, source), nowMs: () => AT, metrics: world.metrics, logger: silentLogger });
   const push: Pusher['push'] = (body, headers = type1, client = '') => receiver.push({ headers, client, body: body instanceof Uint8Array ? chunks(body) : body });
   const stream = (name = 'd') => world.streams.get(name)!;
   return {

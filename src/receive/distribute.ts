@@ -2,18 +2,21 @@
 // part, with a tally of what became of the rest.
 //
 // What is known of their source takes the place of what discovery knows of a target. Nothing is remembered between two batches but images, so a change of configuration or
-// owners needs nothing here. An owner that is not known yet is not waited for.
+// owners needs nothing here. A series whose owner is not known yet waits on disk (waiting.ts).
 
 import { compareUtf8, type LabelMap } from '../model/labels.ts';
 import { STALE_HIGH, STALE_LOW } from '../model/sample.ts';
 import type { RecordInput, Stream } from '../queue/queue.ts';
 import type { Budget } from '../route/budget.ts';
-import type { RouteSet, TargetFacts, TargetRouter } from '../route/route.ts';
+import type { Decision, RouteSet, TargetFacts, TargetRouter } from '../route/route.ts';
+import type { HeldSeries } from '../series/held-pieces.ts';
+import type { HeldJournal } from '../series/held-stream.ts';
 import { writeLabels, type Feed, type Plan } from '../series/plan.ts';
 import type { SeriesMetrics } from '../series/series-metrics.ts';
 import { ByteWriter, encodeLabels } from '../wire/labels.ts';
 import type { PushedSeries } from '../wire/read-request.ts';
 import { exemplarPieces, histogramPieces, Layouts, rawRecords, type Entry, type Piece } from './layout.ts';
+import { WaitingSeries } from './waiting.ts';
 
 /** Sources whose routers and turns are kept: users of the web server, for the most part. */
 const SOURCES_MAX = 1000;
@@ -45,6 +48,7 @@ export interface Line {
 }
 
 interface Sender {
+  readonly source: SeriesSource;
   readonly plan: Plan;
   readonly router: TargetRouter;
   /** Batches so far, for routes that let every n-th through. */
@@ -65,6 +69,23 @@ interface Lot {
   samples: number;
 }
 
+/** A batch, as it is decided about. */
+interface Sorted {
+  readonly lots: Map<string, Lot>;
+  /** Series whose pod is not known. */
+  readonly waiting: (HeldSeries & { readonly original: AppendedSeries })[];
+  /** Counts what goes nowhere, once it is sure that the batch is taken. */
+  readonly counts: (() => void)[];
+}
+
+interface Sorting {
+  readonly sender: Sender;
+  readonly line: Line;
+  readonly sorted: Pick<Sorted, 'lots' | 'counts'>;
+}
+
+const nobody: ReadonlySet<AppendedSeries> = new Set();
+
 /** What goes to one stream. */
 interface Parcel {
   readonly records: RecordInput[];
@@ -79,10 +100,13 @@ export class Distributor {
   /** Feeds are new with each configuration. */
   readonly #layouts = new WeakMap<Feed, Layouts>();
   readonly #senders = new Map<string, Sender>();
+  readonly #waiting: WaitingSeries;
 
-  constructor({ line, nowMs }: { readonly line: () => Line; readonly nowMs: () => number }) {
+  /** `journal`: where series wait until their pod is known; without it they go by what is known. */
+  constructor({ line, nowMs, journal }: { readonly line: () => Line; readonly nowMs: () => number; readonly journal?: HeldJournal }) {
     this.#line = line;
     this.#nowMs = nowMs;
+    this.#waiting = new WaitingSeries(journal);
   }
 
   /** Appends everything. False when a stream cannot take its part now; what others took comes twice then, when the source comes again. What is told is not kept while disks work. */
@@ -90,18 +114,53 @@ export class Distributor {
     const line = this.#line();
     const sender = this.#senderOf(source, line.plan);
     sender.turn++;
-    const lots = sortIntoLots(batch.series.filter(({ form }) => isWanted(form, line.plan.feeds)), sender, line);
-    const parcels = this.#pack(lots, sender, line.metrics);
-    if ([...parcels.keys()].some((stream) => stream.refuses())) return Promise.resolve(false);
-    const results = [...parcels].map(([stream, parcel]) => appendParcel(stream, parcel, offered(batch, stream, line.plan.feeds), batch.failed));
+    const sorted = this.#sort(batch.series.filter(({ form }) => isWanted(form, line.plan.feeds)), sender, line);
+    if ([...sorted.lots.values()].some(({ streams }) => streams.some((stream) => stream.refuses()))) return Promise.resolve(false);
+    const kept = this.#keep(sorted, sender, line);
+    for (const count of sorted.counts) count();
+    const parcels = this.#pack([...sorted.lots.values()], sender, line.metrics);
+    const rest = { series: batch.series.filter((one) => !kept.has(one)), failed: batch.failed };
+    const results = [...parcels].map(([stream, parcel]) => appendParcel(stream, parcel, offered(rest, stream, line.plan.feeds), batch.failed));
+    if (kept.size > 0) results.push(this.#waiting.flush());
     return Promise.all(results).then((all) => all.every((isSafe) => isSafe));
   }
 
-  #senderOf({ key, facts }: SeriesSource, plan: Plan): Sender {
+  #sort(series: readonly AppendedSeries[], sender: Sender, line: Line): Sorted {
+    const sorted: Sorted = { lots: new Map(), waiting: [], counts: [] };
+    const { router, source: { key, facts } } = sender;
+    for (const one of series) {
+      const { labels } = one;
+      for (const [name, value] of line.plan.externalLabels) if (!labels.has(name)) labels.set(name, value);
+      router.notePage(labels);
+      const decision = router.decide(labels);
+      // Of both forms of a histogram each has its destinations: a record that waits knows none.
+      const verdict = one.form === undefined ? this.#waiting.judge(key, labels, decision.isUnresolved) : 'goes';
+      if (verdict === 'waits') sorted.waiting.push({ ...one, facts, page: router.pageNote, original: one });
+      else sortIn({ ...one, mustFollow: verdict === 'follows' }, decision, { sender, line, sorted });
+    }
+    return sorted;
+  }
+
+  /** Puts what waits on disk. What there is no room for goes by what is known. */
+  #keep({ waiting, ...sorted }: Sorted, sender: Sender, line: Line): ReadonlySet<AppendedSeries> {
+    if (waiting.length === 0) return nobody;
+    const { router, source } = sender;
+    const kept = new Set(waiting.map(({ original }) => original));
+    for (const { original } of this.#waiting.keep(source.key, waiting)) {
+      kept.delete(original);
+      line.metrics.unresolved('no_room');
+      router.notePage(original.labels);
+      sortIn(original, router.decide(original.labels), { sender, line, sorted });
+    }
+    return kept;
+  }
+
+  #senderOf(source: SeriesSource, plan: Plan): Sender {
+    const { key, facts } = source;
     const known = this.#senders.get(key);
     if (known?.plan === plan) return known;
     if (this.#senders.size >= SOURCES_MAX) this.#senders.clear();
-    const sender = { plan, router: plan.router.open(facts), turn: known?.turn ?? 0 };
+    const sender = { source, plan, router: plan.router.open(facts), turn: known?.turn ?? 0 };
     this.#senders.set(key, sender);
     return sender;
   }
@@ -167,24 +226,15 @@ function offered({ series, failed }: Batch, stream: Stream, feeds: readonly Feed
   return series.reduce((sum, one) => sum + ((one.form ?? form) === form ? one.samples.length + one.histograms.length : 0), failed);
 }
 
-function sortIntoLots(series: readonly AppendedSeries[], sender: Sender, { plan, metrics }: Line): Lot[] {
-  const lots = new Map<string, Lot>();
-  for (const one of series) {
-    const { labels } = one;
-    for (const [name, value] of plan.externalLabels) if (!labels.has(name)) labels.set(name, value);
-    sender.router.notePage(labels);
-    const decided = sender.router.decide(labels);
-    const set = plan.router.hasRoutes ? decided.set : plan.router.everything;
-    const count = one.samples.length + one.histograms.length;
-    const unrouted = plan.router.hasRoutes ? decided.unrouted : undefined;
-    // Without a reason the owner may still be found: nobody waits for that here.
-    if (unrouted !== undefined) metrics.unrouted(unrouted.reason ?? 'unresolved', unrouted.owner, count);
-    for (const feed of plan.feeds) {
-      const lot = lotOf(lots, feed, set, one.form);
-      if (lot.streams.length > 0 && !put(lot, one, sender)) metrics.dropped('write_relabel', count * lot.streams.length);
-    }
+/** Puts a series into the lots of its destinations. Afterwards the router may be asked about another one. */
+function sortIn(one: AppendedSeries & { readonly mustFollow?: boolean }, { set: decided, unrouted }: Decision, { sender, line: { plan, metrics }, sorted: { lots, counts } }: Sorting): void {
+  const set = plan.router.hasRoutes ? decided : plan.router.everything;
+  const samples = one.samples.length + one.histograms.length;
+  if (unrouted !== undefined && plan.router.hasRoutes) counts.push(() => metrics.unrouted(unrouted.reason ?? 'unresolved', unrouted.owner, samples));
+  for (const feed of plan.feeds) {
+    const lot = lotOf(lots, feed, set, one.form);
+    if (lot.streams.length > 0 && !put(lot, one, sender)) counts.push(() => metrics.dropped('write_relabel', samples * lot.streams.length));
   }
-  return [...lots.values()];
 }
 
 function lotOf(lots: Map<string, Lot>, feed: Feed, set: RouteSet, form: AppendedSeries['form']): Lot {
@@ -199,12 +249,12 @@ function lotOf(lots: Map<string, Lot>, feed: Feed, set: RouteSet, form: Appended
 }
 
 /** False when the write rules drop the series. */
-function put(lot: Lot, { labels, samples, histograms, exemplars }: AppendedSeries, { router }: Sender): boolean {
+function put(lot: Lot, { labels, samples, histograms, exemplars, mustFollow }: AppendedSeries & { readonly mustFollow?: boolean }, { router }: Sender): boolean {
   const own = writeLabels(lot.feed, labels, () => router.provenance(labels));
   encoded.length = 0;
   if (own === undefined || encodeLabels(own, encoded) === 0) return false;
   const bytes = Buffer.from(encoded.bytes.subarray(0, encoded.length));
-  lot.entries.push({ labels: bytes, samples });
+  lot.entries.push({ labels: bytes, samples, ...(mustFollow === true && { mustFollow }) });
   lot.samples += samples.length + histograms.length;
   for (const histogram of histograms) if (histogram.isMarker) lot.markers.push(...histogramPieces(bytes, [histogram]));
   lot.histograms.push(...histogramPieces(bytes, histograms));

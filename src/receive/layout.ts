@@ -39,6 +39,8 @@ export interface Entry {
   /** Encoded labels, its own bytes. */
   readonly labels: Buffer;
   readonly samples: readonly PushedSample[];
+  /** Other samples of it went by another way: they must stand before these. */
+  readonly mustFollow?: boolean;
 }
 
 /** An image that may be used again, with a checksum of each of its label sets. */
@@ -57,6 +59,7 @@ export class Layouts {
 
   /** Records with these samples; several columns where a series has several. */
   records(entries: readonly Entry[]): RecordInput[] {
+    for (const { labels, mustFollow } of entries) if (mustFollow === true) this.#leave(labels);
     const sorted = merge(entries.filter(({ samples }) => samples.length > 0));
     const most = layersOf(sorted);
     const [flat, deep] = [sorted.filter(({ samples }) => samples.length <= most), sorted.filter(({ samples }) => samples.length > most)];

@@ -13,6 +13,7 @@ import { roce } from './api-roce.ts';
 import * as status from './api-status.ts';
 import * as targets from './api-targets.ts';
 import { volume } from './api-volume.ts';
+import type { Opening } from './config.ts';
 import type { Handler, WebRequest } from './context.ts';
 import { healthy, lifecycle, quit, ready, reload } from './lifecycle.ts';
 import { configPage, flagsPage, overviewPage, stylesheet } from './page.ts';
@@ -25,6 +26,8 @@ export interface Route {
   readonly needsStarted: boolean;
   /** Of others the body is thrown away. */
   readonly readsBody?: boolean;
+  /** Answered without credentials where the file of --web.config.file opens it. */
+  readonly opening?: Opening;
 }
 
 const get = ['GET'];
@@ -83,10 +86,10 @@ const routes: readonly Route[] = [
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 
-  open('/metrics', metrics),
+  { ...open('/metrics', metrics), opening: 'metrics' },
   open('/version', status.version),
-  open('/-/healthy', healthy),
-  open('/-/ready', ready),
+  { ...open('/-/healthy', healthy), opening: 'probes' },
+  { ...open('/-/ready', ready), opening: 'probes' },
   open('/-/reload', lifecycle(reload), any),
   open('/-/quit', lifecycle(quit), any),
 

@@ -22,7 +22,7 @@ export interface PortOutline {
   readonly isVirtualFunction: boolean;
   /** As the file has it: "400 Gb/sec (4X NDR)"; empty for interfaces. */
   readonly rate: string;
-  /** Of the port's interface, Mb/s. */
+  /** Of the interface, Mb/s; of that of a port where the port does not tell its rate. */
   readonly speed: string;
   readonly state: string;
   readonly linkLayer: string;
@@ -69,10 +69,11 @@ export function rdmaPortOutline(surroundings: Surroundings, { device, port, isFi
   const folder = join(root, 'class/infiniband', device);
   const portFolder = join(folder, 'ports', String(port));
   const netdev = netdevOf(folder, port);
+  const rate = textOf(join(portFolder, 'rate'));
   const facts = deviceFacts(folder);
   return {
     kind: 'rdma', device, port, ...facts,
-    rate: textOf(join(portFolder, 'rate')), speed: netdev === '' ? '' : textOf(join(root, 'class/net', netdev, 'speed')), state: textOf(join(portFolder, 'state')), linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')),
+    rate, speed: netdev === '' || /^\d/.test(rate) ? '' : textOf(join(root, 'class/net', netdev, 'speed')), state: textOf(join(portFolder, 'state')), linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')),
     netdev, netdevDriver: (netdev === '' ? '' : driverOf(join(root, 'class/net', netdev))) || facts.driver,
     statistics: noFiles, counters: countersIn(join(portFolder, 'counters')), hardware: countersIn(join(portFolder, 'hw_counters')),
     deviceHardware: isFirst ? countersIn(join(folder, 'hw_counters')) : noFiles,

@@ -17,7 +17,7 @@ beforeAll(initZstd);
 
 function series(name: string, form?: AppendedSeries['form'], isHistogram = false): AppendedSeries {
   const labels: LabelMap = new Map([['__name__', name]]);
-  const histograms = isHistogram ? [{ bytes: Uint8Array.of(0x08, 3), timestampMs: AT }] : [];
+  const histograms = isHistogram ? [{ bytes: Uint8Array.of(0x08, 3), timestampMs: AT, isMarker: false }] : [];
   return { labels, samples: isHistogram ? [] : [{ ...one, timestampMs: AT }], histograms, exemplars: [], ...(form !== undefined && { form }) };
 }
 

@@ -194,11 +194,10 @@ describe('settings', () => {
     world.addPort('mlx5_0');
     world.apply();
     await world.traffic('mlx5_0', 300, 4000);
-    const names = new Set(world.samples().map(({ name, labels }) => JSON.stringify([name, labels])));
     world.stage.apply(undefined);
     await world.clock.settle();
-    const ended = new Set(world.samples().filter(({ value }) => value === STALE).map(({ name, labels }) => JSON.stringify([name, labels])));
-    expect(ended).toEqual(names);
+    const namesOf = (isEnd: boolean) => new Set(world.samples().filter(({ value }) => (value === STALE) === isEnd).map(({ name, labels }) => JSON.stringify([name, labels])));
+    expect(namesOf(true)).toEqual(namesOf(false));
     expect([world.stage.state(), world.clock.pending()]).toEqual([undefined, 0]);
   });
 

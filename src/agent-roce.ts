@@ -25,7 +25,7 @@ export const loadNative = loadNativeSampler;
 
 export function createAgentRoce({ distributor, logger, metrics, native }: AgentRoceOptions): Roce {
   return new Roce({
-    clock: systemClock, logger, metrics, native, kernel: undefined,
+    clock: systemClock, logger, metrics, native,
     append: (batch, settings) => distributor.append({ series: batch.map((series) => appendedOf(series, settings)), failed: 0 }, sourceOf(settings)),
   });
 }

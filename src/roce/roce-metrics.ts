@@ -28,14 +28,17 @@ interface Totals {
   readonly missed: number;
   readonly cpuSeconds: number;
   readonly produced: number;
+  readonly read: number;
   readonly overwritten: number;
 }
 
-const noTotals: Totals = { ticks: 0, missed: 0, cpuSeconds: 0, produced: 0, overwritten: 0 };
-const totalNames = ['ticks', 'missed', 'cpuSeconds', 'produced', 'overwritten'] as const;
+const noTotals: Totals = { ticks: 0, missed: 0, cpuSeconds: 0, produced: 0, read: 0, overwritten: 0 };
+const totalNames = ['ticks', 'missed', 'cpuSeconds', 'produced', 'read', 'overwritten'] as const;
 
+/** Since the start of the sampler: `produced` is the sum of the others. */
 export interface RowCounts {
   readonly produced: number;
+  readonly read: number;
   readonly overwritten: number;
 }
 
@@ -64,6 +67,8 @@ export class RoceMetrics {
   readonly #readsBefore = new Map<string, Durations>();
   #running: SamplerFigures | undefined;
   #infoLabels: readonly string[] | undefined;
+  #infoRest: readonly string[] = [];
+  #sampler = '';
   #lastSamples: WindowFigures | undefined;
   readonly #refreshLabels = new Map<string, readonly [source: string, group: string]>();
 
@@ -73,6 +78,7 @@ export class RoceMetrics {
       missed: metrics.counter('tributary_sampler_missed_ticks_total', 'Deadlines that passed unused; they are not caught up.'),
       cpuSeconds: metrics.counter('tributary_sampler_cpu_seconds_total', 'CPU time of the sampler.'),
       produced: metrics.counter('tributary_sampler_ring_rows_total', 'Rows that the sampler gave: windows, bursts, intervals of captures.'),
+      read: metrics.counter('tributary_sampler_ring_read_rows_total', 'Of these, rows that were read.'),
       overwritten: metrics.counter('tributary_sampler_ring_overwritten_rows_total', 'Of these, rows that were lost because nobody read them in time.'),
     };
     this.#lateness = metrics.bucketHistograms('tributary_sampler_wakeup_lateness_seconds', 'How late ticks came.', [], edges).with();
@@ -93,9 +99,10 @@ export class RoceMetrics {
   }
 
   /** A sampler runs; one that ran is over. */
-  begin(plan: RocePlan, labels: { readonly sampler: 'native' | 'typescript'; readonly policy: string; readonly cpu: number | undefined }): void {
-    this.#infoLabels = [labels.sampler, labels.policy, labels.cpu === undefined ? '' : String(labels.cpu), labels.sampler === 'native' ? 'monotonic' : 'event_loop'];
-    this.#info.with(...this.#infoLabels).set(1);
+  begin(plan: RocePlan, sampler: 'native' | 'typescript'): void {
+    const { cpu } = plan.sampler.schedule;
+    this.#infoRest = [cpu === undefined ? '' : String(cpu), sampler === 'native' ? 'monotonic' : 'event_loop'];
+    this.#sampler = sampler;
     this.#ports.set(plan.ports.length);
     for (const reason of ['wrap', 'reset', 'saturated']) this.#resets.with(reason).inc(0);
   }
@@ -108,8 +115,7 @@ export class RoceMetrics {
     for (const { source } of sources) this.#period.remove(source);
     for (const pair of this.#refreshLabels.values()) this.#refresh.remove(...pair);
     this.#refreshLabels.clear();
-    if (this.#infoLabels !== undefined) this.#info.remove(...this.#infoLabels);
-    this.#infoLabels = undefined;
+    this.#showInfo(undefined);
     this.#running = undefined;
     this.#last = noTotals;
     this.#lastFailed = new Map();
@@ -118,6 +124,7 @@ export class RoceMetrics {
 
   show(figures: SamplerFigures, rows: RowCounts): void {
     this.#running = figures;
+    this.#showInfo(figures.policy);
     const now: Totals = { ...rows, ticks: figures.ticks, missed: figures.missed, cpuSeconds: figures.cpuSeconds };
     for (const name of totalNames) this.#totals[name].inc(Math.max(0, now[name] - this.#last[name]));
     this.#last = now;
@@ -125,6 +132,15 @@ export class RoceMetrics {
     for (const source of figures.sources) this.#showSource(source);
     const reads = figures.sources.map(({ readBuckets, readSumNs }) => ({ buckets: readBuckets, sumNs: readSumNs }));
     show(this.#uncertainty, [...this.#readsBefore.values(), ...reads].reduce(plus, none), 2);
+  }
+
+  /** The policy is known when the thread runs. */
+  #showInfo(policy: string | undefined): void {
+    const labels = policy === undefined ? undefined : [this.#sampler, policy, ...this.#infoRest];
+    if (labels?.join() === this.#infoLabels?.join()) return;
+    if (this.#infoLabels !== undefined) this.#info.remove(...this.#infoLabels);
+    if (labels !== undefined) this.#info.with(...labels).set(1);
+    this.#infoLabels = labels;
   }
 
   showSamples(figures: WindowFigures): void {

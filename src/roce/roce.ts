@@ -13,7 +13,6 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { RoceSettings } from './config.ts';
 import { Discovery, type FoundPort } from './discover.ts';
-import type { KernelCounters } from './kernel-counters.ts';
 import { Notices } from './notices.ts';
 import { Outbox, samplesOf } from './outbox.ts';
 import { planRoce } from './plan.ts';
@@ -39,8 +38,6 @@ export interface RoceOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly native: Native;
-  /** What the kernel can be asked; absent without the native sampler. */
-  readonly kernel: KernelCounters | undefined;
   /** Brings series into the line; false: not now. */
   readonly append: (batch: readonly RoceSeries[], settings: RoceSettings) => Promise<boolean>;
 }
@@ -62,7 +59,7 @@ export class Roce {
   readonly #wall: WallClock;
   #active: Active | undefined;
   #running: RunningSampler | undefined;
-  /** Of timestamps: it never gets smaller. */
+  /** Of timestamps from the sampler's clock: it gets no smaller while they are ahead of the wall clock. */
   #offsetNs = -Infinity;
   #timers: Timer[] = [];
 
@@ -122,7 +119,7 @@ export class Roce {
   }
 
   #begin(settings: RoceSettings): void {
-    const { clock, native, kernel, append } = this.#options;
+    const { clock, native, append } = this.#options;
     const { include, exclude, netdevs, virtualFunctions } = settings.devices;
     const anyOf = (patterns: readonly string[]) => {
       const compiled = patterns.map(compileRegex);
@@ -132,7 +129,7 @@ export class Roce {
     const isListed = anyOf(netdevs);
     const discovery = new Discovery(settings.sysfs, {
       ...(include.length > 0 && { include: anyOf(include) }), exclude: isExcluded, netdevs: (name) => isListed(name) && !isExcluded(name), virtualFunctions,
-      ...(kernel !== undefined && showsOwnInterfaces(settings.sysfs) && { kernel }),
+      ...('addon' in native && showsOwnInterfaces(settings.sysfs) && { kernel: native.addon }),
     });
     const outbox = new Outbox({
       nowMs: () => clock.monotonicMs(),
@@ -165,7 +162,7 @@ export class Roce {
     const { settings, windows, outbox } = this.#active!;
     const { native } = this.#options;
     const { plan, leftOut } = planRoce(settings, ports, 'addon' in native);
-    outbox.push(windows.begin(plan, windowSettings(settings), this.#nowMs()));
+    outbox.push(windows.begin(plan, windowSettings(settings), this.#wall.nowMs()));
     this.#notePorts(ports, plan.channels.length, leftOut);
     if (settings.lifespan !== 'keep') this.#noteLifespans(setLifespans(settings.sysfs, ports, settings.lifespan));
     if (plan.channels.length > 0) this.#start(plan);
@@ -181,10 +178,10 @@ export class Roce {
       return;
     }
     this.#notices.over('start', 'the sampler runs');
-    this.#offsetNs = Math.max(this.#offsetNs, this.#running.wallOffsetNs);
-    this.#wall.begin(this.#offsetNs / 1e6);
-    const { policy } = this.#running.figures();
-    this.#notices.info('policy', `counters are read ${'addon' in native ? `by the native sampler, scheduled as ${policy}` : 'in the event loop'}`);
+    const own = this.#running.wallOffsetNs;
+    // Differences that are no step come from the measurement.
+    this.#offsetNs = this.#wall.aheadMs > 0 ? Math.max(this.#offsetNs, own) : own;
+    this.#wall.begin((this.#offsetNs - own) / 1e6);
   }
 
   #stopSampler(): void {
@@ -200,7 +197,9 @@ export class Roce {
     // Also without a sampler: windows wait for their end.
     outbox.push(windows.take(this.#running?.drain() ?? noRows, this.#drained()));
     void outbox.flush();
-    if (this.#running !== undefined) this.#followClock(this.#running);
+    if (this.#running === undefined) return;
+    if (!this.#notices.has('policy')) this.#notePolicy(this.#running);
+    this.#followClock(this.#running);
   }
 
   #followClock({ plan }: RunningSampler): void {
@@ -230,6 +229,12 @@ export class Roce {
     else this.#notices.over('too many', 'no counter is left out any more');
   }
 
+  /** The thread asks for it when it begins. */
+  #notePolicy(running: RunningSampler): void {
+    const how = 'addon' in this.#options.native ? `by the native sampler, scheduled as ${running.figures().policy}` : 'in the event loop';
+    if (running.figures().ticks > 0) this.#notices.info('policy', `counters are read ${how}`);
+  }
+
   #noteLifespans(problems: readonly string[]): void {
     const [first] = problems;
     if (first === undefined) this.#notices.over('lifespan', 'lifespans are set');
@@ -238,20 +243,16 @@ export class Roce {
 
   /** Sources of which readings gave no number since they were looked at last. */
   #noteFailures(): void {
-    for (const { source, failed } of this.#running?.newFailures() ?? []) {
+    if (this.#running === undefined) return;
+    this.#notePolicy(this.#running);
+    for (const { source, failed } of this.#running.newFailures()) {
       if (failed > 0) this.#notices.warn(`source ${source}`, `counters of ${source} cannot be read`);
       else this.#notices.over(`source ${source}`, `counters of ${source} can be read again`);
     }
   }
 
-  /** By the clock of the timestamps. */
-  #nowMs(): number {
-    const { clock } = this.#options;
-    return this.#offsetNs === -Infinity ? clock.nowMs() : clock.monotonicMs() + this.#offsetNs / 1e6;
-  }
-
   #drained(): { readonly wallOffsetNs: number; readonly nowMs: number } {
-    return { wallOffsetNs: this.#offsetNs, nowMs: this.#nowMs() };
+    return { wallOffsetNs: this.#offsetNs, nowMs: this.#wall.nowMs() };
   }
 
   #repeat(everyMs: number, act: () => void): void {
@@ -272,7 +273,7 @@ export class Roce {
     for (const timer of this.#timers) timer.cancel();
     this.#timers = [];
     this.#stopSampler();
-    active.outbox.push(isOver ? active.windows.end(this.#nowMs()) : active.windows.finish(this.#nowMs()));
+    active.outbox.push(isOver ? active.windows.end(this.#wall.nowMs()) : active.windows.finish(this.#wall.nowMs()));
     this.#metrics.showSamples(active.windows.figures());
     this.#metrics.endSamples();
     this.#active = undefined;

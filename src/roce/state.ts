@@ -8,8 +8,8 @@ import type { Direction } from './vendors.ts';
 export interface RocePeak {
   readonly direction: Direction;
   readonly bytesPerSecond: number;
-  /** Of the line; undefined where that is not known. */
-  readonly share: number | undefined;
+  /** Of the line. */
+  readonly share: number;
   readonly atMs: number;
   readonly bursts: number;
 }
@@ -26,7 +26,7 @@ export interface RocePort {
   /** Bytes per second; 0: not known, so there are no bursts. */
   readonly lineRate: number;
   readonly counters: number;
-  /** Of the last window, by direction. */
+  /** Of the last window, by direction; empty where the line rate is not known. */
   readonly peaks: readonly RocePeak[];
   readonly unreadable: readonly { readonly name: string; readonly reason: string }[];
 }
@@ -122,8 +122,9 @@ export class RoceWatch {
   #peakOf(index: number, { counter, port }: PlannedChannel, wallOffsetNs: number): RocePeak[] {
     const row = this.#peaks.get(index);
     const direction = counter.meaning.traffic;
-    if (row === undefined || direction === undefined) return [];
-    const share = port.lineRate > 0 ? row.peakRate / port.lineRate : undefined;
-    return [{ direction, bytesPerSecond: row.peakRate, share, atMs: Math.round((row.peakAtNs + wallOffsetNs) / 1e6), bursts: row.bursts }];
+    // Without a line rate no interval is judged.
+    if (row === undefined || direction === undefined || port.lineRate === 0) return [];
+    const atNs = row.peakRate > 0 ? row.peakAtNs : row.endNs;
+    return [{ direction, bytesPerSecond: row.peakRate, share: row.peakRate / port.lineRate, atMs: Math.round((atNs + wallOffsetNs) / 1e6), bursts: row.bursts }];
   }
 }

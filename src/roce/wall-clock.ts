@@ -11,24 +11,26 @@ import type { Clock } from '../io/clock.ts';
 /** Smaller differences come from the measurement: two readings of clocks, between which the process may have to wait. Milliseconds. */
 const stepMsMin = 200;
 /** A measurement that took longer is none. Milliseconds. */
-const measureMsMax = 5;
+const errorMsMax = 5;
+const triesMax = 5;
 
 export type ClockStep = { readonly direction: 'forward' | 'backward'; readonly stepMs: number };
 
 export class WallClock {
   readonly #clock: Clock;
-  #offsetMs = 0;
+  /** Of the timestamps from the monotonic clock. */
+  #offsetMs: number;
   /** How far the clock is behind the timestamps. */
   #aheadMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#offsetMs = clock.nowMs() - clock.monotonicMs();
   }
 
-  /** A sampler began, whose timestamps have this offset. */
-  begin(offsetMs: number): void {
-    this.#offsetMs = offsetMs;
-    const aheadMs = offsetMs - (this.#measure() ?? offsetMs);
+  /** A sampler began just now, whose timestamps are so far ahead of the clock. */
+  begin(aheadMs: number): void {
+    this.#offsetMs = this.#measureSurely() + aheadMs;
     this.#aheadMs = aheadMs > stepMsMin ? aheadMs : 0;
   }
 
@@ -37,10 +39,15 @@ export class WallClock {
     return this.#aheadMs;
   }
 
+  /** Now, as timestamps have it. */
+  nowMs(): number {
+    return this.#clock.monotonicMs() + this.#offsetMs;
+  }
+
   /** A step since the last call. Forward, it is a step beyond the timestamps: a clock that comes back to where they are is none. */
   check(): ClockStep | undefined {
-    const offsetMs = this.#measure();
-    if (offsetMs === undefined) return undefined;
+    const { offsetMs, errorMs } = this.#measure();
+    if (errorMs > errorMsMax) return undefined;
     const aheadMs = this.#offsetMs - offsetMs;
     if (aheadMs < -stepMsMin) return { direction: 'forward', stepMs: -aheadMs };
     const before = this.#aheadMs;
@@ -48,10 +55,16 @@ export class WallClock {
     return this.#aheadMs - before > stepMsMin ? { direction: 'backward', stepMs: this.#aheadMs - before } : undefined;
   }
 
-  #measure(): number | undefined {
+  /** The best of a few. */
+  #measureSurely(): number {
+    const measured = Array.from({ length: triesMax }, () => this.#measure());
+    return measured.reduce((best, one) => (one.errorMs < best.errorMs ? one : best)).offsetMs;
+  }
+
+  #measure(): { readonly offsetMs: number; readonly errorMs: number } {
     const beforeMs = this.#clock.monotonicMs();
     const nowMs = this.#clock.nowMs();
     const afterMs = this.#clock.monotonicMs();
-    return afterMs - beforeMs > measureMsMax ? undefined : nowMs - (beforeMs + afterMs) / 2;
+    return { offsetMs: nowMs - (beforeMs + afterMs) / 2, errorMs: afterMs - beforeMs };
   }
 }

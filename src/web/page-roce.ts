@@ -36,9 +36,8 @@ function portRow({ kind, device, port, netdev, driver, lineRate, counters, peaks
 
 function peakText(peak: RocePeak | undefined): string {
   if (peak === undefined) return '-';
-  const share = peak.share === undefined ? '' : ` (${(peak.share * 100).toFixed(0)} %)`;
   const bursts = peak.bursts === 0 ? '' : `, ${peak.bursts} bursts`;
-  return `${formatBytes(peak.bytesPerSecond)}/s${share}${bursts}`;
+  return `${formatBytes(peak.bytesPerSecond)}/s (${(peak.share * 100).toFixed(0)} %)${bursts}`;
 }
 
 /** As devices tell it. */

@@ -40,7 +40,7 @@ export class StageWorld {
   constructor() {
     const clock: Clock = { ...this.clock, nowMs: () => this.clock.nowMs() + this.wallMs };
     this.stage = new Roce({
-      clock, logger: this.#logger(), metrics: this.metrics, native: { reason: 'a test' }, kernel: undefined,
+      clock, logger: this.#logger(), metrics: this.metrics, native: { reason: 'a test' },
       append: async (batch) => {
         const isTaken = this.take(batch);
         if (isTaken) this.batches.push([...batch]);

@@ -277,7 +277,9 @@ describe('what it tells about itself', () => {
     world.addPort('mlx5_0');
     world.apply();
     await world.traffic('mlx5_0', 500, 4000);
-    expect(await world.metric('tributary_sampler_ring_rows_total')).toBeGreaterThan(10);
+    const produced = await world.metric('tributary_sampler_ring_rows_total');
+    expect(produced).toBeGreaterThan(10);
+    expect(await world.metric('tributary_sampler_ring_read_rows_total')).toBe(produced);
     expect(await world.metric('tributary_sampler_ring_overwritten_rows_total')).toBe(0);
   });
 

@@ -233,5 +233,5 @@ function judgeCaptures(stored: readonly StoredSeries[], { beginMs, bursts, misse
   }
   const events = seriesOf(stored, { __name__: 'tributary_roce_capture_value', signal: 'ecn_marked', port: '1' });
   const counted = samplesBetween(events, beginMs, beginMs + (warmUp + windows) * 1000).filter(({ value }) => !Number.isNaN(value)).reduce((sum, { value }) => sum + value, 0);
-  expect(counted).toBe((warmUp + windows) * ways[0]!.startsMs.length * marks.counts);
+  expect(counted).toBe((warmUp + windows) * ways[0]!.startsMs.length * marks.counts.reduce((a, b) => a + b));
 }

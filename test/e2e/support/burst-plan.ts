@@ -23,8 +23,8 @@ export const ways: readonly Way[] = [
   { counter: 'mlx5_0/ports/2/counters/port_xmit_data', port: '2', direction: 'transmit', startsMs: [380] },
 ];
 
-/** A counter of events, which moves in the middle of each burst of the first way. */
-export const marks = { counter: 'mlx5_0/ports/1/hw_counters/np_ecn_marked_roce_packets', counts: 5 };
+/** A counter of events, which moves in the middle of each burst of the first way, and once more soon after: so soon that it cannot be one that refreshes slowly. */
+export const marks = { counter: 'mlx5_0/ports/1/hw_counters/np_ecn_marked_roce_packets', counts: [5, 3], apartMs: 10 };
 
 export interface Burst {
   readonly way: Way;
@@ -59,7 +59,7 @@ export function planBursts(seed: number, windows: number, periodMs: number): Bur
         const startMs = window * 1000 + start + random.next() * periodMs;
         const durationMs = oneOf(lengths) * periodMs;
         movements.push({ counter, startMs, durationMs, counts: Math.round((oneOf(shares) * lineRate * durationMs) / 1000 / wordBytes) });
-        if (counter === ways[0]!.counter) movements.push({ counter: marks.counter, startMs: startMs + durationMs / 2, durationMs: 0, counts: marks.counts });
+        if (counter === ways[0]!.counter) movements.push(...marks.counts.map((counts, i) => ({ counter: marks.counter, startMs: startMs + durationMs / 2 + i * marks.apartMs, durationMs: 0, counts })));
       }
     }
   }

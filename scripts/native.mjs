@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root } from './ensure.mjs';
 
@@ -28,11 +28,12 @@ export function hasSanitizer(names) {
   return runs;
 }
 
-/** Builds `native/test/<name>.cpp` with the core; returns the program's path. Throws what the compiler says. */
+/** Builds `native/test/<name>.cpp`, and what is named `<name>-*.cpp`, with the core; returns the program's path. Throws what the compiler says. */
 export function buildProgram(name, sanitizers) {
   const to = join(root, '.cache', 'native', `${name}-${sanitizers === '' ? 'plain' : sanitizers}`);
   const flags = sanitizers === '' ? [] : [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all'];
-  compile([...warnings, '-O1', '-g', ...flags, ...sourcesIn('sampler'), join('native', 'test', `${name}.cpp`)], to);
+  const own = sourcesIn('test').filter((path) => basename(path) === `${name}.cpp` || basename(path).startsWith(`${name}-`));
+  compile([...warnings, '-O1', '-g', ...flags, ...sourcesIn('sampler'), ...own], to);
   return to;
 }
 

@@ -148,9 +148,9 @@ class Line implements Agent {
     this.#ready = metrics.gauge('prometheus_ready', 'Whether startup was fully completed and the collector is ready for normal operation.');
     this.#held = new HeldStream({ queue, clock: systemClock, logger: logger.child({ stage: 'series' }), place: (body, mayWait) => this.#series.placeHeld(body, mayWait) });
     this.#series = createSeriesStage({ random: systemRandom, metrics, nowMs: () => systemClock.nowMs(), journal: this.#held });
-    const distributor = new Distributor({ line: () => this.#series.line(), nowMs: () => systemClock.nowMs() });
+    const distributor = new Distributor({ line: () => this.#series.line(), nowMs: () => systemClock.nowMs(), journal: this.#held });
     this.#receiver = options.flags.enableReceiver
-      ? createReceiver({ append: (batch, source) => distributor.append(batch, source), metrics, logger: logger.child({ stage: 'receive' }) }) : undefined;
+      ? createReceiver({ append: (batch, source) => distributor.append(batch, source), nowMs: () => systemClock.nowMs(), metrics, logger: logger.child({ stage: 'receive' }) }) : undefined;
     this.#roce = createAgentRoce({ distributor, logger: logger.child({ stage: 'roce' }), metrics, native });
     this.#scraper = createScraper({
       clock: systemClock,

@@ -23,7 +23,7 @@ constexpr Limits kTickNs{1e5, 1e9};
 constexpr Limits kPeriodNs{1e5, 60e9};
 constexpr Limits kWindowNs{1e8, 60e9};
 constexpr Limits kCaptureNs{0, 60e9};
-constexpr Limits kRingBytes{0, 4.0 * 1024 * 1024 * 1024};
+constexpr Limits kRingBytes{0, 1024.0 * 1024 * 1024};
 constexpr std::uint32_t kSourcesMax = 1024;
 constexpr std::uint32_t kChannelsMax = 4096;
 constexpr double kProcessorMax = 8191;

@@ -5,12 +5,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "clock.h"
-
 namespace sampler {
 
-EthtoolSource::EthtoolSource(std::vector<EthtoolStatistic> statistics, OpenSocket open)
-    : Source(statistics.size()), client_(NETLINK_GENERIC, std::move(open)) {
+EthtoolSource::EthtoolSource(std::vector<EthtoolStatistic> statistics, OpenSocket open, Now now)
+    : Source(statistics.size()), now_(now), client_(NETLINK_GENERIC, std::move(open)) {
   for (std::size_t i = 0; i < statistics.size(); i++) {
     const EthtoolStatistic& statistic = statistics[i];
     Link& link = link_of(statistic.link);
@@ -29,7 +27,7 @@ EthtoolSource::Link& EthtoolSource::link_of(const std::string& name) {
 }
 
 void EthtoolSource::read() {
-  const double now_ns = monotonic_ns();
+  const double now_ns = now_();
   for (auto& reading : readings_) {
     reading.is_known = false;
     reading.begin_ns = reading.end_ns = now_ns;
@@ -50,13 +48,13 @@ bool EthtoolSource::open(double now_ns) {
 void EthtoolSource::read_link(Link& link) {
   const Answer stats = link.wants_stats ? ask(ethtool_stats_request(family_, link.name), link) : Answer::kDone;
   const Answer pause = link.wants_pause ? ask(ethtool_pause_request(family_, link.name), link) : Answer::kDone;
-  if (stats != Answer::kDone || pause != Answer::kDone) link.retry_ns = monotonic_ns() + kRetryNs;
+  if (stats != Answer::kDone || pause != Answer::kDone) link.retry_ns = now_() + kRetryNs;
 }
 
 Answer EthtoolSource::ask(Request request, const Link& link) {
-  const double begin_ns = monotonic_ns();
+  const double begin_ns = now_();
   return client_.ask(request, false, [&](unsigned, Bytes body) {
-    const double end_ns = monotonic_ns();
+    const double end_ns = now_();
     read_ethtool_statistics(body, [&](EthtoolGroup group, unsigned attribute, std::uint64_t value) {
       const int index = attribute < kEthtoolAttributes ? link.readings[static_cast<std::size_t>(group)][attribute] : kUnwanted;
       if (index != kUnwanted) readings_[static_cast<std::size_t>(index)] = {true, value, begin_ns, end_ns};
@@ -64,7 +62,8 @@ Answer EthtoolSource::ask(Request request, const Link& link) {
   });
 }
 
-EthtoolStringSource::EthtoolStringSource(std::vector<EthtoolString> strings, AskDriver ask) : Source(strings.size()), strings_(std::move(ask)) {
+EthtoolStringSource::EthtoolStringSource(std::vector<EthtoolString> strings, AskDriver ask, Now now)
+    : Source(strings.size()), now_(now), strings_(std::move(ask)) {
   for (std::size_t i = 0; i < strings.size(); i++) {
     auto& [name, counter] = strings[i];
     auto link = std::find_if(links_.begin(), links_.end(), [&](const Link& one) { return one.name == name; });
@@ -74,7 +73,7 @@ EthtoolStringSource::EthtoolStringSource(std::vector<EthtoolString> strings, Ask
 }
 
 void EthtoolStringSource::read() {
-  const double now_ns = monotonic_ns();
+  const double now_ns = now_();
   for (auto& reading : readings_) {
     reading.is_known = false;
     reading.begin_ns = reading.end_ns = now_ns;
@@ -87,12 +86,12 @@ void EthtoolStringSource::read() {
 // be a thousand pauses that never were.
 void EthtoolStringSource::read_link(Link& link) {
   if (!strings_.read_names(link.name)) {
-    link.retry_ns = monotonic_ns() + kRetryNs;
+    link.retry_ns = now_() + kRetryNs;
     return;
   }
-  const double begin_ns = monotonic_ns();
+  const double begin_ns = now_();
   if (!strings_.read_values(link.name)) return;
-  const double end_ns = monotonic_ns();
+  const double end_ns = now_();
   for (auto& wanted : link.wanted)
     if (find(wanted)) readings_[wanted.reading] = {true, strings_.value(wanted.position), begin_ns, end_ns};
 }

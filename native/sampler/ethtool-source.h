@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "clock.h"
 #include "ethtool-netlink.h"
 #include "ethtool-strings.h"
 #include "source.h"
@@ -22,7 +23,7 @@ struct EthtoolStatistic {
 
 class EthtoolSource : public Source {
  public:
-  explicit EthtoolSource(std::vector<EthtoolStatistic> statistics, OpenSocket open = open_netlink_socket);
+  explicit EthtoolSource(std::vector<EthtoolStatistic> statistics, OpenSocket open = open_netlink_socket, Now now = monotonic_ns);
   void read() override;
 
  private:
@@ -40,6 +41,7 @@ class EthtoolSource : public Source {
   void read_link(Link& link);
   Answer ask(Request request, const Link& link);
 
+  const Now now_;
   NetlinkClient client_;
   std::vector<Link> links_;
   std::uint16_t family_ = 0;
@@ -53,7 +55,7 @@ struct EthtoolString {
 
 class EthtoolStringSource : public Source {
  public:
-  explicit EthtoolStringSource(std::vector<EthtoolString> strings, AskDriver ask = ask_driver);
+  explicit EthtoolStringSource(std::vector<EthtoolString> strings, AskDriver ask = ask_driver, Now now = monotonic_ns);
   void read() override;
 
  private:
@@ -71,6 +73,7 @@ class EthtoolStringSource : public Source {
   void read_link(Link& link);
   bool find(Wanted& wanted) const;
 
+  const Now now_;
   EthtoolStrings strings_;
   std::vector<Link> links_;
 };

@@ -98,17 +98,20 @@ std::optional<std::vector<unsigned>> lossless_priorities(const std::string& link
   request.append(&header, sizeof header);
   request.put_text(DCB_ATTR_IFNAME, link);
   std::optional<std::vector<unsigned>> priorities;
-  client.ask(request, false, [&](unsigned, Bytes body) {
-    Bytes ieee;
-    Bytes told;
-    ieee_pfc pfc;
-    if (!find_attribute(after(body, NLMSG_ALIGN(sizeof header)), DCB_ATTR_IEEE, ieee)) return;
-    if (!find_attribute(ieee, DCB_ATTR_IEEE_PFC, told) || told.size < sizeof pfc) return;
-    std::memcpy(&pfc, told.at, sizeof pfc);
-    priorities.emplace();
-    for (unsigned priority = 0; priority < kPriorities; priority++)
-      if ((pfc.pfc_en >> priority & 1) != 0) priorities->push_back(priority);
-  });
+  client.ask(request, false, [&](unsigned, Bytes body) { priorities = read_lossless_priorities(body); });
+  return priorities;
+}
+
+std::optional<std::vector<unsigned>> read_lossless_priorities(Bytes body) {
+  Bytes ieee;
+  Bytes told;
+  ieee_pfc pfc;
+  if (!find_attribute(after(body, NLMSG_ALIGN(sizeof(dcbmsg))), DCB_ATTR_IEEE, ieee)) return std::nullopt;
+  if (!find_attribute(ieee, DCB_ATTR_IEEE_PFC, told) || told.size < sizeof pfc) return std::nullopt;
+  std::memcpy(&pfc, told.at, sizeof pfc);
+  std::vector<unsigned> priorities;
+  for (unsigned priority = 0; priority < kPriorities; priority++)
+    if ((pfc.pfc_en >> priority & 1) != 0) priorities.push_back(priority);
   return priorities;
 }
 

@@ -30,5 +30,7 @@ std::vector<RdmaPortCounters> rdma_counters(const OpenSocket& open = open_netlin
 EthtoolCounters ethtool_counters(const std::string& link, const OpenSocket& open = open_netlink_socket, const AskDriver& ask = ask_driver);
 // Priorities for which PFC is on (IEEE 802.1Qaz, by DCB), ascending; nothing where the interface does not tell.
 std::optional<std::vector<unsigned>> lossless_priorities(const std::string& link, const OpenSocket& open = open_netlink_socket);
+// What the kernel's answer to that says.
+std::optional<std::vector<unsigned>> read_lossless_priorities(Bytes body);
 
 }  // namespace sampler

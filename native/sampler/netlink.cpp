@@ -34,6 +34,15 @@ Bytes after(Bytes bytes, std::size_t header) {
   return {bytes.at + header, bytes.size - header};
 }
 
+bool take_message(Bytes& bytes, nlmsghdr& header, Bytes& body) {
+  if (bytes.size < sizeof header) return false;
+  std::memcpy(&header, bytes.at, sizeof header);
+  if (header.nlmsg_len < sizeof header || header.nlmsg_len > bytes.size) return false;
+  body = {bytes.at + NLMSG_HDRLEN, header.nlmsg_len - std::size_t{NLMSG_HDRLEN}};
+  bytes = after(bytes, NLMSG_ALIGN(header.nlmsg_len));
+  return true;
+}
+
 bool Attributes::next(Attribute& attribute) {
   nlattr head;
   if (left_.size < sizeof head) return false;

@@ -50,6 +50,8 @@ bool find_number(Bytes attributes, unsigned type, std::uint64_t& number);
 std::string_view text_of(Bytes value);
 // What follows a fixed header; empty when it is not there.
 Bytes after(Bytes bytes, std::size_t header);
+// Takes the first message off; false when its length cannot be.
+bool take_message(Bytes& bytes, nlmsghdr& header, Bytes& body);
 
 // A request. What does not fit is left out and makes it unfit to be sent.
 class Request {
@@ -121,19 +123,15 @@ class NetlinkClient {
   Step read_part(Bytes bytes, bool is_dump, Take& take) {
     while (bytes.size > 0) {
       nlmsghdr header;
-      if (bytes.size < sizeof header) return Step::kBroken;
-      std::memcpy(&header, bytes.at, sizeof header);
-      if (header.nlmsg_len < sizeof header || header.nlmsg_len > bytes.size) return Step::kBroken;
-      const Bytes body{bytes.at + NLMSG_HDRLEN, header.nlmsg_len - NLMSG_HDRLEN};
-      // Of an earlier question.
-      const bool is_ours = header.nlmsg_seq == sequence_;
-      if (is_ours && header.nlmsg_type == NLMSG_DONE) return Step::kDone;
-      if (is_ours && header.nlmsg_type == NLMSG_ERROR) return take_error(body);
-      if (is_ours && header.nlmsg_type >= NLMSG_MIN_TYPE) {
-        take(static_cast<unsigned>(header.nlmsg_type), body);
-        if (!is_dump) return Step::kDone;
-      }
-      bytes = after(bytes, NLMSG_ALIGN(header.nlmsg_len));
+      Bytes body;
+      if (!take_message(bytes, header, body)) return Step::kBroken;
+      // Else of an earlier question.
+      if (header.nlmsg_seq != sequence_) continue;
+      if (header.nlmsg_type == NLMSG_DONE) return Step::kDone;
+      if (header.nlmsg_type == NLMSG_ERROR) return take_error(body);
+      if (header.nlmsg_type < NLMSG_MIN_TYPE) continue;
+      take(static_cast<unsigned>(header.nlmsg_type), body);
+      if (!is_dump) return Step::kDone;
     }
     return Step::kMore;
   }

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "clock.h"
 #include "rdma-netlink.h"
 
 namespace sampler {
@@ -18,7 +17,8 @@ constexpr std::size_t kSlotsMax = 512;
 
 }  // namespace
 
-RdmaSource::RdmaSource(std::vector<RdmaCounter> counters, OpenSocket open) : Source(counters.size()), client_(NETLINK_RDMA, std::move(open)) {
+RdmaSource::RdmaSource(std::vector<RdmaCounter> counters, OpenSocket open, Now now)
+    : Source(counters.size()), now_(now), client_(NETLINK_RDMA, std::move(open)) {
   for (std::size_t i = 0; i < counters.size(); i++) {
     auto& [device, number, counter] = counters[i];
     auto port = std::find_if(ports_.begin(), ports_.end(), [&](const Port& one) { return one.device == device && one.number == number; });
@@ -35,7 +35,7 @@ RdmaSource::RdmaSource(std::vector<RdmaCounter> counters, OpenSocket open) : Sou
 }
 
 void RdmaSource::read() {
-  const double now_ns = monotonic_ns();
+  const double now_ns = now_();
   for (auto& reading : readings_) {
     reading.is_known = false;
     reading.begin_ns = reading.end_ns = now_ns;
@@ -66,14 +66,14 @@ void RdmaSource::find_devices(double now_ns) {
 
 void RdmaSource::read_port(Port& port) {
   Request request = rdma_counter_request(port.index, port.number);
-  const double begin_ns = monotonic_ns();
+  const double begin_ns = now_();
   bool is_known = false;
   const Answer answer = client_.ask(request, false, [&](unsigned type, Bytes body) {
     Bytes counters;
     is_known = find_rdma_counters(type, body, port.device, port.number, counters);
     if (is_known) take_counters(port, counters);
   });
-  const double end_ns = monotonic_ns();
+  const double end_ns = now_();
   for (const std::size_t reading : port.readings) {
     readings_[reading].begin_ns = begin_ns;
     readings_[reading].end_ns = end_ns;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "clock.h"
 #include "netlink.h"
 #include "source.h"
 
@@ -20,7 +21,7 @@ struct RdmaCounter {
 
 class RdmaSource : public Source {
  public:
-  explicit RdmaSource(std::vector<RdmaCounter> counters, OpenSocket open = open_netlink_socket);
+  explicit RdmaSource(std::vector<RdmaCounter> counters, OpenSocket open = open_netlink_socket, Now now = monotonic_ns);
   void read() override;
 
  private:
@@ -47,6 +48,7 @@ class RdmaSource : public Source {
   void take_counters(Port& port, Bytes counters);
   static void name_slot(const Port& port, Slot& slot, std::string_view name);
 
+  const Now now_;
   NetlinkClient client_;
   std::vector<Port> ports_;
   double retry_ns_ = 0;

@@ -30,6 +30,12 @@ void Reducer::set_period(double period_ns) {
   refresh_.set_period(period_ns);
 }
 
+void Reducer::record(Recorder* recorder, bool is_event, std::size_t place) {
+  recorder_ = recorder;
+  is_event_ = is_event;
+  place_ = place;
+}
+
 void Reducer::take(std::uint64_t value, double begin_ns, double end_ns, RowSink& sink) {
   const double ns = (begin_ns + end_ns) / 2;
   if (ns >= window_end_ns_) roll_window(ns, sink);
@@ -42,8 +48,11 @@ void Reducer::take(std::uint64_t value, double begin_ns, double end_ns, RowSink&
   mark_ns_ = ns;
   idle_count_++;
   const double hold_ns = refresh_.hold_ns();
-  if (hold_ns == 0 ? bursts_.is_open() : ns - base_ns_ >= kIdleHolds * hold_ns) rest(sink);
+  if (hold_ns == 0 ? is_wanted() : ns - base_ns_ >= kIdleHolds * hold_ns) rest(sink);
 }
+
+// Idle time is judged at once while somebody waits for it.
+bool Reducer::is_wanted() const { return bursts_.is_open() || (place_ != kNoPlace && recorder_->until_ns() >= base_ns_); }
 
 void Reducer::lose(RowSink& sink) {
   if (has_base_) {
@@ -121,6 +130,7 @@ bool Reducer::note_change(std::uint64_t value, double ns, RowSink& sink) {
   window_[kUnits] += step.units;
   total_ += step.units;
   pending_units_ += step.units;
+  if (is_event_) recorder_->note_event(channel_, ns, sink);
   return true;
 }
 
@@ -143,7 +153,7 @@ void Reducer::move(std::uint64_t value, double ns, RowSink& sink) {
   mark_ns_ = ns;
   if (refresh_.hold_ns() == 0) return move_fast(moved, sink);
   if (!refresh_.is_learning()) return give_span(ns, moved.units, ns - base_ns_, sink);
-  if (has_held_ && refresh_.proves_fresh(held_.ns, moved.ns)) return move_fast(moved, sink);
+  if (has_held_ && refresh_.proves_fresh(held_.ns, moved.ns)) return refresh_.is_slow() ? prove(moved, sink) : move_fast(moved, sink);
   if (has_held_) settle_held(sink);
   if (!refresh_.is_slow() && base_is_move_ && idle_count_ == 0) return give_exact(moved, sink);
   held_ = moved;
@@ -156,6 +166,13 @@ void Reducer::move_fast(const Interval& moved, RowSink& sink) {
   if (has_held_) give_exact(held_, sink);
   has_held_ = false;
   give_exact(moved, sink);
+}
+
+void Reducer::prove(const Interval& moved, RowSink& sink) {
+  const bool follows_move = base_is_move_ && idle_count_ == 0;
+  if (!follows_move) settle_held(sink);
+  refresh_.set_fresh();
+  move_fast(moved, sink);
 }
 
 void Reducer::settle_held(RowSink& sink) {
@@ -184,6 +201,7 @@ void Reducer::give_idle(double until_ns, double count, RowSink& sink) {
   base_is_move_ = false;
   idle_count_ = 0;
   window_[kIntervals] += count;
+  if (place_ != kNoPlace) recorder_->take(place_, idle, sink);
   if (counter_.line_rate == 0) return;
   window_[kUtilization] += count;
   offer_burst(idle, sink);
@@ -218,6 +236,7 @@ void Reducer::judge(const Interval& interval, double active_ns, RowSink& sink) {
     return bursts_.add_doubtful(interval);
   }
   count(interval, active_ns);
+  if (place_ != kNoPlace) recorder_->take(place_, interval, sink);
   if (counter_.line_rate > 0) offer_burst(interval, sink);
 }
 
@@ -238,7 +257,9 @@ void Reducer::count(const Interval& interval, double active_ns) {
 
 void Reducer::offer_burst(const Interval& interval, RowSink& sink) {
   ClosedBurst burst;
-  if (bursts_.take(interval, burst) == BurstEvent::kEnded) note_burst(burst, sink);
+  const BurstEvent event = bursts_.take(interval, burst);
+  if (event == BurstEvent::kEnded) note_burst(burst, sink);
+  if (event == BurstEvent::kBegan && recorder_ != nullptr) recorder_->begin_burst(channel_, bursts_.began_ns(), sink);
 }
 
 void Reducer::note_burst(const ClosedBurst& burst, RowSink& sink) {
@@ -255,6 +276,7 @@ void Reducer::note_burst(const ClosedBurst& burst, RowSink& sink) {
       if (edge.ns > 0 && edge.rate < limit) window_[kAbove + i] += busy_ns(edge, peak_rate);
   }
   sink.burst(burst.row);
+  if (recorder_ != nullptr) recorder_->end_burst(burst.row[1] + burst.row[2], sink);
 }
 
 std::size_t utilization_bucket(double share) {

@@ -39,16 +39,16 @@ void Refresh::note_gap(double gap_ns) {
   if (gaps_ == kGapsNeeded) learn_slow();
 }
 
-bool Refresh::proves_fresh(double first_ns, double second_ns) {
+bool Refresh::proves_fresh(double first_ns, double second_ns) const {
   // One who is known to be fresh needs no second witness.
-  if (second_ns > near_ns_ || (is_slow_ && (first_ns > near_ns_ || second_ns > ns_ / 2))) return false;
-  if (is_slow_) {
-    ns_ = 0;
-    is_known_ = true;
-    gaps_ = 0;
-    derive();
-  }
-  return true;
+  return second_ns <= near_ns_ && (!is_slow_ || (first_ns <= near_ns_ && second_ns <= ns_ / 2));
+}
+
+void Refresh::set_fresh() {
+  ns_ = 0;
+  is_known_ = true;
+  gaps_ = 0;
+  derive();
 }
 
 void Refresh::learn_slow() {

@@ -19,7 +19,8 @@ class Refresh {
   // Readings before and after went missing: gaps begin anew.
   void forget_gaps() { gaps_ = 0; }
   // Two readings in a row changed, each of them so long after the one before: true when that shows each reading to be fresh.
-  bool proves_fresh(double first_ns, double second_ns);
+  bool proves_fresh(double first_ns, double second_ns) const;
+  void set_fresh();
 
   // Refreshes more slowly than it is read, or has not proved yet that it does not.
   bool is_slow() const { return is_slow_; }

@@ -1,7 +1,7 @@
 // Checks of the `tributary` block that need the destinations.
 
 import type { RemoteWriteBlock } from '../destinations/config.ts';
-import { HELD_STREAM } from '../queue/config.ts';
+import { HELD_STREAM, nameProblem } from '../queue/config.ts';
 import { fail, joinPath, remark, report } from './schema.ts';
 import { printSize } from './size.ts';
 import type { TributaryBlock } from './top.ts';
@@ -21,6 +21,10 @@ function remarkHistograms(at: TributaryBlock, entries: readonly RemoteWriteBlock
 }
 
 function checkNames(at: TributaryBlock, entries: readonly RemoteWriteBlock[]): void {
+  for (const entry of entries) {
+    const problem = entry.values.name === '' ? undefined : nameProblem(entry.values.name);
+    if (problem !== undefined) fail(entry, 'name', problem);
+  }
   const names = entries.map((entry) => entry.values.name).filter((name) => name !== '');
   const expected = names.length === 0 ? 'no remote_write has a name' : `expected one of ${names.join(', ')}`;
   for (const [name, own] of at.values.destinations) {

@@ -2,7 +2,7 @@
 // does the same. It knows when it is due: its pace says how long after the last deadline.
 
 import type { Clock } from '../io/clock.ts';
-import { CounterFile } from './counter-file.ts';
+import type { CounterReader } from './counter-file.ts';
 import { Durations } from './durations.ts';
 import { escalationNs, idleShare, Pace } from './pace.ts';
 import type { PortEvents } from './port-events.ts';
@@ -10,7 +10,7 @@ import type { Reducer } from './reducer.ts';
 import type { Channel, SourceFigures, SourceRules } from './sampler.ts';
 
 interface LoopCounter {
-  readonly file: CounterFile;
+  readonly file: CounterReader;
   readonly reducer: Reducer;
   readonly port: number;
   readonly isEvent: boolean;
@@ -60,9 +60,10 @@ export class LoopSource {
     this.#dueNs = ns;
   }
 
-  add(path: string, { port, isEvent, rules }: Channel, reducer: Reducer): void {
+  /** Owns `file`. */
+  add(file: CounterReader, { port, isEvent, rules }: Channel, reducer: Reducer): void {
     const busyRate = (idleShare * rules.lineRate) / rules.multiplier / 1e9;
-    this.#counters.push({ file: new CounterFile(path), reducer, port, isEvent, busyRate, value: undefined, hasMoved: false });
+    this.#counters.push({ file, reducer, port, isEvent, busyRate, value: undefined, hasMoved: false });
     this.#ports.add(port);
     this.#hasLineRate ||= busyRate > 0;
   }

@@ -93,14 +93,14 @@ export class Refresh {
   /** Two readings in a row changed, each of them so long after the one before: true when that shows each reading to be fresh. */
   provesFresh(firstNs: number, secondNs: number): boolean {
     // One who is known to be fresh needs no second witness. After a stall, two refreshes far apart may be seen close together, hence the first.
-    if (secondNs > this.#nearNs || (this.#isSlow && (firstNs > this.#nearNs || secondNs > this.#ns / 2))) return false;
-    if (this.#isSlow) {
-      this.#ns = 0;
-      this.#isKnown = true;
-      this.#gaps = 0;
-      this.#derive();
-    }
-    return true;
+    return secondNs <= this.#nearNs && (!this.#isSlow || (firstNs <= this.#nearNs && secondNs <= this.#ns / 2));
+  }
+
+  setFresh(): void {
+    this.#ns = 0;
+    this.#isKnown = true;
+    this.#gaps = 0;
+    this.#derive();
   }
 
   #learnSlow(): void {

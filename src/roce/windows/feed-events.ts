@@ -48,7 +48,7 @@ function addEvent(outlets: EventOutlets, { row, windowMs }: Fold, windowNs: numb
   const added = windowMs < outlets.windowMs ? row.activeNs : Math.min(row.activeNs, Math.max(0, windowNs - outlets.activeNs));
   outlets.activeNs += added;
   outlets.active.add(added, 1e9);
-  outlets.peak.raise(row.peakUnits, windowMs);
+  if (row.intervals > 0) outlets.peak.raise(row.peakUnits, windowMs);
 }
 
 /** Whether this channel now is the one that tells of the pause; another that says the same would count it twice. */

@@ -33,7 +33,8 @@ function feedPeak(feed: Feed, direction: Direction, { store }: FeedMaking): void
   if (peak === undefined || time === undefined) return;
   feed.outlets.add(peak).add(time);
   feed.takers.push(({ row, windowMs, wallOffsetNs }) => {
-    if (!peak.raise(row.peakRate, windowMs) || row.peakRate === 0) return;
+    // Without a believable interval nothing is known.
+    if (row.intervals === 0 || !peak.raise(row.peakRate, windowMs) || row.peakRate === 0) return;
     time.value = Math.round((row.peakAtNs + wallOffsetNs) / 1e6) / 1e3;
   });
 }

@@ -9,7 +9,13 @@ import { feedThroughput } from './feed-throughput.ts';
 import { families, nodeExporterFamily } from './families.ts';
 import { nodeExporterName, type NodeExporterName } from './node-exporter-names.ts';
 import type { OutletStore } from './outlet-store.ts';
-import type { ValueOutlet } from './outlets.ts';
+import type { ValueOutlet, ValueTraits } from './outlets.ts';
+
+/**
+ * Of the many statistics of a driver most never count anything, and what counts for RoCE is told with each window as traffic, events and pauses: the rows themselves are
+ * sent once a minute, from their first count on.
+ */
+const statistic: ValueTraits = { isSlow: true, isLazy: true };
 
 /** In the order of the plan's channels. `tracks` holds the counters of the plan before by their names, and those of this one afterwards. */
 export function makeFeeds(making: FeedMaking, tracks: Map<string, CounterTrack>): Feed[] {
@@ -32,16 +38,17 @@ function feedAll(feed: Feed, making: FeedMaking, port: PortFeeds, sums: Map<Valu
   const { isThroughput, counter: { meaning } } = feed.planned;
   if (isThroughput && meaning.traffic !== undefined) feedThroughput(feed, meaning.traffic, making);
   if (meaning.event !== undefined) feedEvent(feed, meaning.event, port, making);
-  const isTold = meaning.pause !== undefined && feedPause(feed, meaning.pause, port, making);
-  feedCounter(feed, isTold, making, sums);
+  if (meaning.pause !== undefined) feedPause(feed, meaning.pause, port, making);
+  feedCounter(feed, making, sums);
 }
 
 /** The counter itself, under node_exporter's name or its own. */
-function feedCounter(feed: Feed, isCopy: boolean, making: FeedMaking, sums: Map<ValueOutlet, CounterTrack[]>): void {
+function feedCounter(feed: Feed, making: FeedMaking, sums: Map<ValueOutlet, CounterTrack[]>): void {
   const { port, group, counter } = feed.planned;
   const name = making.settings.hasNodeExporterNames ? nodeExporterName(group, counter.name) : undefined;
   if (name !== undefined && feedNamed(feed, name, making.store, sums)) return;
-  const outlet = rawCounter(port, [counter.name, `${group}/${counter.name}`], isCopy, making.store);
+  const isStatistic = group === 'ethtool' || group === 'ethtool_mac';
+  const outlet = rawCounter(port, [counter.name, `${group}/${counter.name}`], isStatistic ? statistic : {}, making.store);
   if (outlet !== undefined) feedSum(feed, outlet, [feed.track]);
 }
 
@@ -60,9 +67,9 @@ function feedNamed(feed: Feed, { metric, hasPort }: NodeExporterName, store: Out
 }
 
 /** Two ways to a counter may have one name for it: the second is called by its way as well. */
-function rawCounter(port: FoundPort, names: readonly string[], isCopy: boolean, store: OutletStore): ValueOutlet | undefined {
+function rawCounter(port: FoundPort, names: readonly string[], traits: ValueTraits, store: OutletStore): ValueOutlet | undefined {
   for (const name of names) {
-    const outlet = store.claimValue(families.hardwareCounter, portLabels(port).set('counter', name), { isCopy });
+    const outlet = store.claimValue(families.hardwareCounter, portLabels(port).set('counter', name), traits);
     if (outlet !== undefined) return outlet;
   }
   return undefined;

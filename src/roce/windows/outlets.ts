@@ -1,5 +1,5 @@
 // Where numbers leave: each outlet is one series, or one distribution, and knows what it has sent. What moved is sent with its window; what did not is sent
-// when it is its port's turn, once a minute. Timestamps of an outlet only go up: a window that comes after a later one adds to the numbers and is
+// when it is its turn, once a minute. Timestamps of an outlet only go up: a window that comes after a later one adds to the numbers and is
 // not sent itself.
 
 import { METRIC_NAME, type LabelMap } from '../../model/labels.ts';
@@ -9,23 +9,24 @@ import type { Batch } from './batch.ts';
 import type { Distribution, NativeRules } from './distribution.ts';
 import type { RoceFamily } from './families.ts';
 
-/** What did not move is sent again after so long. */
-export const repeatMs = 60_000;
-
-/** A window's end, and whether it is the turn of the outlet's port. */
+/** The end of a window, as it is for one outlet. */
 export interface Moment {
   readonly timestampMs: number;
-  readonly isTurn: boolean;
-  /** A counter that appears begins with a 0 so long before. */
   readonly windowMs: number;
+  /** Whether it is sent though it did not move. */
+  readonly isTurn: boolean;
+  /** The time between two turns: what was not sent for so long is sent, too. */
+  readonly repeatMs: number;
 }
 
 export interface ValueTraits {
   readonly form?: RoceSeries['form'];
-  /** Another series tells the same: once a minute is enough even while it moves. */
-  readonly isCopy?: boolean;
-  /** Appears with its first event: the 0 before it is sent as well, so that the first one counts. */
-  readonly beginsAtZero?: boolean;
+  /** Sent when it is its turn, even while it moves. */
+  readonly isSlow?: boolean;
+  /** Appears when it is no longer 0: when it was 0 last is sent as well, so that the first count counts. */
+  readonly isLazy?: boolean;
+  /** Of a lazy one: made for its first count, before which it was 0. */
+  readonly isMadeAtFirst?: boolean;
 }
 
 export class ValueOutlet {
@@ -39,6 +40,8 @@ export class ValueOutlet {
   #sum = 0;
   /** The window that a gauge is of. */
   #windowMs = -Infinity;
+  /** When a lazy one was 0 last. */
+  #zeroMs: number | undefined;
   /** What was sent last; NaN before anything was. */
   #sent = NaN;
   /** When, at least: an outlet may follow one of the same name that has ended. */
@@ -74,8 +77,12 @@ export class ValueOutlet {
     const { timestampMs, windowMs } = moment;
     if (timestampMs <= (this.shown?.timestampMs ?? this.lastMs)) return batch.late();
     this.shown = { value: this.value, timestampMs };
+    if (this.traits.isLazy === true && !this.isSent) {
+      if (this.value === 0) return void (this.#zeroMs = timestampMs);
+      const zeroMs = this.#zeroMs ?? (this.traits.isMadeAtFirst === true ? timestampMs - windowMs : -Infinity);
+      if (zeroMs > this.lastMs) batch.sample(this, 0, zeroMs);
+    }
     if (!this.#isDue(moment)) return;
-    if (this.traits.beginsAtZero === true && !this.isSent && timestampMs - windowMs > this.lastMs) batch.sample(this, 0, timestampMs - windowMs);
     batch.sample(this, this.value, timestampMs);
     this.#sent = this.value;
     this.lastMs = timestampMs;
@@ -88,8 +95,8 @@ export class ValueOutlet {
     batch.marker(this, this.lastMs);
   }
 
-  #isDue({ timestampMs, isTurn }: Moment): boolean {
-    const hasMoved = this.value !== this.#sent && this.traits.isCopy !== true;
+  #isDue({ timestampMs, isTurn, repeatMs }: Moment): boolean {
+    const hasMoved = this.value !== this.#sent && this.traits.isSlow !== true;
     return !this.isSent || hasMoved || isTurn || timestampMs - this.lastMs >= repeatMs;
   }
 }
@@ -134,7 +141,7 @@ export class DistributionOutlet {
     batch.histogramMarker(this, this.lastMs);
   }
 
-  #emitNative(batch: Batch, { timestampMs, isTurn }: Moment): void {
+  #emitNative(batch: Batch, { timestampMs, isTurn, repeatMs }: Moment): void {
     if (timestampMs <= this.lastMs) return batch.late();
     const { count } = this.distribution;
     if (count === this.#sentCount && !isTurn && timestampMs - this.lastMs < repeatMs) return;

@@ -17,10 +17,11 @@ import type { RoceFamily } from './families.ts';
 import type { Feed } from './feed.ts';
 import { makeFeeds } from './feeds.ts';
 import { OutletStore } from './outlet-store.ts';
-import { repeatMs, type Outlet } from './outlets.ts';
+import type { Outlet } from './outlets.ts';
 import { renderPage } from './page.ts';
 import { PortOutlets, portName } from './port-outlets.ts';
 import type { WindowSettings } from './settings.ts';
+import { Turns } from './turns.ts';
 
 export interface WindowFigures {
   /** Samples since the start, by kind. */
@@ -68,6 +69,7 @@ export class RoceWindows {
   #ports: PortOutlets[] = [];
   #channels: ChannelState[] = [];
   #windowMs = 15_000;
+  #turns = new Turns(15_000, []);
 
   constructor() {
     this.#captures = new Captures({
@@ -91,6 +93,7 @@ export class RoceWindows {
     this.#ports = plan.ports.map((port, place) => new PortOutlets(port, lineRateOf(plan, place), this.#store, before.get(portName(port))));
     this.#windowMs = Math.round(plan.sampler.reduction.windowNs / 1e6);
     this.#end(this.#store.settle(), batch, nowMs);
+    this.#turns = new Turns(this.#windowMs, this.#store.outlets());
     return batch.series();
   }
 
@@ -182,11 +185,8 @@ export class RoceWindows {
     if (pending === undefined) return;
     this.#add(windowMs, pending);
     this.#pending.delete(windowMs);
-    const turn = Math.floor(windowMs / this.#windowMs);
-    const turns = Math.max(1, Math.floor(repeatMs / this.#windowMs));
-    for (const [outlet, place] of pending.moved) {
-      outlet.emit(batch, { timestampMs, windowMs: this.#windowMs, isTurn: (turn + place) % turns === 0 });
-    }
+    const momentOf = this.#turns.at(windowMs, timestampMs);
+    for (const [outlet, port] of pending.moved) outlet.emit(batch, momentOf(outlet, port));
   }
 
   /** Adds rows to the numbers. */
@@ -206,7 +206,7 @@ export class RoceWindows {
   #end(ended: readonly Outlet[], batch: Batch, nowMs: number): void {
     for (const outlet of ended) {
       for (const { moved } of this.#pending.values()) {
-        if (moved.delete(outlet)) outlet.emit(batch, { timestampMs: nowMs, windowMs: this.#windowMs, isTurn: false });
+        if (moved.delete(outlet)) outlet.emit(batch, this.#turns.at(nowMs, nowMs)(outlet, 0));
       }
       outlet.end(batch, nowMs);
       this.#store.remember(outlet, nowMs);

@@ -49,6 +49,7 @@ class PacedSource {
   template <typename Visit>
   void visit_memory(Visit visit) const {
     for (const auto& part : parts_) {
+      visit(part.reader->readings().data(), part.reader->readings().size() * sizeof part.reader->readings()[0]);
       visit(part.states.data(), part.states.size() * sizeof part.states[0]);
       visit(part.reducers.data(), part.reducers.size() * sizeof part.reducers[0]);
     }

@@ -140,7 +140,7 @@ function portOf(outline: PortOutline, canAskKernel: boolean): FoundPort {
   const { kind, device, port, driver, linkLayer, netdev, firmware, pci, numaNode, lossless = [] } = outline;
   return {
     kind, device, port, driver, vendor, linkLayer, netdev, firmware, pci, numaNode,
-    lineRate: isRdma ? lineRateOf(outline.rate) : lineRateOfSpeed(outline.rate),
+    lineRate: lineRateOf(outline.rate) || lineRateOfSpeed(outline.speed),
     priorities: lossless.length > 0 ? lossless : [usualPriority],
     ...(isRdma ? rdmaPortCounters(outline, vendor) : netdevCounters(outline, canAskKernel)),
   };

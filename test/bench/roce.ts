@@ -18,6 +18,8 @@ interface Options {
   readonly bursts: number;
   readonly windowSeconds: number;
   readonly repeats: number;
+  /** One line of `cpu` alone. */
+  readonly load: string | undefined;
 }
 
 type SectionOf = (rig: Rig, options: Options) => Promise<Section>;
@@ -35,7 +37,8 @@ export async function run(args: readonly string[]): Promise<{ table: string[]; f
 }
 
 function optionsOf(args: readonly string[]): Options {
-  const number = (name: string, otherwise: number) => Number(args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise);
+  const text = (name: string) => args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
+  const number = (name: string, otherwise: number) => Number(text(name) ?? otherwise);
   const asked = args.filter((arg) => !arg.startsWith('--'));
   const unknown = asked.filter((name) => inNamespace[name] === undefined);
   if (unknown.length > 0) throw new Error(`unknown section ${unknown.join(', ')}, expected ${Object.keys(inNamespace).join(', ')}`);
@@ -45,6 +48,7 @@ function optionsOf(args: readonly string[]): Options {
     bursts: number('bursts', 100),
     windowSeconds: number('window', 5),
     repeats: number('repeats', 5),
+    load: text('load'),
   };
 }
 

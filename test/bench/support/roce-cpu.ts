@@ -11,6 +11,8 @@ export interface CpuOptions {
   readonly windowSeconds: number;
   readonly repeats: number;
   readonly lineRate: number;
+  /** The figure that alone is wanted; undefined: all. */
+  readonly load: string | undefined;
 }
 
 interface Load {
@@ -47,12 +49,13 @@ const loads: readonly Load[] = [
 ];
 
 export async function cpuSection(rig: Rig, options: CpuOptions): Promise<Section> {
-  const samples = new Map<Load, Sample[]>(loads.map((load) => [load, []]));
+  const wanted = loads.filter(({ figure }) => options.load === undefined || options.load === figure);
+  const samples = new Map<Load, Sample[]>(wanted.map((load) => [load, []]));
   for (let turn = 0; turn < options.repeats; turn++) {
-    for (const load of loads) samples.get(load)?.push(await measure(rig, load, options));
+    for (const load of wanted) samples.get(load)?.push(await measure(rig, load, options));
     say(`cpu: turn ${turn + 1} of ${options.repeats}`);
   }
-  const results = loads.map((load) => ({ load, samples: samples.get(load) ?? [] }));
+  const results = wanted.map((load) => ({ load, samples: samples.get(load) ?? [] }));
   return {
     table: [
       `share of a core, the median of ${options.repeats} windows of ${options.windowSeconds} s; every counter is reduced; the counters of ${rig.senders.length} pairs of interfaces move every millisecond`,

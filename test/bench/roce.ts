@@ -3,12 +3,15 @@
 // that bursts are measured by. Needs root, `ip` and a compiler for the first three.
 
 import { cpuSection } from './support/roce-cpu.ts';
+import { serveExporter } from './support/roce-exporter.ts';
+import { jitterSection } from './support/roce-jitter.ts';
+import { peersSection } from './support/roce-peers.ts';
 import { openRig, rigProblem, type Rig } from './support/roce-rig.ts';
 import type { Bar, Section } from './support/roce-section.ts';
 import { serveSubject } from './support/roce-subject.ts';
 import { truthSection } from './support/roce-truth.ts';
 
-export { serveSubject };
+export { serveExporter, serveSubject };
 
 const pairs = 9;
 
@@ -28,6 +31,8 @@ const seed = 20261129;
 const inNamespace: Readonly<Record<string, SectionOf>> = {
   truth: (rig, { lineRate, bursts }) => truthSection(rig, { lineRate, bursts, seed }),
   cpu: cpuSection,
+  jitter: jitterSection,
+  peers: peersSection,
 };
 
 export async function run(args: readonly string[]): Promise<{ table: string[]; figures: Record<string, number>; bars: Bar[] }> {

@@ -71,7 +71,7 @@ export async function cpuSection(rig: Rig, options: CpuOptions): Promise<Section
 async function measure(rig: Rig, load: Load, { windowSeconds, lineRate }: CpuOptions): Promise<Sample> {
   if (load.counters === 0) return measureEmpty(rig, load, windowSeconds);
   const { place, counters, periodMs, isWhole } = load;
-  const options: SubjectOptions = { kind: 'native', place, counters, periodMs, isWhole, links: rig.links, windowMs: 15_000, lineRate };
+  const options: SubjectOptions = { kind: 'native', place, counters, periodMs, policy: 'auto', isWhole, links: rig.links, windowMs: 15_000, lineRate };
   return sampleOf(await measureSubject(rig, options, windowSeconds));
 }
 

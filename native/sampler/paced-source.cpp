@@ -11,7 +11,7 @@
 
 namespace sampler {
 
-PacedSource::PacedSource(SourcePlan plan, const ReductionRules& rules) : rules_(plan.rules), tick_ns_(rules.period_ns), pace_(plan.rules, rules.period_ns) {
+PacedSource::PacedSource(SourcePlan plan, const ReductionRules& rules, const Recorders& recorders) : rules_(plan.rules), tick_ns_(rules.period_ns), pace_(plan.rules, rules.period_ns) {
   ReductionRules own = rules;
   own.period_ns = pace_.period_ns(0);
   figures_.period_ns.set(own.period_ns);
@@ -26,10 +26,19 @@ PacedSource::PacedSource(SourcePlan plan, const ReductionRules& rules) : rules_(
       has_line_rate_ = has_line_rate_ || state.busy_rate > 0;
       part.states.push_back(state);
       part.reducers.emplace_back(channel.number, channel.rules, own);
+      record(part.reducers.back(), channel, channel.port < recorders.size() ? recorders[channel.port].get() : nullptr);
       if (std::find(ports_.begin(), ports_.end(), channel.port) == ports_.end()) ports_.push_back(channel.port);
     }
     parts_.push_back(std::move(part));
   }
+}
+
+// A capture keeps what its counters did at the shortest of their periods.
+void PacedSource::record(Reducer& reducer, const Channel& channel, Recorder* recorder) const {
+  if (recorder == nullptr) return;
+  const double period_ns = std::max(tick_ns_, std::min(rules_.period_ns, rules_.escalated_period_ns));
+  const std::size_t place = channel.is_captured ? recorder->add(channel.number, period_ns, channel.rules.line_rate > 0) : Reducer::kNoPlace;
+  reducer.record(recorder, channel.is_event, place);
 }
 
 double PacedSource::read(double now_ns, Clock& clock, PortEvents& events, RowSink& sink, bool& has_event) {

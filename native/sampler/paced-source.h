@@ -11,6 +11,7 @@
 #include "pace.h"
 #include "plan.h"
 #include "port-events.h"
+#include "recorders.h"
 #include "reducer.h"
 
 namespace sampler {
@@ -23,7 +24,8 @@ struct SourceFigures {
 
 class PacedSource {
  public:
-  PacedSource(SourcePlan plan, const ReductionRules& rules);
+  // Tells the recorders of its ports, where there are such.
+  PacedSource(SourcePlan plan, const ReductionRules& rules, const Recorders& recorders);
   PacedSource(const PacedSource&) = delete;
   PacedSource& operator=(const PacedSource&) = delete;
 
@@ -79,6 +81,7 @@ class PacedSource {
     bool has_event = false;
   };
 
+  void record(Reducer& reducer, const Channel& channel, Recorder* recorder) const;
   void take(Part& part, Round& round);
   void note_move(State& state, const Reducer& reducer, std::uint64_t value, Round& round);
   void lose(Part& part, std::size_t counter, RowSink& sink);

@@ -30,6 +30,12 @@ void Reducer::set_period(double period_ns) {
   refresh_.set_period(period_ns);
 }
 
+void Reducer::record(Recorder* recorder, bool is_event, std::size_t place) {
+  recorder_ = recorder;
+  is_event_ = is_event;
+  place_ = place;
+}
+
 void Reducer::take(std::uint64_t value, double begin_ns, double end_ns, RowSink& sink) {
   const double ns = (begin_ns + end_ns) / 2;
   if (ns >= window_end_ns_) roll_window(ns, sink);
@@ -42,8 +48,11 @@ void Reducer::take(std::uint64_t value, double begin_ns, double end_ns, RowSink&
   mark_ns_ = ns;
   idle_count_++;
   const double hold_ns = refresh_.hold_ns();
-  if (hold_ns == 0 ? bursts_.is_open() : ns - base_ns_ >= kIdleHolds * hold_ns) rest(sink);
+  if (hold_ns == 0 ? is_wanted() : ns - base_ns_ >= kIdleHolds * hold_ns) rest(sink);
 }
+
+// Idle time is judged at once while somebody waits for it.
+bool Reducer::is_wanted() const { return bursts_.is_open() || (place_ != kNoPlace && recorder_->until_ns() >= base_ns_); }
 
 void Reducer::lose(RowSink& sink) {
   if (has_base_) {
@@ -121,6 +130,7 @@ bool Reducer::note_change(std::uint64_t value, double ns, RowSink& sink) {
   window_[kUnits] += step.units;
   total_ += step.units;
   pending_units_ += step.units;
+  if (is_event_) recorder_->note_event(channel_, ns, sink);
   return true;
 }
 
@@ -191,6 +201,7 @@ void Reducer::give_idle(double until_ns, double count, RowSink& sink) {
   base_is_move_ = false;
   idle_count_ = 0;
   window_[kIntervals] += count;
+  if (place_ != kNoPlace) recorder_->take(place_, idle, sink);
   if (counter_.line_rate == 0) return;
   window_[kUtilization] += count;
   offer_burst(idle, sink);
@@ -225,6 +236,7 @@ void Reducer::judge(const Interval& interval, double active_ns, RowSink& sink) {
     return bursts_.add_doubtful(interval);
   }
   count(interval, active_ns);
+  if (place_ != kNoPlace) recorder_->take(place_, interval, sink);
   if (counter_.line_rate > 0) offer_burst(interval, sink);
 }
 
@@ -245,7 +257,9 @@ void Reducer::count(const Interval& interval, double active_ns) {
 
 void Reducer::offer_burst(const Interval& interval, RowSink& sink) {
   ClosedBurst burst;
-  if (bursts_.take(interval, burst) == BurstEvent::kEnded) note_burst(burst, sink);
+  const BurstEvent event = bursts_.take(interval, burst);
+  if (event == BurstEvent::kEnded) note_burst(burst, sink);
+  if (event == BurstEvent::kBegan && recorder_ != nullptr) recorder_->begin_burst(channel_, bursts_.began_ns(), sink);
 }
 
 void Reducer::note_burst(const ClosedBurst& burst, RowSink& sink) {
@@ -262,6 +276,7 @@ void Reducer::note_burst(const ClosedBurst& burst, RowSink& sink) {
       if (edge.ns > 0 && edge.rate < limit) window_[kAbove + i] += busy_ns(edge, peak_rate);
   }
   sink.burst(burst.row);
+  if (recorder_ != nullptr) recorder_->end_burst(burst.row[1] + burst.row[2], sink);
 }
 
 std::size_t utilization_bucket(double share) {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "burst.h"
+#include "capture.h"
 #include "reduction.h"
 #include "refresh.h"
 
@@ -13,6 +14,9 @@ namespace sampler {
 class Reducer {
  public:
   Reducer(double channel, const CounterRules& counter, const ReductionRules& rules);
+
+  // Before the start: bursts, and movements when `is_event`, are told to the recorder, and intervals when it keeps this counter at that place.
+  void record(Recorder* recorder, bool is_event, std::size_t place = kNoPlace);
 
   // Takes a reading: the counter's value, and when reading it began and ended.
   void take(std::uint64_t value, double begin_ns, double end_ns, RowSink& sink);
@@ -25,7 +29,10 @@ class Reducer {
   // Between two refreshes, 0 where each reading is fresh or nothing is known.
   double refresh_ns() const { return refresh_.known_ns(); }
 
+  static constexpr std::size_t kNoPlace = static_cast<std::size_t>(-1);
+
  private:
+  bool is_wanted() const;
   void roll_window(double ns, RowSink& sink);
   void emit_window(RowSink& sink);
   void cover();
@@ -64,6 +71,9 @@ class Reducer {
   // In units, wraps unrolled.
   double total_ = std::numeric_limits<double>::quiet_NaN();
   Refresh refresh_;
+  Recorder* recorder_ = nullptr;
+  std::size_t place_ = kNoPlace;
+  bool is_event_ = false;
   double period_ns_;
   double channel_;
   CounterRules counter_;

@@ -33,6 +33,7 @@ RingNeeds needs_of(const std::vector<SourcePlan>& sources, const ReductionRules&
 }  // namespace
 
 Sampler::Sampler(Plan plan, const MakeClock& make_clock) : events_(std::make_unique<PortEvents>(ports_of(plan))) {
+  const std::size_t ports = ports_of(plan);
   std::array<std::vector<SourcePlan>, 2> sources;
   for (auto& source : plan.sources) {
     auto& own = sources[source.rules.is_slow ? 1 : 0];
@@ -46,11 +47,13 @@ Sampler::Sampler(Plan plan, const MakeClock& make_clock) : events_(std::make_uni
   // The fast thread goes before the slow one where they meet.
   schedule[1].priority = std::max(1, plan.schedule.priority - 1);
   std::array<RingNeeds, 2> needs{needs_of(sources[0], reduction[0]), needs_of(sources[1], reduction[1])};
+  std::array<Recorders, 2> recorders;
+  if (plan.has_capture) recorders = make_recorders(sources, ports, plan.capture);
   const double channels = std::max(1.0, static_cast<double>(needs[0].channels + needs[1].channels));
   for (std::size_t i = 0; i < workers_.size(); i++) {
     if (sources[i].empty()) continue;
     needs[i].bytes = plan.ring_bytes * static_cast<double>(needs[i].channels) / channels;
-    workers_[i] = std::make_unique<Worker>(std::move(sources[i]), reduction[i], schedule[i], ring_sizes(needs[i]), *events_, make_clock());
+    workers_[i] = std::make_unique<Worker>(std::move(sources[i]), reduction[i], schedule[i], ring_sizes(needs[i]), *events_, make_clock(), std::move(recorders[i]));
   }
 }
 

@@ -30,9 +30,9 @@ class Worker::Sink : public RowSink {
 };
 
 Worker::Worker(std::vector<SourcePlan> sources, const ReductionRules& reduction, const ScheduleRules& schedule, const RingSizes& sizes, PortEvents& events,
-               std::unique_ptr<Clock> clock)
-    : tick_ns_(reduction.period_ns), schedule_(schedule), events_(events), clock_(std::move(clock)), rings_(sizes) {
-  for (auto& source : sources) sources_.push_back(std::make_unique<PacedSource>(std::move(source), reduction));
+               std::unique_ptr<Clock> clock, Recorders recorders)
+    : tick_ns_(reduction.period_ns), schedule_(schedule), events_(events), clock_(std::move(clock)), recorders_(std::move(recorders)), rings_(sizes) {
+  for (auto& source : sources) sources_.push_back(std::make_unique<PacedSource>(std::move(source), reduction, recorders_));
   visit_memory(lock_memory);
 }
 
@@ -70,6 +70,8 @@ void Worker::run() {
     // Woken before: something happened at a port.
     if (now_ns >= deadline_ns) now_ns = tick(deadline_ns, now_ns, sink);
     for (auto& source : sources_) source->heed(events_, now_ns, grid_ns_);
+    for (auto& recorder : recorders_)
+      if (recorder) recorder->heed(sink);
     count_missed(now_ns);
   }
   for (auto& source : sources_) source->finish(sink);
@@ -106,6 +108,8 @@ void Worker::count_missed(double now_ns) {
 template <typename Visit>
 void Worker::visit_memory(Visit visit) const {
   for (const auto& source : sources_) source->visit_memory(visit);
+  for (const auto& recorder : recorders_)
+    if (recorder) recorder->visit_memory(visit);
   rings_.windows.visit_memory(visit);
   rings_.bursts.visit_memory(visit);
   rings_.captures.visit_memory(visit);

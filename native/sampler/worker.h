@@ -26,7 +26,8 @@ struct Rings {
 class Worker {
  public:
   // `reduction.period_ns` is the tick. `events` is shared with the other thread and outlives both.
-  Worker(std::vector<SourcePlan> sources, const ReductionRules& reduction, const ScheduleRules& schedule, const RingSizes& sizes, PortEvents& events, std::unique_ptr<Clock> clock);
+  Worker(std::vector<SourcePlan> sources, const ReductionRules& reduction, const ScheduleRules& schedule, const RingSizes& sizes, PortEvents& events, std::unique_ptr<Clock> clock,
+         Recorders recorders = {});
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -59,6 +60,7 @@ class Worker {
   ScheduleRules schedule_;
   PortEvents& events_;
   std::unique_ptr<Clock> clock_;
+  Recorders recorders_;
   std::vector<std::unique_ptr<PacedSource>> sources_;
   Rings rings_;
   Worker* peer_ = nullptr;

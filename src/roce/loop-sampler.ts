@@ -4,13 +4,14 @@
 import assert from 'node:assert/strict';
 import type { Clock, Timer } from '../io/clock.ts';
 import { CounterFile, type CounterReader } from './counter-file.ts';
+import { Recorder, type CaptureSink } from './capture.ts';
 import { Durations } from './durations.ts';
 import { LoopSource } from './loop-source.ts';
 import { PortEvents } from './port-events.ts';
-import { Reducer, type RowSink } from './reducer.ts';
-import { windowRowNumbers, type BurstRow, type WindowRow } from './reduction.ts';
+import { Reducer, type Recording, type RowSink } from './reducer.ts';
+import { windowRowNumbers, type BurstRow, type CaptureRow, type CaptureStart, type WindowRow } from './reduction.ts';
 import { RowStore } from './row-store.ts';
-import { loopPeriodNsMin, type Rows, type Sampler, type SamplerFigures, type SamplerPlan, type SourceRules } from './sampler.ts';
+import { loopPeriodNsMin, type Channel, type Rows, type Sampler, type SamplerFigures, type SamplerPlan, type SourceRules } from './sampler.ts';
 
 /** Windows that wait for a reader: of so long, and at least so many a channel. */
 const keptNs = 120e9;
@@ -29,6 +30,10 @@ export class LoopSampler implements Sampler {
   readonly #lateness = new Durations();
   readonly #windows: RowStore<WindowRow>;
   readonly #bursts = new RowStore<BurstRow>(rowsMax);
+  readonly #captureStarts = new RowStore<CaptureStart>(rowsMax);
+  readonly #captures = new RowStore<CaptureRow>(rowsMax);
+  /** By port. */
+  readonly #recorders = new Map<number, Recorder>();
   #missed = 0;
   #cpuNs = 0;
   #gridNs = 0;
@@ -42,7 +47,10 @@ export class LoopSampler implements Sampler {
     this.#tickNs = Math.max(plan.reduction.periodNs, loopPeriodNsMin);
     this.wallOffsetNs = (clock.nowMs() - clock.monotonicMs()) * 1e6;
     this.#windows = new RowStore(windowsKept(plan));
-    const sink = { window: (row: WindowRow) => this.#windows.add(row), burst: (row: BurstRow) => this.#bursts.add(row) };
+    const sink: RowSink & CaptureSink = {
+      window: (row) => this.#windows.add(row), burst: (row) => this.#bursts.add(row),
+      captureStart: (row) => this.#captureStarts.add(row), capture: (row) => this.#captures.add(row),
+    };
     this.#sources = plan.sources.map((rules) => this.#sourceOf(rules, sink));
   }
 
@@ -60,9 +68,10 @@ export class LoopSampler implements Sampler {
   }
 
   drain(): Rows & { readonly produced: number; readonly overwritten: number } {
+    const stores = [this.#windows, this.#bursts, this.#captureStarts, this.#captures];
     return {
-      windows: this.#windows.take(), bursts: this.#bursts.take(), captureStarts: [], captures: [],
-      produced: this.#windows.produced + this.#bursts.produced, overwritten: this.#windows.overwritten + this.#bursts.overwritten,
+      windows: this.#windows.take(), bursts: this.#bursts.take(), captureStarts: this.#captureStarts.take(), captures: this.#captures.take(),
+      produced: stores.reduce((sum, { produced }) => sum + produced, 0), overwritten: stores.reduce((sum, { overwritten }) => sum + overwritten, 0),
     };
   }
 
@@ -76,15 +85,24 @@ export class LoopSampler implements Sampler {
     };
   }
 
-  #sourceOf(rules: SourceRules, sink: RowSink): LoopSource {
+  #sourceOf(rules: SourceRules, sink: RowSink & CaptureSink): LoopSource {
     const source = new LoopSource(rules, this.#tickNs);
     const reduction = { ...this.#plan.reduction, periodNs: source.periodNs, alignNs: this.wallOffsetNs };
     for (const [index, channel] of this.#plan.channels.entries()) {
       if (channel.source !== rules.name) continue;
       assert(channel.place.kind === 'file', `the sampler in TypeScript reads files, and no ${channel.place.kind}`);
-      source.add(this.#open(channel.place.path), channel, new Reducer(index, channel.rules, reduction, sink));
+      source.add(this.#open(channel.place.path), channel, new Reducer(index, channel.rules, reduction, sink, this.#recordingOf(index, channel, rules, sink)));
     }
     return source;
+  }
+
+  /** A capture keeps what its counters did at the shortest of their periods. */
+  #recordingOf(index: number, { port, isEvent, isCaptured, rules }: Channel, { periodNs, escalatedPeriodNs }: SourceRules, sink: CaptureSink): Recording | undefined {
+    if (this.#plan.capture === undefined) return undefined;
+    const recorder = this.#recorders.get(port) ?? new Recorder(port, this.#plan.capture, sink);
+    this.#recorders.set(port, recorder);
+    const shortestNs = Math.max(this.#tickNs, Math.min(periodNs, escalatedPeriodNs));
+    return { recorder, isEvent, place: isCaptured ? recorder.add(index, shortestNs, rules.lineRate > 0) : undefined };
   }
 
   #nowNs(): number {

@@ -2,17 +2,26 @@
 
 import { createRequire } from 'node:module';
 import { errorText } from '../model/error.ts';
-import { burstRowAt, burstRowNumbers, windowRowAt, windowRowNumbers } from './reduction.ts';
+import type { KernelCounters } from './kernel-counters.ts';
+import { burstRowAt, burstRowNumbers, captureRowAt, captureRowNumbers, captureStartAt, windowRowAt, windowRowNumbers } from './reduction.ts';
 import type { Sampler, SamplerFigures, SamplerPlan } from './sampler.ts';
+
+/** Each row's numbers one after the other. */
+interface NativeRows {
+  readonly windows: Float64Array;
+  readonly bursts: Float64Array;
+  readonly captureStarts: Float64Array;
+  readonly captures: Float64Array;
+}
 
 interface NativeSampler {
   start(): void;
   stop(): void;
-  drain(): { readonly windows: Float64Array; readonly bursts: Float64Array; readonly produced: number; readonly overwritten: number };
+  drain(): NativeRows & { readonly produced: number; readonly overwritten: number };
   figures(): SamplerFigures;
 }
 
-export interface NativeAddon {
+export interface NativeAddon extends KernelCounters {
   readonly Sampler: new (options: object) => NativeSampler;
 }
 
@@ -44,9 +53,10 @@ export function createNativeSampler({ Sampler }: NativeAddon, plan: SamplerPlan)
     stop: () => native.stop(),
     figures: () => native.figures(),
     drain: () => {
-      const { windows, bursts, produced, overwritten } = native.drain();
+      const { windows, bursts, captureStarts, captures, produced, overwritten } = native.drain();
       return {
-        windows: rowsOf(windows, windowRowNumbers, windowRowAt), bursts: rowsOf(bursts, burstRowNumbers, burstRowAt), captureStarts: [], captures: [],
+        windows: rowsOf(windows, windowRowNumbers, windowRowAt), bursts: rowsOf(bursts, burstRowNumbers, burstRowAt),
+        captureStarts: rowsOf(captureStarts, captureRowNumbers, captureStartAt), captures: rowsOf(captures, captureRowNumbers, captureRowAt),
         produced, overwritten,
       };
     },

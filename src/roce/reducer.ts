@@ -9,6 +9,7 @@
 // (refresh.ts), is judged from change to change. An interval belongs to the window in which it is judged, a burst to the window in which its end was noticed.
 
 import { BurstFinder, busyNs, type BurstEvent, type Interval } from './burst.ts';
+import type { Recorder } from './capture.ts';
 import { isSaturated, stepOf } from './delta.ts';
 import { plausibleShare, thresholdsMax, utilizationBucket, utilizationBuckets, type BurstRow, type CounterRules, type ReductionRules, type WindowRow } from './reduction.ts';
 import { Refresh, refreshAssumedNs } from './refresh.ts';
@@ -17,6 +18,13 @@ import { Refresh, refreshAssumedNs } from './refresh.ts';
 export interface RowSink {
   window(row: WindowRow): void;
   burst(row: BurstRow): void;
+}
+
+/** What is told to the recorder of the counter's port: bursts, movements when it is an event, and intervals when it keeps the counter at that place. */
+export interface Recording {
+  readonly recorder: Recorder;
+  readonly isEvent: boolean;
+  readonly place: number | undefined;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly number[] ? number[] : T[K] };
@@ -37,6 +45,7 @@ export class Reducer {
   readonly #sink: RowSink;
   readonly #bursts: BurstFinder;
   readonly #refresh: Refresh;
+  readonly #recording: Recording | undefined;
   #periodNs: number;
   #window: OpenWindow | undefined;
   #hasBase = false;
@@ -61,11 +70,12 @@ export class Reducer {
   /** In units, wraps unrolled. */
   #total = NaN;
 
-  constructor(channel: number, counter: CounterRules, rules: ReductionRules, sink: RowSink) {
+  constructor(channel: number, counter: CounterRules, rules: ReductionRules, sink: RowSink, recording?: Recording) {
     this.#channel = channel;
     this.#counter = counter;
     this.#rules = rules;
     this.#sink = sink;
+    this.#recording = recording;
     this.#bursts = new BurstFinder(channel, counter.lineRate, rules);
     this.#refresh = new Refresh(counter, rules.periodNs);
     this.#periodNs = rules.periodNs;
@@ -95,7 +105,7 @@ export class Reducer {
     this.#markNs = ns;
     this.#idleCount++;
     const { holdNs } = this.#refresh;
-    if (holdNs === 0 ? this.#bursts.isOpen : ns - this.#baseNs >= idleHolds * holdNs) this.#rest();
+    if (holdNs === 0 ? this.#isWanted() : ns - this.#baseNs >= idleHolds * holdNs) this.#rest();
   }
 
   /** The source is gone: what the counter does until it is back is not known. */
@@ -114,6 +124,12 @@ export class Reducer {
   finish(): void {
     this.lose();
     this.#emitWindow();
+  }
+
+  /** Idle time is judged at once while somebody waits for it. */
+  #isWanted(): boolean {
+    const recording = this.#recording;
+    return this.#bursts.isOpen || (recording?.place !== undefined && recording.recorder.untilNs >= this.#baseNs);
   }
 
   #windowAt(ns: number): OpenWindow {
@@ -178,6 +194,7 @@ export class Reducer {
     window.units += step.units;
     this.#total += step.units;
     this.#pendingUnits += step.units;
+    if (this.#recording?.isEvent === true) this.#recording.recorder.noteEvent(this.#channel, ns);
     return true;
   }
 
@@ -254,6 +271,7 @@ export class Reducer {
     this.#baseIsMove = false;
     this.#idleCount = 0;
     window.intervals += count;
+    this.#record(idle);
     if (this.#counter.lineRate === 0) return;
     window.utilization[0] = (window.utilization[0] ?? 0) + count;
     this.#noteBurst(this.#bursts.take(idle));
@@ -294,7 +312,12 @@ export class Reducer {
       return this.#bursts.addDoubtful(interval);
     }
     this.#count(window, interval, activeNs);
+    this.#record(interval);
     if (lineRate > 0) this.#noteBurst(this.#bursts.take(interval));
+  }
+
+  #record(interval: Interval): void {
+    if (this.#recording?.place !== undefined) this.#recording.recorder.take(this.#recording.place, interval);
   }
 
   #count(window: OpenWindow, { startNs, ns, units, rate, count }: Interval, activeNs: number): void {
@@ -316,6 +339,7 @@ export class Reducer {
 
   #noteBurst(burst: BurstEvent): void {
     const window = this.#window;
+    if (burst === 'began') this.#recording?.recorder.beginBurst(this.#channel, this.#bursts.beganNs);
     if (burst === undefined || burst === 'began' || window === undefined) return;
     const { row, edges } = burst;
     window.bursts++;
@@ -328,6 +352,7 @@ export class Reducer {
       for (const edge of edges) if (edge.ns > 0 && edge.rate < limit) window.aboveNs[index] = (window.aboveNs[index] ?? 0) + busyNs(edge, row.peakRate);
     });
     this.#sink.burst(row);
+    this.#recording?.recorder.endBurst(row.startNs + row.durationNs);
   }
 }
 

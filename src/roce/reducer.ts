@@ -120,6 +120,11 @@ export class Reducer {
     this.#refresh.forgetGaps();
   }
 
+  /** Nothing was read until then: a window that is over is given all the same. */
+  expire(ns: number): void {
+    if (!this.#hasBase && this.#window !== undefined && ns >= this.#window.endNs) this.#emitWindow();
+  }
+
   /** Ends window and burst. */
   finish(): void {
     this.lose();

@@ -99,8 +99,9 @@ function isFresh({ kind, driver, vendor }: FoundPort): boolean {
   return vendor === 'rxe' || (kind === 'netdev' && (driver === '' || driver === 'virtio_net'));
 }
 
-function captureRules({ capture: { preNs, postNs, maxNs, signals, samplesPerMinute } }: RoceSettings): CaptureRules | undefined {
-  return signals === 0 || samplesPerMinute === 0 ? undefined : { preNs, postNs, maxNs };
+/** A page of metrics has one moment for each series: there is no room for captures. */
+function captureRules({ output, capture: { preNs, postNs, maxNs, signals, samplesPerMinute } }: RoceSettings): CaptureRules | undefined {
+  return output === 'metrics' || signals === 0 || samplesPerMinute === 0 ? undefined : { preNs, postNs, maxNs };
 }
 
 /** Of each port: throughput, then pauses, then what begins a capture, then other events, all of them from the fast tiers. */

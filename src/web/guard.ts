@@ -6,7 +6,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { errorText } from '../model/error.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { text, type Answer } from './answer.ts';
-import type { WebBlock } from './config.ts';
+import type { Opening, WebBlock } from './config.ts';
 import { Credentials } from './credentials.ts';
 import { openWebFile } from './web-file.ts';
 
@@ -14,8 +14,8 @@ type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 export interface Guard {
   createServer(options: ServerOptions, listener: Listener): Server;
-  /** The name of who asks, or the answer that sends him away. */
-  admit(request: IncomingMessage, response: ServerResponse): Promise<{ readonly client: string } | Answer>;
+  /** The name of who asks, or the answer that sends him away. `opening` is what the path belongs to, if the file may open it to everybody. */
+  admit(request: IncomingMessage, response: ServerResponse, opening?: Opening): Promise<{ readonly client: string } | Answer>;
 }
 
 /** An error that goes on is told again after this time, milliseconds. */
@@ -81,11 +81,12 @@ export function createGuard(file: string, logger: Logger): Guard {
       return server;
     },
 
-    async admit({ headers, socket }, response) {
+    async admit({ headers, socket }, response, opening) {
       try {
         const values = opened.current();
         compare(values);
         for (const [name, value] of values.http_server_config?.values.headers ?? []) response.setHeader(name, value);
+        if (opening !== undefined && values.tributary?.values.open.includes(opening) === true) return { client: '' };
         const identity = await credentials.identify(headers.authorization, values, socket.remoteAddress ?? '');
         if (identity === 'unknown') return text(401, 'Unauthorized\n', { 'WWW-Authenticate': values.basic_auth_users.size > 0 ? 'Basic' : 'Bearer' });
         return identity === 'busy' ? text(503, 'too many passwords are being checked\n', { 'Retry-After': '1' }) : identity;

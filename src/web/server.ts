@@ -120,7 +120,7 @@ async function handle(request: IncomingMessage, response: ServerResponse, { cont
   if (route?.readsBody !== true) readAway(request);
   let bytes = 0;
   try {
-    const admitted = await guard.admit(request, response);
+    const admitted = await guard.admit(request, response, route?.opening);
     const answer = 'client' in admitted ? await answerTo(request, { url, path, route, client: admitted.client }, context) : admitted;
     bytes = await send(request, response, answer);
   } catch (error) {

@@ -64,6 +64,13 @@ describe('who may come in', () => {
     writeFileSync(file, '');
     expect(await status(web)).toBe(200);
   });
+  test('without credentials only where the file opens probes or metrics', async () => {
+    const web = await start(`{basic_auth_users: {edge: '${hash}'}, tributary: {open: [probes]}}`);
+    const asked = () => Promise.all(['/-/healthy', '/-/ready', '/metrics', '/', '/api/v1/status/config', '/-/healthy/x'].map(async (path) => (await fetch(web.base + path)).status));
+    expect(await asked()).toEqual([200, 200, 401, 401, 401, 401]);
+    writeFileSync(file, `{basic_auth_users: {edge: '${hash}'}, tributary: {open: [metrics]}}`);
+    expect(await asked()).toEqual([401, 401, 200, 401, 401, 401]);
+  });
   test('headers are on every answer', async () => {
     const web = await start('http_server_config: {headers: {X-Frame-Options: deny}}');
     expect((await fetch(`${web.base}/-/healthy`)).headers.get('x-frame-options')).toBe('deny');

@@ -148,7 +148,7 @@ export function captureRowAt(rows: Float64Array, at: number): CaptureRow {
 }
 
 /** 2^(-8/8) to 2^(-1/8): written down, so that the native sampler has the same to the last bit. */
-const octaveEdges = [0.5, 0.5452538663326288, 0.5946035575013605, 0.6484197773255048, 0.7071067811865476, 0.7711054127039704, 0.8408964152537145, 0.9170040432046712] as const;
+const octaveEdges = [0.5, 0.5452538663326288, 0.5946035575013605, 0.6484197773255048, Math.SQRT1_2, 0.7711054127039704, 0.8408964152537145, 0.9170040432046712] as const;
 const edges = Float64Array.from({ length: utilizationBuckets }, (_, bucket) => (octaveEdges[bucket % 8] ?? 0) * 2 ** (Math.floor(bucket / 8) - 9));
 
 /** The bucket of a share of the line rate, the first whose upper edge it does not exceed; 0 holds everything below 0.1 %, the last one everything above 92 %. */

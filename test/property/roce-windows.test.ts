@@ -10,7 +10,7 @@ import { seeded, testSeed } from '../unit/exposition/collecting-sink.ts';
 import { beginMs, channelOf, isMarker, nameOf, numberOf, planOf, portOf, receive, windowNs, windowRow, World } from '../unit/roce/windows/world.ts';
 
 const seed = testSeed();
-const RUNS = 10;
+const RUNS = 15;
 const WINDOWS = 60;
 
 function channelsOf(device: string): PlannedChannel[] {
@@ -39,6 +39,7 @@ class Machine {
   readonly world = new World();
   readonly random: () => number;
   readonly lives = new Map<string, Life>();
+  readonly problems: string[] = [];
   /** Bursts of windows that were handed over, by device. */
   readonly handed = new Map<string, number>();
   devices = ['mlx5_0', 'mlx5_1', 'mlx5_2'];
@@ -89,11 +90,11 @@ class Machine {
 
   note(series: readonly RoceSeries[]): void {
     const names = series.map((one) => `${nameOf(one)} ${one.form}`);
-    expect(new Set(names).size).toBe(names.length);
+    if (new Set(names).size < names.length) this.problems.push(`a label set twice: ${names.join(', ')}`);
     for (const one of series) {
       const name = nameOf(one);
       let life = this.lives.get(name);
-      if (life === undefined) this.lives.set(name, (life = new Life(name)));
+      if (life === undefined) this.lives.set(name, (life = new Life(name, this.problems)));
       life.take(one);
     }
   }
@@ -103,12 +104,14 @@ class Machine {
 class Life {
   readonly name: string;
   readonly isCounter: boolean;
+  readonly #problems: string[];
   lastMs = -Infinity;
   value = 0;
   isEnded = false;
 
-  constructor(name: string) {
+  constructor(name: string, problems: string[]) {
     this.name = name;
+    this.#problems = problems;
     this.isCounter = /^[a-z0-9_]+_(total|bucket|sum|count)\{/.test(name) || /^tributary_roce_(utilization_ratio|burst_duration_seconds|burst_bytes)\{/.test(name);
   }
 
@@ -116,17 +119,17 @@ class Life {
     for (const { timestampMs, ...bits } of samples) this.#one(timestampMs, isMarker(bits) ? undefined : numberOf(bits));
     for (const { bytes, timestampMs } of histograms) {
       const { total, sum, timestampMs: own } = decodeHistogram(bytes);
-      expect(own).toBe(timestampMs);
+      if (own !== timestampMs) this.#problems.push(`${this.name}: a histogram of ${own} is told as of ${timestampMs}`);
       this.#one(timestampMs, Number.isNaN(sum) ? undefined : total);
     }
   }
 
   #one(timestampMs: number, value: number | undefined): void {
-    expect.soft([this.name, timestampMs > this.lastMs]).toEqual([this.name, true]);
-    this.lastMs = timestampMs;
-    if (value === undefined) expect([this.name, this.isEnded]).toEqual([this.name, false]);
+    if (timestampMs <= this.lastMs) this.#problems.push(`${this.name}: ${timestampMs} after ${this.lastMs}`);
+    if (value === undefined && this.isEnded) this.#problems.push(`${this.name}: a second marker at ${timestampMs}`);
     // After a marker a series may begin anew.
-    else if (this.isCounter && !this.isEnded) expect([this.name, value >= this.value, this.value, value]).toEqual([this.name, true, this.value, value]);
+    if (value !== undefined && this.isCounter && !this.isEnded && value < this.value) this.#problems.push(`${this.name}: ${value} after ${this.value}`);
+    this.lastMs = timestampMs;
     this.isEnded = value === undefined;
     this.value = value ?? 0;
   }
@@ -159,9 +162,8 @@ describe(`windows of a restless machine (TEST_SEED=${seed})`, () => {
     for (const device of ['mlx5_0', 'mlx5_1']) {
       expect(machine.lives.get(`tributary_roce_bursts_total{device="${device}",direction="receive",port="1"}`)?.value).toBe(machine.handed.get(device));
     }
-    const live = [...machine.lives.values()].filter(({ isEnded }) => !isEnded).map(({ name }) => name).sort();
     machine.note(machine.world.windows.end(beginMs + (WINDOWS + 21) * 15_000));
-    expect([...machine.lives.values()].filter(({ isEnded }) => !isEnded)).toEqual([]);
-    expect(live.some((name) => name.startsWith('node_')) || !machine.hasNodeExporterNames).toBe(true);
+    expect([...machine.lives.values()].filter(({ isEnded }) => !isEnded).map(({ name }) => name)).toEqual([]);
+    expect(machine.problems).toEqual([]);
   });
 });

@@ -78,7 +78,7 @@ export class ValueOutlet {
   emit(batch: Batch, moment: Moment): void {
     if (Number.isNaN(this.value)) return;
     const { timestampMs, windowMs } = moment;
-    if (timestampMs <= (this.shown?.timestampMs ?? this.lastMs)) return batch.late();
+    if (timestampMs <= (this.shown?.timestampMs ?? this.lastMs)) return this.value === this.shown?.value ? undefined : batch.late();
     this.shown = { value: this.value, timestampMs };
     if (this.traits.isLazy === true && !this.isSent) {
       if (this.value === 0) return void (this.#zeroMs = timestampMs);
@@ -146,8 +146,8 @@ export class DistributionOutlet {
   }
 
   #emitNative(batch: Batch, { timestampMs, isTurn, repeatMs }: Moment): void {
-    if (timestampMs <= this.lastMs) return batch.late();
     const { count } = this.distribution;
+    if (timestampMs <= this.lastMs) return count === this.#sentCount ? undefined : batch.late();
     if (count === this.#sentCount && !isTurn && timestampMs - this.lastMs < repeatMs) return;
     batch.histogram(this, encodeNativeHistogram(this.distribution.native(this.native), timestampMs), timestampMs);
     this.#sentCount = count;

@@ -1,6 +1,7 @@
 // The page for being scraped: what Prometheus' parser reads of it, families once, times of windows.
 
 import { describe, expect, test } from 'vitest';
+import { CollectingSink, readPage } from '../../exposition/collecting-sink.ts';
 import { channelOf, emptyRows, planOf, portOf, receive, windowRow, World } from './world.ts';
 
 function page(): { readonly world: World; readonly lines: string[] } {
@@ -22,6 +23,12 @@ describe('the page', () => {
       else if (!line.startsWith('#')) expect([line, line.startsWith(`${current}{`) || /^_(bucket|sum|count)\{/.test(line.slice(current.length))]).toEqual([line, true]);
     }
     expect(lines.at(-1)).toBe('');
+  });
+  test('is read by the parser of scraped pages', () => {
+    const { world, lines } = page();
+    const sink = new CollectingSink();
+    expect(readPage('text', sink, [Buffer.from(world.windows.page())])).toBe(undefined);
+    expect(sink.samples).toHaveLength(lines.filter((line) => line !== '' && !line.startsWith('#')).length);
   });
   test('tells each sample with the time of its window, labels escaped', () => {
     const { lines } = page();

@@ -1,7 +1,7 @@
 // The outline of a port or an interface: what lists, links and texts tell of it without opening one counter. It is cheap to take, so that looking again
 // every ten seconds costs a node nothing, and two equal outlines mean that nothing changed.
 
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { EthtoolCounters, KernelCounters } from './kernel-counters.ts';
 
@@ -98,10 +98,11 @@ export function isVirtualFunction(folder: string): boolean {
 
 /** Sorted; empty where there is no such folder. */
 export function namesIn(folder: string): string[] {
+  if (!exists(folder)) return [];
   try {
     return readdirSync(folder).sort();
   } catch {
-    // No RDMA at all, or nothing of this group: both are ordinary.
+    // Gone meanwhile, or no folder.
     return [];
   }
 }
@@ -152,6 +153,7 @@ function pciOf(folder: string): string {
 }
 
 function linkOf(path: string): string {
+  if (!exists(path)) return '';
   try {
     return readlinkSync(path);
   } catch {
@@ -168,8 +170,19 @@ function inodeOf(path: string): number {
   }
 }
 
+/** Asked first where something is often missing: an exception costs twenty times as much as the question. */
+function exists(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // What should be a folder is none, as `class/net/bonding_masters`.
+    return false;
+  }
+}
+
 /** Without the newline; empty where it cannot be read, as the speed of an interface without one. */
 function textOf(path: string): string {
+  if (!exists(path)) return '';
   try {
     return readFileSync(path, 'latin1').trim();
   } catch {

@@ -8,12 +8,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '../io/clock.ts';
 import { errorText } from '../model/error.ts';
-import { compileRegex } from '../relabel/regex.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { RoceSettings } from './config.ts';
-import { Discovery, type FoundPort, type Scan } from './discover.ts';
+import type { Discovery, FoundPort, Scan } from './discover.ts';
 import { Notices } from './notices.ts';
+import { noteFailures, noteLifespans, notePolicy, notePorts } from './port-notices.ts';
 import { Outbox, samplesOf } from './outbox.ts';
 import { planRoce } from './plan.ts';
 import { RoceMetrics } from './roce-metrics.ts';
@@ -21,7 +21,7 @@ import { RunningSampler, type Native } from './running.ts';
 import type { Rows } from './sampler.ts';
 import type { RoceSeries } from './series.ts';
 import type { RoceState } from './state.ts';
-import { setLifespans, showsOwnInterfaces } from './surroundings.ts';
+import { createDiscovery, setLifespans } from './surroundings.ts';
 import { WallClock } from './wall-clock.ts';
 import type { RoceFamily } from './windows/families.ts';
 import type { WindowSettings } from './windows/settings.ts';
@@ -142,18 +142,7 @@ export class Roce {
 
   #begin(settings: RoceSettings, windows: RoceWindows): void {
     const { native } = this.#options;
-    const { include, exclude, netdevs, virtualFunctions } = settings.devices;
-    const anyOf = (patterns: readonly string[]) => {
-      const compiled = patterns.map(compileRegex);
-      return (name: string) => compiled.some((pattern) => pattern.matches(name));
-    };
-    const isExcluded = anyOf(exclude);
-    const isListed = anyOf(netdevs);
-    const discovery = new Discovery(settings.sysfs, {
-      ...(include.length > 0 && { include: anyOf(include) }), exclude: isExcluded, netdevs: (name) => isListed(name) && !isExcluded(name), virtualFunctions,
-      ...('addon' in native && showsOwnInterfaces(settings.sysfs) && { kernel: native.addon }),
-    });
-    this.#active = { settings, discovery, windows };
+    this.#active = { settings, discovery: createDiscovery(settings, native), windows };
     if ('reason' in native) this.#notices.info('native', `counters are read in the event loop, every 10 ms at most: there is no native sampler, ${native.reason}`);
     this.#rescan();
     this.#repeat(rescanMs, () => this.#rescan());
@@ -166,7 +155,9 @@ export class Roce {
     if (scan === undefined) return;
     const { ports, hasChanged } = scan;
     if (hasChanged || (this.#running === undefined && this.#notices.has('start'))) this.#restart(ports);
-    this.#noteFailures();
+    if (this.#running === undefined) return;
+    notePolicy(this.#notices, this.#running);
+    noteFailures(this.#notices, this.#running);
   }
 
   /** What is there is made by drivers: whatever they do, it is tried again. */
@@ -187,8 +178,8 @@ export class Roce {
     const { native } = this.#options;
     const { plan, leftOut } = planRoce(settings, ports, 'addon' in native);
     this.#outbox.push(windows.begin(plan, windowSettings(settings), this.#wall.nowMs()), settings);
-    this.#notePorts(ports, plan.channels.length, leftOut);
-    if (settings.lifespan !== 'keep') this.#noteLifespans(setLifespans(settings.sysfs, ports, settings.lifespan));
+    notePorts(this.#notices, settings, { ports, counters: plan.channels.length, leftOut });
+    if (settings.lifespan !== 'keep') noteLifespans(this.#notices, setLifespans(settings.sysfs, ports, settings.lifespan));
     if (plan.channels.length > 0) this.#start(plan);
   }
 
@@ -220,7 +211,7 @@ export class Roce {
     // Also without a sampler: windows wait for their end.
     this.#outbox.push(windows.take(this.#running?.drain() ?? noRows, this.#drained()), settings);
     if (this.#running === undefined) return;
-    if (!this.#notices.has('policy')) this.#notePolicy(this.#running);
+    if (!this.#notices.has('policy')) notePolicy(this.#notices, this.#running);
     this.#followClock(this.#running);
   }
 
@@ -235,42 +226,6 @@ export class Roce {
     const { aheadMs } = this.#wall;
     if (aheadMs > 0) this.#notices.warn('clock', `the wall clock was set back: timestamps of counters go on ${(aheadMs / 1000).toFixed(1)} s ahead of it until it is there`);
     else this.#notices.over('clock', 'the wall clock is where the timestamps of counters are');
-  }
-
-  #notePorts(ports: readonly FoundPort[], counters: number, leftOut: number): void {
-    const { enabled, sysfs } = this.#active!.settings;
-    const names = ports.map(({ kind, device, port }) => (kind === 'rdma' ? `${device}/${port}` : device));
-    if (counters > 0) this.#notices.info('ports', `${counters} counters of ${names.join(', ')} are sampled`);
-    else if (enabled === 'true') this.#notices.warn('ports', `there is nothing to sample below ${sysfs}, though tributary.roce.enabled is true`);
-    else this.#notices.info('ports', `there is nothing to sample below ${sysfs}`);
-    const unreadable = ports.flatMap(({ device, unreadable: own }) => own.map(({ name, reason }) => `${device} ${name}: ${reason}`));
-    const more = unreadable.length > 3 ? ` and ${unreadable.length - 3} more` : '';
-    if (unreadable.length > 0) this.#notices.warn('unreadable', `counters that cannot be read are left out: ${unreadable.slice(0, 3).join(', ')}${more}`);
-    else this.#notices.over('unreadable', 'all counters can be read');
-    if (leftOut > 0) this.#notices.warn('too many', `${leftOut} counters are left out: there are more than can be sampled`);
-    else this.#notices.over('too many', 'no counter is left out any more');
-  }
-
-  /** The thread asks for it when it begins. */
-  #notePolicy(running: RunningSampler): void {
-    const how = 'addon' in this.#options.native ? `by the native sampler, scheduled as ${running.figures().policy}` : 'in the event loop';
-    if (running.figures().ticks > 0) this.#notices.info('policy', `counters are read ${how}`);
-  }
-
-  #noteLifespans(problems: readonly string[]): void {
-    const [first] = problems;
-    if (first === undefined) this.#notices.over('lifespan', 'lifespans are set');
-    else this.#notices.warn('lifespan', `${first}${problems.length > 1 ? ` and ${problems.length - 1} more` : ''}`);
-  }
-
-  /** Sources of which readings gave no number since they were looked at last. */
-  #noteFailures(): void {
-    if (this.#running === undefined) return;
-    this.#notePolicy(this.#running);
-    for (const { source, failed } of this.#running.newFailures()) {
-      if (failed > 0) this.#notices.warn(`source ${source}`, `counters of ${source} cannot be read`);
-      else this.#notices.over(`source ${source}`, `counters of ${source} can be read again`);
-    }
   }
 
   #drained(): { readonly wallOffsetNs: number; readonly nowMs: number } {

@@ -1,12 +1,31 @@
-// What stands around the sampler: whether the kernel that this process can ask is the one that the files speak of, and drivers' caches.
+// What stands around the sampler: what is looked for and where, whether the kernel that this process can ask is the one that the files speak of, and drivers' caches.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorText } from '../model/error.ts';
-import type { FoundPort } from './discover.ts';
+import { compileRegex } from '../relabel/regex.ts';
+import type { RoceSettings } from './config.ts';
+import { Discovery, type FoundPort } from './discover.ts';
+import type { Native } from './running.ts';
 
 /** Where the system's own sysfs is. */
 const ownSysfs = '/sys';
+
+/** Looks for what the settings name. */
+export function createDiscovery({ sysfs, devices: { include, exclude, netdevs, virtualFunctions } }: RoceSettings, native: Native): Discovery {
+  const isIncluded = anyOf(include);
+  const isExcluded = anyOf(exclude);
+  const isListed = anyOf(netdevs);
+  return new Discovery(sysfs, {
+    ...(include.length > 0 && { include: isIncluded }), exclude: isExcluded, netdevs: (name) => isListed(name) && !isExcluded(name), virtualFunctions,
+    ...('addon' in native && showsOwnInterfaces(sysfs) && { kernel: native.addon }),
+  });
+}
+
+function anyOf(patterns: readonly string[]): (name: string) => boolean {
+  const compiled = patterns.map(compileRegex);
+  return (name) => compiled.some((pattern) => pattern.matches(name));
+}
 
 /**
  * Netlink tells of the interfaces of this process. Below another root, as that of the host in a container, there may be others with the same names: then files alone are

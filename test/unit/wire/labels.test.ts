@@ -12,7 +12,7 @@ test('long names and values are encoded as any other, and not kept', () => {
   const to = new ByteWriter(256 * 1024);
   collect();
   const before = process.memoryUsage().arrayBuffers;
-  for (let i = 0; i < 1000; i++) {
+  for (let i = 0; i < 300; i++) {
     for (const name of [`n${i}`, `${'n'.repeat(20_000)}${i}`]) {
       const value = 'v'.repeat(60_000);
       // What comes twice is what would be kept.
@@ -24,6 +24,6 @@ test('long names and values are encoded as any other, and not kept', () => {
     }
   }
   collect();
-  // 140 MB went through.
+  // 40 MB went through.
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10_000_000);
 });

@@ -108,7 +108,5 @@ function captureRules({ output, capture: { preNs, postNs, maxNs, signals, sample
 
 /** From the fast tiers alone: what is read every few seconds shows nothing of a millisecond. */
 function chooseCaptured(wanted: readonly Wanted[], signals: number): Set<Wanted> {
-  const fast = wanted.filter(({ tier }) => tier <= 1);
-  const chosen = capturedChannels(fast, signals);
-  return new Set(fast.filter((_one, index) => chosen.has(index)));
+  return capturedChannels(wanted.filter(({ tier }) => tier <= 1), signals);
 }

@@ -3,7 +3,9 @@
 
 import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { ethtoolMeaning } from './ethtool-names.ts';
 import type { EthtoolCounters, KernelCounters } from './kernel-counters.ts';
+import { vendorOf } from './vendors.ts';
 
 /** Names below one folder. */
 export interface FileList {
@@ -22,7 +24,8 @@ export interface PortOutline {
   readonly isVirtualFunction: boolean;
   /** As the files have them: "400 Gb/sec (4X NDR)", Mb/s of an interface. */
   readonly rate: string;
-  readonly state: string;
+  /** Whether there is a link, as far as it is told. */
+  readonly isUp: boolean;
   readonly linkLayer: string;
   readonly netdev: string;
   /** Of the interface, where it is another device than the port. */
@@ -37,6 +40,7 @@ export interface PortOutline {
   readonly deviceHardware: FileList;
   /** By RDMA netlink. */
   readonly rdmaCounters: readonly string[];
+  /** Of the driver's own statistics those that a table knows: rows of queues come and go. */
   readonly ethtool: EthtoolCounters | undefined;
   /** As DCB tells them. */
   readonly lossless: readonly number[] | undefined;
@@ -68,14 +72,15 @@ export function rdmaPortOutline(surroundings: Surroundings, { device, port, isFi
   const portFolder = join(folder, 'ports', String(port));
   const netdev = netdevOf(folder, port);
   const facts = deviceFacts(folder);
+  const netdevDriver = (netdev === '' ? '' : driverOf(join(root, 'class/net', netdev))) || facts.driver;
   return {
     kind: 'rdma', device, port, ...facts,
-    rate: textOf(join(portFolder, 'rate')), state: textOf(join(portFolder, 'state')), linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')),
-    netdev, netdevDriver: (netdev === '' ? '' : driverOf(join(root, 'class/net', netdev))) || facts.driver,
+    rate: textOf(join(portFolder, 'rate')), isUp: isUp(textOf(join(portFolder, 'state'))), linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')),
+    netdev, netdevDriver,
     statistics: noFiles, counters: countersIn(join(portFolder, 'counters')), hardware: countersIn(join(portFolder, 'hw_counters')),
     deviceHardware: isFirst ? countersIn(join(folder, 'hw_counters')) : noFiles,
     rdmaCounters: rdmaPorts.find((one) => one.device === device && one.port === port)?.counters ?? [],
-    ...linkFacts(netdev, surroundings),
+    ...linkFacts(netdev, netdevDriver, surroundings),
   };
 }
 
@@ -83,9 +88,9 @@ export function netdevOutline(surroundings: Surroundings, name: string): PortOut
   const folder = join(surroundings.root, 'class/net', name);
   const facts = deviceFacts(folder);
   return {
-    kind: 'netdev', device: name, port: 0, ...facts, rate: textOf(join(folder, 'speed')), state: textOf(join(folder, 'operstate')), linkLayer: '', firmware: '',
+    kind: 'netdev', device: name, port: 0, ...facts, rate: textOf(join(folder, 'speed')), isUp: isUp(textOf(join(folder, 'operstate'))), linkLayer: '', firmware: '',
     netdev: name, netdevDriver: facts.driver, statistics: countersIn(join(folder, 'statistics')), counters: noFiles, hardware: noFiles, deviceHardware: noFiles, rdmaCounters: [],
-    ...linkFacts(name, surroundings),
+    ...linkFacts(name, facts.driver, surroundings),
   };
 }
 
@@ -113,11 +118,16 @@ function deviceFacts(folder: string): Pick<PortOutline, 'inode' | 'driver' | 'is
   };
 }
 
-function linkFacts(link: string, { kernel, taken }: Surroundings): Pick<PortOutline, 'ethtool' | 'lossless'> {
+function linkFacts(link: string, driver: string, { kernel, taken }: Surroundings): Pick<PortOutline, 'ethtool' | 'lossless'> {
   if (link === '' || kernel === undefined) return { ethtool: undefined, lossless: undefined };
   const ethtool = taken.has(link) ? undefined : kernel.ethtoolCounters(link);
   taken.add(link);
-  return { ethtool, lossless: kernel.losslessPriorities(link) };
+  return { ethtool: ethtool && { ...ethtool, strings: ethtool.strings.filter((name) => ethtoolMeaning(vendorOf(driver, ''), name) !== undefined) }, lossless: kernel.losslessPriorities(link) };
+}
+
+/** `4: ACTIVE` of a port; `up` of an interface, `unknown` of one made of software. */
+function isUp(state: string): boolean {
+  return state === '' || state.endsWith('ACTIVE') || state === 'up' || state === 'unknown';
 }
 
 /** The interface of a port: that of its device, by `dev_port` where there are several; devices made of software name it themselves, bonds by their addresses. */

@@ -147,7 +147,7 @@ export class Discovery {
 /** Without a link devices tell the rate of the slowest one, or none: the port keeps the rate that it had. */
 function withSteadyRate(outline: PortOutline, known: readonly Found[]): PortOutline {
   const before = outline.isUp ? undefined : known.find(({ port: { kind, device, port } }) => kind === outline.kind && device === outline.device && port === outline.port);
-  return before === undefined ? outline : { ...outline, rate: before.outline.rate };
+  return before === undefined ? outline : { ...outline, rate: before.outline.rate, speed: before.outline.speed };
 }
 
 function portOf(outline: PortOutline, canAskKernel: boolean): FoundPort {
@@ -156,7 +156,7 @@ function portOf(outline: PortOutline, canAskKernel: boolean): FoundPort {
   const { kind, device, port, driver, linkLayer, netdev, firmware, pci, numaNode, lossless = [] } = outline;
   return {
     kind, device, port, driver, vendor, linkLayer, netdev, firmware, pci, numaNode,
-    lineRate: isRdma ? lineRateOf(outline.rate) : lineRateOfSpeed(outline.rate),
+    lineRate: lineRateOf(outline.rate) || lineRateOfSpeed(outline.speed),
     priorities: lossless.length > 0 ? lossless : [usualPriority],
     ...(isRdma ? rdmaPortCounters(outline, vendor) : netdevCounters(outline, canAskKernel)),
   };

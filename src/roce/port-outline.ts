@@ -22,8 +22,10 @@ export interface PortOutline {
   readonly inode: number;
   readonly driver: string;
   readonly isVirtualFunction: boolean;
-  /** As the files have them: "400 Gb/sec (4X NDR)", Mb/s of an interface. */
+  /** As the file has it: "400 Gb/sec (4X NDR)"; empty for interfaces. */
   readonly rate: string;
+  /** Of the interface, Mb/s; of that of a port where the port does not tell its rate. */
+  readonly speed: string;
   /** Whether there is a link, as far as it is told. */
   readonly isUp: boolean;
   readonly linkLayer: string;
@@ -71,12 +73,13 @@ export function rdmaPortOutline(surroundings: Surroundings, { device, port, isFi
   const folder = join(root, 'class/infiniband', device);
   const portFolder = join(folder, 'ports', String(port));
   const netdev = netdevOf(folder, port);
+  const rate = textOf(join(portFolder, 'rate'));
   const facts = deviceFacts(folder);
   const netdevDriver = (netdev === '' ? '' : driverOf(join(root, 'class/net', netdev))) || facts.driver;
   return {
     kind: 'rdma', device, port, ...facts,
-    rate: textOf(join(portFolder, 'rate')), isUp: isUp(textOf(join(portFolder, 'state'))), linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')),
-    netdev, netdevDriver,
+    rate, speed: netdev === '' || /^\d/.test(rate) ? '' : textOf(join(root, 'class/net', netdev, 'speed')), isUp: isUp(textOf(join(portFolder, 'state'))),
+    linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')), netdev, netdevDriver,
     statistics: noFiles, counters: countersIn(join(portFolder, 'counters')), hardware: countersIn(join(portFolder, 'hw_counters')),
     deviceHardware: isFirst ? countersIn(join(folder, 'hw_counters')) : noFiles,
     rdmaCounters: rdmaPorts.find((one) => one.device === device && one.port === port)?.counters ?? [],
@@ -88,7 +91,7 @@ export function netdevOutline(surroundings: Surroundings, name: string): PortOut
   const folder = join(surroundings.root, 'class/net', name);
   const facts = deviceFacts(folder);
   return {
-    kind: 'netdev', device: name, port: 0, ...facts, rate: textOf(join(folder, 'speed')), isUp: isUp(textOf(join(folder, 'operstate'))), linkLayer: '', firmware: '',
+    kind: 'netdev', device: name, port: 0, ...facts, rate: '', speed: textOf(join(folder, 'speed')), isUp: isUp(textOf(join(folder, 'operstate'))), linkLayer: '', firmware: '',
     netdev: name, netdevDriver: facts.driver, statistics: countersIn(join(folder, 'statistics')), counters: noFiles, hardware: noFiles, deviceHardware: noFiles, rdmaCounters: [],
     ...linkFacts(name, facts.driver, surroundings),
   };

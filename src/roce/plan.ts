@@ -7,6 +7,7 @@ import { channelsMax, loopPeriodNsMin, type CaptureRules, type Channel, type Sam
 import { throughputOf } from './throughput.ts';
 import { placeOf, sourceRules, wayOf, type Way } from './tiers.ts';
 import type { RoceEvent } from './vendors.ts';
+import { capturedChannels } from './windows/capture-signals.ts';
 
 /** A counter with the place where it was found. */
 export interface PlannedChannel {
@@ -104,21 +105,9 @@ function captureRules({ output, capture: { preNs, postNs, maxNs, signals, sample
   return output === 'metrics' || signals === 0 || samplesPerMinute === 0 ? undefined : { preNs, postNs, maxNs };
 }
 
-/** Of each port: throughput, then pauses, then what begins a capture, then other events, all of them from the fast tiers. */
+/** From the fast tiers alone: what is read every few seconds shows nothing of a millisecond. */
 function chooseCaptured(wanted: readonly Wanted[], signals: number): Set<Wanted> {
-  const rank = ({ isThroughput, counter: { meaning } }: Wanted): number => {
-    if (isThroughput) return 0;
-    if (meaning.pause !== undefined) return 1;
-    return meaning.event !== undefined && triggers.has(meaning.event) ? 2 : 3;
-  };
-  const isFast = ({ tier, isThroughput, counter: { meaning } }: Wanted) => tier <= 1 && (isThroughput || meaning.pause !== undefined || meaning.event !== undefined);
-  const chosen = new Set<Wanted>();
-  const used = new Map<number, number>();
-  for (const one of wanted.filter(isFast).toSorted((a, b) => rank(a) - rank(b))) {
-    const count = used.get(one.number) ?? 0;
-    if (count >= signals) continue;
-    used.set(one.number, count + 1);
-    chosen.add(one);
-  }
-  return chosen;
+  const fast = wanted.filter(({ tier }) => tier <= 1);
+  const chosen = capturedChannels(fast, signals);
+  return new Set(fast.filter((_one, index) => chosen.has(index)));
 }

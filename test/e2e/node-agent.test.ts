@@ -46,6 +46,8 @@ const judgedMin = 4;
 const attempts = 10;
 const preMs = 20;
 const postMs = 20;
+/** Idle time is judged at the latest after so many periods: as long as a counter may be thought to refresh slowly, twice. */
+const judgedPeriods = 42;
 
 /** One attempt: what was done to the counters, and in which windows the sampler was held up. */
 interface Attempt {
@@ -269,20 +271,19 @@ function judgeCaptures(stored: readonly StoredSeries[], attempt: Attempt, sampli
   for (const way of ways) {
     const own = bursts.filter((burst) => burst.way === way && burst.window >= warmUp);
     const all = captureOf(stored, way, beginMs + warmUp * 1000, beginMs + (warmUp + windows) * 1000);
-    // A mark may come after the burst and be read a period of its own later; it begins the time of afterwards anew.
-    const lateMs = marks.apartMs * 2;
-    const around = (burst: Burst, { timestampMs }: { readonly timestampMs: number }) =>
-      timestampMs >= beginMs + burst.startMs - preMs - 2 * periodMs && timestampMs <= beginMs + burst.startMs + burst.durationMs + lateMs + postMs + 2 * periodMs;
+    // A burst lasts until the idle time after it is judged, and a mark may be read a little later.
+    const within = ({ startMs, durationMs }: Burst, { timestampMs }: { readonly timestampMs: number }, afterMs: number) =>
+      timestampMs >= beginMs + startMs - preMs - 2 * periodMs && timestampMs <= beginMs + startMs + durationMs + afterMs;
     const undisturbed = (sample: { readonly timestampMs: number }) => !missedIn.has(Math.floor((sample.timestampMs - beginMs) / 1000));
-    expect(all.filter((sample) => undisturbed(sample) && !own.some((burst) => around(burst, sample)))).toEqual([]);
+    expect(all.filter((sample) => undisturbed(sample) && !own.some((burst) => within(burst, sample, judgedPeriods * periodMs + postMs)))).toEqual([]);
     for (const burst of own.filter((one) => !isHeldUp(stored, one, attempt, sampling))) {
-      const inside = all.filter((sample) => around(burst, sample));
+      const inside = all.filter((sample) => within(burst, sample, 4 * periodMs));
       const where = JSON.stringify({ burst: { ...burst, way: way.port }, inside });
       expect(Math.abs(Math.max(...inside.map(({ value }) => value)) / burst.rate - 1), where).toBeLessThanOrEqual(0.05);
       // Of every period there is a sample: some before, those of the burst, some after.
       expect(inside.filter(({ value }) => value > 0.9 * burst.rate).length, where).toBeGreaterThanOrEqual(Math.floor(burst.durationMs / periodMs) - 2);
       expect([inside[0]?.value, inside.at(-1)?.value], where).toEqual([0, 0]);
-      if (way === ways[0]) expect(capturedMarks(stored, beginMs + burst.startMs, beginMs + burst.startMs + burst.durationMs + lateMs + postMs), where).toBe(marks.counts.reduce((a, b) => a + b));
+      if (way === ways[0]) expect(capturedMarks(stored, beginMs + burst.startMs, beginMs + burst.startMs + burst.durationMs + 2 * marks.apartMs + postMs), where).toBe(marks.counts.reduce((a, b) => a + b));
     }
   }
 }

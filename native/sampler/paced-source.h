@@ -85,7 +85,7 @@ class PacedSource {
   void record(Reducer& reducer, const Channel& channel, Recorder* recorder) const;
   void take(Part& part, Round& round);
   void note_move(State& state, const Reducer& reducer, std::uint64_t value, Round& round);
-  void lose(Part& part, std::size_t counter, RowSink& sink);
+  void lose(Part& part, std::size_t counter, Round& round);
   void judge_refresh();
   void apply_period(double now_ns);
 

@@ -1,7 +1,7 @@
 // The outline of a port or an interface: what lists, links and texts tell of it without opening one counter. It is cheap to take, so that looking again
 // every ten seconds costs a node nothing, and two equal outlines mean that nothing changed.
 
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { EthtoolCounters, KernelCounters } from './kernel-counters.ts';
 
@@ -22,7 +22,7 @@ export interface PortOutline {
   readonly isVirtualFunction: boolean;
   /** As the file has it: "400 Gb/sec (4X NDR)"; empty for interfaces. */
   readonly rate: string;
-  /** Of the port's interface, Mb/s. */
+  /** Of the interface, Mb/s; of that of a port where the port does not tell its rate. */
   readonly speed: string;
   readonly state: string;
   readonly linkLayer: string;
@@ -69,10 +69,11 @@ export function rdmaPortOutline(surroundings: Surroundings, { device, port, isFi
   const folder = join(root, 'class/infiniband', device);
   const portFolder = join(folder, 'ports', String(port));
   const netdev = netdevOf(folder, port);
+  const rate = textOf(join(portFolder, 'rate'));
   const facts = deviceFacts(folder);
   return {
     kind: 'rdma', device, port, ...facts,
-    rate: textOf(join(portFolder, 'rate')), speed: netdev === '' ? '' : textOf(join(root, 'class/net', netdev, 'speed')), state: textOf(join(portFolder, 'state')), linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')),
+    rate, speed: netdev === '' || /^\d/.test(rate) ? '' : textOf(join(root, 'class/net', netdev, 'speed')), state: textOf(join(portFolder, 'state')), linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')),
     netdev, netdevDriver: (netdev === '' ? '' : driverOf(join(root, 'class/net', netdev))) || facts.driver,
     statistics: noFiles, counters: countersIn(join(portFolder, 'counters')), hardware: countersIn(join(portFolder, 'hw_counters')),
     deviceHardware: isFirst ? countersIn(join(folder, 'hw_counters')) : noFiles,
@@ -97,10 +98,11 @@ export function isVirtualFunction(folder: string): boolean {
 
 /** Sorted; empty where there is no such folder. */
 export function namesIn(folder: string): string[] {
+  if (!exists(folder)) return [];
   try {
     return readdirSync(folder).sort();
   } catch {
-    // No RDMA at all, or nothing of this group: both are ordinary.
+    // Gone meanwhile, or no folder.
     return [];
   }
 }
@@ -151,6 +153,7 @@ function pciOf(folder: string): string {
 }
 
 function linkOf(path: string): string {
+  if (!exists(path)) return '';
   try {
     return readlinkSync(path);
   } catch {
@@ -167,8 +170,19 @@ function inodeOf(path: string): number {
   }
 }
 
+/** Asked first where something is often missing: an exception costs twenty times as much as the question. */
+function exists(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // What should be a folder is none, as `class/net/bonding_masters`.
+    return false;
+  }
+}
+
 /** Without the newline; empty where it cannot be read, as the speed of an interface without one. */
 function textOf(path: string): string {
+  if (!exists(path)) return '';
   try {
     return readFileSync(path, 'latin1').trim();
   } catch {

@@ -12,7 +12,7 @@ import { compileRegex } from '../relabel/regex.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { RoceSettings } from './config.ts';
-import { Discovery, type FoundPort } from './discover.ts';
+import { Discovery, type FoundPort, type Scan } from './discover.ts';
 import { Notices } from './notices.ts';
 import { Outbox, samplesOf } from './outbox.ts';
 import { planRoce } from './plan.ts';
@@ -31,7 +31,7 @@ import { RoceWindows } from './windows/windows.ts';
 const rescanMs = 10_000;
 /** Rows are fetched ten times a window, and within these limits. Milliseconds. */
 const drainMsMin = 100;
-const drainMsMax = 1000;
+const drainMsMax = 500;
 
 export interface RoceOptions {
   readonly clock: Clock;
@@ -151,10 +151,23 @@ export class Roce {
 
   /** Looks for what is there, and starts a sampler on it when that changed, or when the last start failed. */
   #rescan(): void {
-    const { discovery } = this.#active!;
-    const { ports, hasChanged } = discovery.scan();
+    const scan = this.#scan();
+    if (scan === undefined) return;
+    const { ports, hasChanged } = scan;
     if (hasChanged || (this.#running === undefined && this.#notices.has('start'))) this.#restart(ports);
     this.#noteFailures();
+  }
+
+  /** What is there is made by drivers: whatever they do, it is tried again. */
+  #scan(): Scan | undefined {
+    try {
+      const scan = this.#active!.discovery.scan();
+      this.#notices.over('scan', 'ports can be looked for again');
+      return scan;
+    } catch (error) {
+      this.#notices.warn('scan', `ports could not be looked for: ${errorText(error)}`);
+      return undefined;
+    }
   }
 
   #restart(ports: readonly FoundPort[]): void {

@@ -17,7 +17,7 @@ beforeAll(initZstd);
 
 function series(name: string, form?: AppendedSeries['form'], isHistogram = false): AppendedSeries {
   const labels: LabelMap = new Map([['__name__', name]]);
-  const histograms = isHistogram ? [{ bytes: Uint8Array.of(0x08, 3), timestampMs: AT }] : [];
+  const histograms = isHistogram ? [{ bytes: Uint8Array.of(0x08, 3), timestampMs: AT, isMarker: false }] : [];
   return { labels, samples: isHistogram ? [] : [{ ...one, timestampMs: AT }], histograms, exemplars: [], ...(form !== undefined && { form }) };
 }
 
@@ -31,7 +31,7 @@ function setUp(options: WorldOptions) {
   /** Names, and how many records hold histograms or samples. */
   const sent = (name = 'd') => {
     const records = stream(name).take();
-    return { names: decodeRecords(records).map(({ labels }) => labels.find(([label]) => label === '__name__')?.[1]).sort(), raw: records.filter(({ type }) => type === 'raw').length };
+    return { names: decodeRecords(records).map(({ labels }) => labels.find(([label]) => label === '__name__')?.[1] ?? '').sort((a, b) => (a < b ? -1 : 1)), raw: records.filter(({ type }) => type === 'raw').length };
   };
   return { world, append, sent, stream };
 }

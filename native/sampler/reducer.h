@@ -37,6 +37,7 @@ class Reducer {
 
  private:
   bool is_wanted() const;
+  bool is_settled() const;
   void roll_window(double ns, RowSink& sink);
   void emit_window(RowSink& sink);
   void cover();

@@ -110,13 +110,18 @@ export class Discovery {
 
   #outlines(): PortOutline[] {
     const { netdevs = () => true, kernel } = this.#options;
-    const rdmaPorts = kernel?.rdmaCounters() ?? [];
+    const devices = this.#devices();
+    // Without devices the kernel would look for the module every time.
+    const rdmaPorts = devices.length === 0 ? [] : (kernel?.rdmaCounters() ?? []);
     /** Interfaces whose ethtool statistics have a port that they belong to. */
     const taken = new Set<string>();
-    const ports = this.#devices().flatMap((device) => namesIn(join(this.#root, 'class/infiniband', device, 'ports')).map((port) =>
-      rdmaPortOutline({ root: this.#root, kernel, taken }, device, port, rdmaPorts)));
+    const ports = devices.flatMap((device) => this.#portsOf(device).map((port, index) => rdmaPortOutline({ root: this.#root, kernel, taken }, { device, port, isFirst: index === 0 }, rdmaPorts)));
     const names = namesIn(join(this.#root, 'class/net')).filter((name) => netdevs(name) && this.#isWanted('class/net', name));
     return [...ports, ...names.map((name) => netdevOutline({ root: this.#root, kernel, taken }, name))];
+  }
+
+  #portsOf(device: string): number[] {
+    return namesIn(join(this.#root, 'class/infiniband', device, 'ports')).map(Number).filter(Number.isInteger).sort((a, b) => a - b);
   }
 
   #devices(): string[] {
@@ -135,7 +140,7 @@ function portOf(outline: PortOutline, canAskKernel: boolean): FoundPort {
   const { kind, device, port, driver, linkLayer, netdev, firmware, pci, numaNode, lossless = [] } = outline;
   return {
     kind, device, port, driver, vendor, linkLayer, netdev, firmware, pci, numaNode,
-    lineRate: isRdma ? lineRateOf(outline.rate) : lineRateOfSpeed(outline.rate),
+    lineRate: lineRateOf(outline.rate) || lineRateOfSpeed(outline.speed),
     priorities: lossless.length > 0 ? lossless : [usualPriority],
     ...(isRdma ? rdmaPortCounters(outline, vendor) : netdevCounters(outline, canAskKernel)),
   };

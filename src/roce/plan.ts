@@ -7,6 +7,7 @@ import { channelsMax, loopPeriodNsMin, type CaptureRules, type Channel, type Sam
 import { throughputOf } from './throughput.ts';
 import { placeOf, sourceRules, wayOf, type Way } from './tiers.ts';
 import type { RoceEvent } from './vendors.ts';
+import { capturedChannels } from './windows/capture-signals.ts';
 
 /** A counter with the place where it was found. */
 export interface PlannedChannel {
@@ -41,8 +42,10 @@ interface Wanted extends Way {
   readonly isThroughput: boolean;
 }
 
-/** `ports` are those to be sampled. `leftOut` counters were too many. */
-export function planRoce(settings: RoceSettings, ports: readonly FoundPort[], isNative: boolean): { readonly plan: RocePlan; readonly leftOut: number } {
+/** `found` are the ports to be sampled. `leftOut` counters were too many. */
+export function planRoce(settings: RoceSettings, found: readonly FoundPort[], isNative: boolean): { readonly plan: RocePlan; readonly leftOut: number } {
+  const { priorities } = settings;
+  const ports = priorities === 'lossless' ? found : found.map((port) => ({ ...port, priorities }));
   const wanted = ports.flatMap((port, number) => wantedOf(port, number, settings, isNative)).toSorted((a, b) => a.tier - b.tier);
   const taken = wanted.slice(0, channelsMax);
   const tickNs = isNative ? settings.intervalNs : Math.max(settings.intervalNs, loopPeriodNsMin);
@@ -60,10 +63,9 @@ export function planRoce(settings: RoceSettings, ports: readonly FoundPort[], is
   return { plan: { sampler, channels, ports }, leftOut: wanted.length - taken.length };
 }
 
-function wantedOf(port: FoundPort, number: number, { sources, priorities }: RoceSettings, isNative: boolean): Wanted[] {
-  const lossless = priorities === 'lossless' ? port.priorities : priorities;
+function wantedOf(port: FoundPort, number: number, { sources }: RoceSettings, isNative: boolean): Wanted[] {
   const found = port.groups
-    .flatMap(({ kind: group, counters }) => counters.filter((counter) => isOfUse(counter, lossless)).map((counter) => ({ group, counter, place: placeOf(counter, group, sources, isNative) })));
+    .flatMap(({ kind: group, counters }) => counters.filter((counter) => isOfUse(counter, port.priorities)).map((counter) => ({ group, counter, place: placeOf(counter, group, sources, isNative) })));
   const readable = found.flatMap(({ place, ...candidate }) => (place === undefined ? [] : [{ ...candidate, place }]));
   const throughput = throughputOf(port, readable, sources);
   return readable.map(({ group, counter, place }) => {
@@ -104,21 +106,7 @@ function captureRules({ output, capture: { preNs, postNs, maxNs, signals, sample
   return output === 'metrics' || signals === 0 || samplesPerMinute === 0 ? undefined : { preNs, postNs, maxNs };
 }
 
-/** Of each port: throughput, then pauses, then what begins a capture, then other events, all of them from the fast tiers. */
+/** From the fast tiers alone: what is read every few seconds shows nothing of a millisecond. */
 function chooseCaptured(wanted: readonly Wanted[], signals: number): Set<Wanted> {
-  const rank = ({ isThroughput, counter: { meaning } }: Wanted): number => {
-    if (isThroughput) return 0;
-    if (meaning.pause !== undefined) return 1;
-    return meaning.event !== undefined && triggers.has(meaning.event) ? 2 : 3;
-  };
-  const isFast = ({ tier, isThroughput, counter: { meaning } }: Wanted) => tier <= 1 && (isThroughput || meaning.pause !== undefined || meaning.event !== undefined);
-  const chosen = new Set<Wanted>();
-  const used = new Map<number, number>();
-  for (const one of wanted.filter(isFast).toSorted((a, b) => rank(a) - rank(b))) {
-    const count = used.get(one.number) ?? 0;
-    if (count >= signals) continue;
-    used.set(one.number, count + 1);
-    chosen.add(one);
-  }
-  return chosen;
+  return capturedChannels(wanted.filter(({ tier }) => tier <= 1), signals);
 }

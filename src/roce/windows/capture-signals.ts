@@ -2,7 +2,6 @@
 
 import type { PlannedChannel } from '../plan.ts';
 import { events, type RoceEvent } from '../vendors.ts';
-import { isWatched } from './feed-events.ts';
 
 /** What a signal is; the labels that do not apply are empty. */
 export interface CaptureSignal {
@@ -35,42 +34,37 @@ export function captureSignal({ counter: { meaning }, isThroughput }: Omit<Candi
 }
 
 /**
- * The places of the channels to capture, at most `signalsMax` of each port: throughput both ways, pauses of its lossless priorities (the link's where there
- * are none; durations before frames), CNP, ECN, out of sequence, discards, other events. One channel for each signal.
+ * The channels to capture, at most `signalsMax` of each port: throughput both ways, pauses of its lossless priorities (the link's where there are none; durations before
+ * frames), CNP, ECN, out of sequence, discards, other events. One channel for each signal.
  */
-export function capturedChannels(channels: readonly Candidate[], signalsMax: number): Set<number> {
-  const byPort = new Map<Candidate['port'], number[]>();
-  channels.forEach(({ port }, index) => byPort.set(port, [...(byPort.get(port) ?? []), index]));
-  return new Set([...byPort.values()].flatMap((indices) => chosenOf(channels, indices).slice(0, signalsMax)));
+export function capturedChannels<T extends Candidate>(channels: readonly T[], signalsMax: number): Set<T> {
+  const byPort = new Map<Candidate['port'], T[]>();
+  for (const channel of channels) byPort.set(channel.port, [...(byPort.get(channel.port) ?? []), channel]);
+  return new Set([...byPort.values()].flatMap((ofPort) => chosenOf(ofPort).slice(0, signalsMax)));
 }
 
-function chosenOf(channels: readonly Candidate[], indices: readonly number[]): number[] {
-  const ranked: { readonly index: number; readonly rank: number; readonly name: string }[] = [];
-  for (const index of indices) {
-    const candidate = channels[index];
-    const rank = candidate === undefined ? undefined : rankOf(candidate);
-    if (candidate !== undefined && rank !== undefined) ranked.push({ index, rank, name: nameOf(candidate) });
-  }
-  // Sorting keeps the plan's order among equals.
-  ranked.sort((a, b) => a.rank - b.rank);
-  const hasLossless = ranked.some(({ rank }) => rank >= 2 && rank < 10);
-  const wanted = ranked.filter(({ rank }) => !(hasLossless && rank === 10));
-  return wanted.filter(({ name }, place) => wanted.findIndex((other) => other.name === name) === place).map(({ index }) => index);
+function chosenOf<T extends Candidate>(channels: readonly T[]): T[] {
+  // Sorting keeps the order of the plan among equals.
+  const ranked = channels.flatMap((channel) => placesOf(channel).map((place) => ({ channel, ...place }))).sort((a, b) => a.rank - b.rank);
+  const hasPriorities = ranked.some(({ rank }) => rank >= rankOfPriorities && rank < rankOfLink);
+  const wanted = ranked.filter(({ rank }) => !(hasPriorities && rank >= rankOfLink && rank < rankOfEvents));
+  const names = wanted.map(({ name }) => name);
+  return wanted.filter(({ name }, i) => names.indexOf(name) === i).map(({ channel }) => channel);
 }
 
-/** Throughput is 0 and 1, pauses of priorities 2 to 9, of the link 10, events from 11 on. */
-function rankOf({ port, counter: { meaning }, isThroughput }: Candidate): number | undefined {
-  if (meaning.isGauge) return undefined;
-  if (isThroughput) return meaning.traffic === 'receive' ? 0 : 1;
+const rankOfPriorities = 10;
+const rankOfLink = 50;
+const rankOfEvents = 100;
+
+/** Rank and name of a signal, none for what is no signal. Frames and durations of one pause have one name: they tell the same. */
+function placesOf({ counter: { meaning }, isThroughput }: Candidate): { readonly rank: number; readonly name: string }[] {
+  if (meaning.isGauge) return [];
+  if (isThroughput) return [{ rank: meaning.traffic === 'receive' ? 0 : 1, name: `throughput ${meaning.traffic}` }];
   if (meaning.pause !== undefined) {
-    if (!isWatched(port, meaning.pause)) return undefined;
-    return meaning.pause.priority === 'global' ? 10 : 2 + Number(meaning.pause.priority);
+    const { kind, direction, priority } = meaning.pause;
+    const within = (kind === 'duration' ? 0 : 2) + (direction === 'receive' ? 0 : 1);
+    const rank = priority === 'global' ? rankOfLink : rankOfPriorities + 4 * Number(priority);
+    return [{ rank: rank + within, name: `pause ${direction} ${priority}` }];
   }
-  return meaning.event === undefined ? undefined : 11 + eventOrder.indexOf(meaning.event);
-}
-
-/** Frames and durations of one pause are the same signal told twice. */
-function nameOf({ counter: { meaning }, isThroughput }: Candidate): string {
-  if (isThroughput) return `throughput ${meaning.traffic}`;
-  return meaning.pause === undefined ? String(meaning.event) : `pause ${meaning.pause.direction} ${meaning.pause.priority}`;
+  return meaning.event === undefined ? [] : [{ rank: rankOfEvents + eventOrder.indexOf(meaning.event), name: meaning.event }];
 }

@@ -79,7 +79,8 @@ export class Captures {
     const inOrder = [...rows.captureStarts, ...rows.captures].sort((a, b) => orderOf(a) - orderOf(b));
     const busy = new Set<Capture>();
     for (const row of inOrder) {
-      const wallMs = (row.atNs + wallOffsetNs) / 1e6;
+      // Doubles of wall time are a quarter of a microsecond apart: without rounding a whole millisecond may fall short of itself.
+      const wallMs = Math.round((row.atNs + wallOffsetNs) / 1e3) / 1e3;
       if ('port' in row) this.#start(row);
       else this.#row(row, wallMs, batch, busy);
     }

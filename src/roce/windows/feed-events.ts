@@ -1,6 +1,5 @@
 // What is told about a port's events, summed over the counters that mean the same one, and about its flow control by direction and priority.
 
-import type { FoundPort } from '../discover.ts';
 import type { Pause, RoceEvent } from '../vendors.ts';
 import { families } from './families.ts';
 import { portLabels, type Feed, type FeedMaking, type Fold } from './feed.ts';
@@ -32,7 +31,7 @@ export function feedEvent(feed: Feed, event: RoceEvent, port: PortFeeds, making:
 
 function claimEvent(feed: Feed, event: RoceEvent, { store }: FeedMaking): EventOutlets | undefined {
   const labels = portLabels(feed.planned.port).set('event', event);
-  const active = store.claimValue(families.eventActive, labels);
+  const active = store.claimValue(families.eventActive, labels, { partsPerUnit: 1e9 });
   const peak = store.claimValue(families.eventPeak, labels);
   if (active === undefined || peak === undefined) return undefined;
   active.add(0);
@@ -47,27 +46,21 @@ function addEvent(outlets: EventOutlets, { row, windowMs }: Fold, windowNs: numb
   }
   const added = windowMs < outlets.windowMs ? row.activeNs : Math.min(row.activeNs, Math.max(0, windowNs - outlets.activeNs));
   outlets.activeNs += added;
-  outlets.active.add(added, 1e9);
+  outlets.active.add(added);
   if (row.intervals > 0) outlets.peak.raise(row.peakUnits, windowMs);
 }
 
-/** Whether this channel now is the one that tells of the pause; another that says the same would count it twice. */
-export function feedPause(feed: Feed, pause: Pause, port: PortFeeds, { store }: FeedMaking): boolean {
+/** The plan has pauses of priorities that matter alone. One channel tells of each: a second that says the same would count it twice. */
+export function feedPause(feed: Feed, pause: Pause, port: PortFeeds, { store }: FeedMaking): void {
   const { kind, direction, priority } = pause;
   const key = `${kind} ${direction} ${priority}`;
-  if (!isWatched(feed.planned.port, pause) || port.pauses.has(key)) return false;
+  if (port.pauses.has(key)) return;
   const labels = portLabels(feed.planned.port).set('direction', direction).set('priority', priority);
-  const outlet = store.claimValue(kind === 'duration' ? families.paused : families.pauseFrames, labels);
-  if (outlet === undefined) return false;
+  // Durations are counted in microseconds.
+  const outlet = kind === 'duration' ? store.claimValue(families.paused, labels, { partsPerUnit: 1e6 }) : store.claimValue(families.pauseFrames, labels);
+  if (outlet === undefined) return;
   port.pauses.add(key);
   outlet.add(0);
   feed.outlets.add(outlet);
-  // Durations are counted in microseconds.
-  feed.takers.push(({ step }) => outlet.add(step, kind === 'duration' ? 1e6 : 1));
-  return true;
-}
-
-/** Priorities that must not lose frames, and the link as a whole. */
-export function isWatched({ priorities }: FoundPort, { priority }: Pause): boolean {
-  return priority === 'global' || priorities.some((one) => String(one) === priority);
+  feed.takers.push(({ step }) => outlet.add(step));
 }

@@ -56,11 +56,11 @@ function addUtilization(distribution: Distribution, row: WindowRow, lineRate: nu
 
 function feedTimeAbove(feed: Feed, direction: Direction, { plan, store }: FeedMaking): void {
   plan.sampler.reduction.thresholds.forEach((threshold, index) => {
-    const above = store.claimValue(families.timeAbove, directed(feed, direction).set('threshold', String(threshold)));
+    const above = store.claimValue(families.timeAbove, directed(feed, direction).set('threshold', String(threshold)), { partsPerUnit: 1e9 });
     if (above === undefined) return;
     above.add(0);
     feed.outlets.add(above);
-    feed.takers.push(({ row }) => above.add(row.aboveNs[index] ?? 0, 1e9));
+    feed.takers.push(({ row }) => above.add(row.aboveNs[index] ?? 0));
   });
 }
 

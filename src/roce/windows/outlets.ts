@@ -2,6 +2,7 @@
 // when it is its turn, once a minute. Timestamps of an outlet only go up: a window that comes after a later one adds to the numbers and is
 // not sent itself.
 
+import { formatOpenMetricsFloat } from '../../exposition/go-text.ts';
 import { METRIC_NAME, type LabelMap } from '../../model/labels.ts';
 import { encodeNativeHistogram } from '../../wire/native-histogram.ts';
 import type { RoceSeries } from '../series.ts';
@@ -21,6 +22,8 @@ export interface Moment {
 
 export interface ValueTraits {
   readonly form?: RoceSeries['form'];
+  /** What is added is counted in parts of which so many are one: sums of whole numbers stay exact. */
+  readonly partsPerUnit?: number;
   /** Sent when it is its turn, even while it moves. */
   readonly isSlow?: boolean;
   /** Appears when it is no longer 0: when it was 0 last is sent as well, so that the first count counts. */
@@ -58,10 +61,10 @@ export class ValueOutlet {
     return !Number.isNaN(this.#sent);
   }
 
-  /** Counts up from 0, in parts of which `partsPerUnit` are one. */
-  add(parts: number, partsPerUnit = 1): void {
+  /** Counts up from 0, in the parts of its traits. */
+  add(parts: number): void {
     this.#sum += parts;
-    this.value = this.#sum / partsPerUnit;
+    this.value = this.#sum / (this.traits.partsPerUnit ?? 1);
   }
 
   /** A gauge of one window: the largest of its numbers. A window that comes late has no say. Returns whether this number is it. */
@@ -75,7 +78,7 @@ export class ValueOutlet {
   emit(batch: Batch, moment: Moment): void {
     if (Number.isNaN(this.value)) return;
     const { timestampMs, windowMs } = moment;
-    if (timestampMs <= (this.shown?.timestampMs ?? this.lastMs)) return batch.late();
+    if (timestampMs <= (this.shown?.timestampMs ?? this.lastMs)) return this.value === this.shown?.value ? undefined : batch.late();
     this.shown = { value: this.value, timestampMs };
     if (this.traits.isLazy === true && !this.isSent) {
       if (this.value === 0) return void (this.#zeroMs = timestampMs);
@@ -120,7 +123,8 @@ export class DistributionOutlet {
     this.lastMs = lastMs;
     const part = (suffix: string, extra: readonly (readonly [string, string])[] = []) =>
       new ValueOutlet(family, new Map([...labels, [METRIC_NAME, `${family.family}_${suffix}`], ...extra]), { form: 'classic' }, lastMs);
-    const edges = [...distribution.shape.edges.map(String), '+Inf'];
+    // As Prometheus normalises them when it scrapes.
+    const edges = [...distribution.shape.edges, Infinity].map(formatOpenMetricsFloat);
     this.classic = [...edges.map((le) => part('bucket', [['le', le]])), part('sum'), part('count')];
   }
 
@@ -142,8 +146,8 @@ export class DistributionOutlet {
   }
 
   #emitNative(batch: Batch, { timestampMs, isTurn, repeatMs }: Moment): void {
-    if (timestampMs <= this.lastMs) return batch.late();
     const { count } = this.distribution;
+    if (timestampMs <= this.lastMs) return count === this.#sentCount ? undefined : batch.late();
     if (count === this.#sentCount && !isTurn && timestampMs - this.lastMs < repeatMs) return;
     batch.histogram(this, encodeNativeHistogram(this.distribution.native(this.native), timestampMs), timestampMs);
     this.#sentCount = count;

@@ -82,7 +82,8 @@ export class RoceWindows {
   }
 
   /** A sampler begins, after all rows of the one before were taken. Returns what was open, and markers of series that the plan does not have. */
-  begin(plan: RocePlan, settings: WindowSettings, nowMs: number): RoceSeries[] {
+  begin(plan: RocePlan, settings: WindowSettings, atMs: number): RoceSeries[] {
+    const nowMs = Math.floor(atMs);
     const batch = new Batch(this.#samples);
     this.#release(batch, nowMs);
     for (const [windowMs, pending] of this.#pending) this.#add(windowMs, pending);
@@ -108,7 +109,8 @@ export class RoceWindows {
   }
 
   /** The process ends: everything that waits, windows that are not over with this time. No markers, the next process goes on. */
-  finish(nowMs: number): RoceSeries[] {
+  finish(atMs: number): RoceSeries[] {
+    const nowMs = Math.floor(atMs);
     const batch = new Batch(this.#samples);
     for (const windowMs of this.#endsInOrder()) this.#send(windowMs, Math.min(windowMs, nowMs), batch);
     this.#captures.end(batch);
@@ -116,7 +118,8 @@ export class RoceWindows {
   }
 
   /** Sampling is switched off: everything that waits, and markers of all series. */
-  end(nowMs: number): RoceSeries[] {
+  end(atMs: number): RoceSeries[] {
+    const nowMs = Math.floor(atMs);
     const batch = new Batch(this.#samples);
     this.#release(batch, nowMs);
     for (const [windowMs, pending] of this.#pending) this.#add(windowMs, pending);

@@ -33,6 +33,16 @@ describe('a port is told with', () => {
   ])('the interface: %s', (_name, tree, netdev) => expect(discover(join(sys, tree))[0]?.netdev).toBe(netdev));
 });
 
+test('counters of a device are told with its first port, unless the port has them itself', () => {
+  const root = join(folder, 'device-counters');
+  cpSync(join(sys, 'mlx5-two-ports'), root, { recursive: true, verbatimSymlinks: true });
+  const own = join(root, 'class/infiniband/mlx5_0/hw_counters');
+  mkdirSync(own);
+  for (const name of ['submitted_cmds', 'np_cnp_sent', 'lifespan']) writeFileSync(join(own, name), '5\n');
+  const places = discover(root).map(({ groups }) => groups.flatMap(({ counters }) => counters).flatMap((counter) => counter.places).filter((place) => place.kind === 'file' && place.path.startsWith(own)));
+  expect(places).toEqual([[{ kind: 'file', path: join(own, 'submitted_cmds') }], [], [], []]);
+});
+
 describe('options', () => {
   test('everything without any', () => expect(devices('mlx5-two-ports', {})).toEqual(['mlx5_0/1', 'mlx5_0/2', 'eth0', 'lo']));
   test('devices are chosen, and left out', () => {
@@ -100,6 +110,15 @@ describe('looking again', () => {
     kernel = { ...kernel, rdmaCounters: () => [] };
     changes.push(discovery.scan().hasChanged, discovery.scan().hasChanged);
     expect(changes).toEqual([true, false, true, false, true, false, true, false]);
+  });
+  test('asks for RDMA counters only where there are devices', () => {
+    let asked = 0;
+    const kernel = { ...goldenKernel(''), rdmaCounters: () => (asked++, []) };
+    discover(join(sys, 'absent'), { kernel });
+    discover(join(sys, 'mlx5-two-ports'), { kernel, include: () => false });
+    expect(asked).toBe(0);
+    discover(join(sys, 'mlx5-two-ports'), { kernel });
+    expect(asked).toBe(1);
   });
   test('a root that appears later is found', () => {
     const root = join(folder, 'later');

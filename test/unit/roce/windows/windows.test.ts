@@ -69,9 +69,9 @@ describe('events', () => {
 });
 
 describe('pauses', () => {
-  test('microseconds become seconds, for the priorities of the port and the link', () => {
-    const world = worldOf([['rx_prio3_pause_duration', pause('duration', '3')], ['rx_prio4_pause_duration', pause('duration', '4')], ['rx_global_pause', pause('frames', 'global')]]);
-    expect(matching(world.window([0, 1, 2].map((channel) => windowRow(channel, 0, { units: 2_500_000, total: 9e9 }))), /pfc/)).toEqual([
+  test('microseconds become seconds, by priority and for the link', () => {
+    const world = worldOf([['rx_prio3_pause_duration', pause('duration', '3')], ['rx_global_pause', pause('frames', 'global')]]);
+    expect(matching(world.window([0, 1].map((channel) => windowRow(channel, 0, { units: 2_500_000, total: 9e9 }))), /pfc/)).toEqual([
       'tributary_roce_pfc_frames_total{device="mlx5_0",direction="receive",port="1",priority="global"} 2500000 @15000',
       'tributary_roce_pfc_paused_seconds_total{device="mlx5_0",direction="receive",port="1",priority="3"} 2.5 @15000',
     ]);
@@ -152,7 +152,7 @@ describe('times', () => {
     const world = worldOf([['packet_seq_err', event('packet_seq_err')], ['implied_nak_seq_err', event('packet_seq_err', { source: 'seldom' })]]);
     world.take({ windows: [windowRow(0, 0, { activeNs: 1e9 })] }, 15_100);
     expect(matching(world.take({ windows: [windowRow(1, 0, { activeNs: 2e9 })] }, 25_000), /active/)).toEqual([]);
-    expect(world.windows.figures().samples.late).toBeGreaterThan(0);
+    expect(world.windows.figures().samples.late).toBe(1);
     expect(matching(world.take({ windows: [windowRow(0, 1, { activeNs: 0 })] }, 30_100), /active/)[0]).toContain(' 3 @30000');
   });
   test('several windows at once keep their times', () => {

@@ -3,7 +3,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative, sep } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { flagTable } from '../src/cli/flag-table.ts';
 import { renderConfigDocs } from '../src/config/docs.ts';
 import { loadConfig } from '../src/config/load.ts';
@@ -196,11 +196,8 @@ describe('documents', () => {
   });
   test('docs/config.md is what the declarations say (npm run docs)', () => expect(readDocument('docs/config.md') === renderConfigDocs()).toBe(true));
   test('docs/masters.schema.json is what the declarations say (npm run docs)', () => expect(readDocument('docs/masters.schema.json')).toBe(renderDocumentSchema()));
-  test.each(filesBelow('deploy', /\.yml$/).map(({ path }) => path))('%s loads without a remark', (path) => {
-    // Set by the manifests.
-    vi.stubEnv('NODE_NAME', 'node-0');
-    expect(loadConfig(join(root, path), { hostName: 'tributary-0' })).toMatchObject({ ok: true, config: { remarks: [] } });
-  });
+  test.each(filesBelow('deploy', /\.yml$/).map(({ path }) => path))('%s loads without a remark', (path) =>
+    expect(loadConfig(join(root, path), { hostName: 'tributary-0', env: { NODE_NAME: 'node-0' } })).toMatchObject({ ok: true, config: { remarks: [] } }));
   test('links between documents lead somewhere', () => expect(brokenLinks()).toEqual([]));
   test('every flag that acts has a sentence', () => expect(flagTable.filter((flag) => 'use' in flag && !flag.use.endsWith('.')).map(({ name }) => name)).toEqual([]));
 });

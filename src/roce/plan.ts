@@ -3,7 +3,7 @@
 
 import type { RoceSettings } from './config.ts';
 import type { FoundCounter, FoundPort, GroupKind } from './discover.ts';
-import { channelsMax, loopPeriodNsMin, type CaptureRules, type Channel, type SamplerPlan, type SourceRules } from './sampler.ts';
+import { channelsMax, loopPeriodNsMin, sourcesMax, type CaptureRules, type Channel, type SamplerPlan, type SourceRules } from './sampler.ts';
 import { throughputOf } from './throughput.ts';
 import { placeOf, sourceRules, wayOf, type Way } from './tiers.ts';
 import type { RoceEvent } from './vendors.ts';
@@ -47,7 +47,7 @@ export function planRoce(settings: RoceSettings, found: readonly FoundPort[], is
   const { priorities } = settings;
   const ports = priorities === 'lossless' ? found : found.map((port) => ({ ...port, priorities }));
   const wanted = ports.flatMap((port, number) => wantedOf(port, number, settings, isNative)).toSorted((a, b) => a.tier - b.tier);
-  const taken = wanted.slice(0, channelsMax);
+  const taken = withinSources(wanted).slice(0, channelsMax);
   const tickNs = isNative ? settings.intervalNs : Math.max(settings.intervalNs, loopPeriodNsMin);
   const capture = captureRules(settings);
   const captured = capture === undefined ? new Set<Wanted>() : chooseCaptured(taken, settings.capture.signals);
@@ -61,6 +61,12 @@ export function planRoce(settings: RoceSettings, found: readonly FoundPort[], is
     schedule, ringBytes,
   };
   return { plan: { sampler, channels, ports }, leftOut: wanted.length - taken.length };
+}
+
+/** What of the first sources there is. */
+function withinSources(wanted: readonly Wanted[]): Wanted[] {
+  const names = new Set([...new Set(wanted.map(({ source }) => source))].slice(0, sourcesMax));
+  return wanted.filter(({ source }) => names.has(source));
 }
 
 function wantedOf(port: FoundPort, number: number, { sources }: RoceSettings, isNative: boolean): Wanted[] {

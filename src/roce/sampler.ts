@@ -136,3 +136,5 @@ export const durationEdgesNs = [1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 5e6, 1e7] as 
 export const loopPeriodNsMin = 1e7;
 /** Two thousand ports with two hot counters each; bounds the memory of windows. */
 export const channelsMax = 4096;
+/** Three for each port of a thousand; bounds what the two threads look after. */
+export const sourcesMax = 1024;

@@ -1,11 +1,11 @@
 // Builds what is written in C++ with the compiler alone: the sampler's addon (`node scripts/native.mjs`, and every `npm run build`) and the programs
 // that test its core. Headers come from the running Node's own folder where it has them, else from a package; nothing is downloaded.
-// Without a compiler nothing is built and the program reads counters in TypeScript.
+// Without a compiler nothing is built and the program reads counters in TypeScript; with `--required` that is a failure, so that no image lacks it unnoticed.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root } from './ensure.mjs';
 
@@ -28,12 +28,19 @@ export function hasSanitizer(names) {
   return runs;
 }
 
-/** Builds `native/test/<name>.cpp` with the core, if it changed since the last time; returns the program's path. Throws what the compiler says. */
+/**
+ * Builds `native/test/<name>.cpp`, and what is named `<name>-*.cpp`, with the core, which several programs share; what did not change since the last time is
+ * left as it is. Returns the program's path. Throws what the compiler says.
+ */
 export function buildProgram(name, sanitizers) {
-  const to = join(root, '.cache', 'native', `${name}-${sanitizers === '' ? 'plain' : sanitizers}`);
-  if (isNewerThanSources(to)) return to;
-  const flags = sanitizers === '' ? [] : [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all'];
-  compile([...warnings, '-O1', '-g', ...flags, ...sourcesIn('sampler'), join('native', 'test', `${name}.cpp`)], to);
+  const kind = sanitizers === '' ? 'plain' : sanitizers;
+  const to = join(root, '.cache', 'native', `${name}-${kind}`);
+  const core = join(root, '.cache', 'native', `core-${kind}.o`);
+  const flags = [...warnings, '-O1', '-g', ...(sanitizers === '' ? [] : [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all'])];
+  // `-r` links the core's files into one that can be linked again.
+  if (!isNewer(core, ['sampler'])) compile([...flags, '-r', ...sourcesIn('sampler')], core);
+  const own = sourcesIn('test').filter((path) => basename(path) === `${name}.cpp` || basename(path).startsWith(`${name}-`));
+  if (!isNewer(to, ['sampler', 'test'])) compile([...flags, core, ...own], to);
   return to;
 }
 
@@ -44,7 +51,7 @@ export function buildAddon() {
     rmSync(to, { force: true });
     return process.platform === 'linux' ? `no C++ compiler (${compiler})` : 'the sampler is for Linux';
   }
-  // The image is built without them: for several platforms on one machine.
+  // The stage of the image that makes the rest of dist/ has none: it runs once for several platforms. The stage `native` runs once for each.
   if (!existsSync(join(root, 'native'))) return 'its sources are not here';
   const includes = [nodeHeaders(), require('node-addon-api').include_dir].flatMap((folder) => ['-isystem', folder]);
   try {
@@ -56,12 +63,12 @@ export function buildAddon() {
   }
 }
 
-function isNewerThanSources(program) {
-  if (!existsSync(program)) return false;
-  const { mtimeMs } = statSync(program);
-  const folders = ['sampler', 'test'].map((folder) => join(root, 'native', folder));
-  const sources = [fileURLToPath(import.meta.url), ...folders.flatMap((folder) => [folder, ...readdirSync(folder).map((name) => join(folder, name))])];
-  return sources.every((source) => statSync(source).mtimeMs < mtimeMs);
+/** Whether it was built after the last change of these folders of `native/`, and of how it is built. */
+function isNewer(built, folders) {
+  if (!existsSync(built)) return false;
+  const { mtimeMs } = statSync(built);
+  const paths = folders.map((folder) => join(root, 'native', folder)).flatMap((folder) => [folder, ...readdirSync(folder).map((name) => join(folder, name))]);
+  return [fileURLToPath(import.meta.url), ...paths].every((path) => statSync(path).mtimeMs < mtimeMs);
 }
 
 function sourcesIn(folder) {
@@ -88,4 +95,5 @@ function compile(args, to) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const problem = buildAddon();
   console.log(problem === undefined ? 'native sampler: built' : `native sampler: not built, ${problem}`);
+  if (problem !== undefined && process.argv.includes('--required')) process.exitCode = 1;
 }

@@ -1,4 +1,4 @@
-// The boundary to JavaScript: `new Sampler(options)` with `start()`, `drain()`, `figures()` and `stop()`. Every argument is checked here, so that nothing
+// The boundary to JavaScript: `new Sampler(options)` with `start()`, `drain()`, `figures()` and `stop()`, and what kernel-counters.h has. Every argument is checked here, so that nothing
 // a script does ends in undefined behaviour: a wrong one throws a TypeError or RangeError that names it.
 
 #include <napi.h>
@@ -10,6 +10,7 @@
 
 #include "../sampler/sampler.h"
 #include "arguments.h"
+#include "kernel-counters.h"
 #include "plan.h"
 
 namespace {
@@ -120,6 +121,7 @@ class SamplerObject : public Napi::ObjectWrap<SamplerObject> {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Sampler", SamplerObject::define(env));
+  binding::set_kernel_counters(env, exports);
   return exports;
 }
 

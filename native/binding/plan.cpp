@@ -2,11 +2,16 @@
 
 #include "plan.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "../sampler/ethtool-source.h"
+#include "../sampler/rdma-source.h"
 #include "arguments.h"
 
 namespace binding {
@@ -18,13 +23,16 @@ constexpr Limits kTickNs{1e5, 1e9};
 constexpr Limits kPeriodNs{1e5, 60e9};
 constexpr Limits kWindowNs{1e8, 60e9};
 constexpr Limits kCaptureNs{0, 60e9};
-constexpr Limits kRingBytes{0, 4.0 * 1024 * 1024 * 1024};
+constexpr Limits kRingBytes{0, 1024.0 * 1024 * 1024};
 constexpr std::uint32_t kSourcesMax = 1024;
 constexpr std::uint32_t kChannelsMax = 4096;
 constexpr double kProcessorMax = 8191;
 constexpr std::size_t kNameMax = 256;
 constexpr std::size_t kLinkMax = 64;
 constexpr std::size_t kPathMax = 4096;
+constexpr double kPortMax = 255;
+// In the order of `sampler::EthtoolGroup`.
+constexpr std::array<std::string_view, sampler::kEthtoolGroups> kEthtoolGroups{"mac", "ctrl", "pause"};
 
 sampler::ReductionRules reduction_of(const Napi::Object& given) {
   sampler::ReductionRules rules;
@@ -93,8 +101,13 @@ class SourceBuilder {
     } else if (kind == "link") {
       links_.push_back({text_of(place, "link", kLinkMax), static_cast<unsigned>(whole_of(place, "field", {0, sampler::kLinkFields - 1}))});
       link_channels_.push_back(channel);
+    } else if (kind == "rdma") {
+      rdma_.push_back({text_of(place, "device", kLinkMax), static_cast<std::uint32_t>(whole_of(place, "port", {1, kPortMax})), text_of(place, "counter", kNameMax)});
+      rdma_channels_.push_back(channel);
+    } else if (kind == "ethtool") {
+      add_ethtool(place, channel);
     } else {
-      refuse(place.Env(), "kind", "file or link");
+      refuse(place.Env(), "kind", "file, link, rdma or ethtool");
     }
   }
 
@@ -102,15 +115,39 @@ class SourceBuilder {
     sampler::SourcePlan plan{std::move(rules_), {}};
     if (!links_.empty()) plan.parts.push_back({std::make_unique<sampler::LinkSource>(std::move(links_)), std::move(link_channels_)});
     if (!paths_.empty()) plan.parts.push_back({std::make_unique<sampler::FileSource>(std::move(paths_)), std::move(path_channels_)});
+    if (!rdma_.empty()) plan.parts.push_back({std::make_unique<sampler::RdmaSource>(std::move(rdma_)), std::move(rdma_channels_)});
+    if (!statistics_.empty()) plan.parts.push_back({std::make_unique<sampler::EthtoolSource>(std::move(statistics_)), std::move(statistic_channels_)});
+    if (!strings_.empty()) plan.parts.push_back({std::make_unique<sampler::EthtoolStringSource>(std::move(strings_)), std::move(string_channels_)});
     return plan;
   }
 
  private:
+  void add_ethtool(const Napi::Object& place, const sampler::Channel& channel) {
+    std::string link = text_of(place, "link", kLinkMax);
+    const std::string group = text_of(place, "group", kNameMax);
+    if (group == "strings") {
+      strings_.push_back({std::move(link), text_of(place, "name", kNameMax)});
+      string_channels_.push_back(channel);
+      return;
+    }
+    const auto known = std::find(kEthtoolGroups.begin(), kEthtoolGroups.end(), group);
+    if (known == kEthtoolGroups.end()) refuse(place.Env(), "group", "mac, ctrl, pause or strings");
+    const auto attribute = static_cast<unsigned>(whole_of(place, "attribute", {0, sampler::kEthtoolAttributes - 1}));
+    statistics_.push_back({std::move(link), static_cast<sampler::EthtoolGroup>(known - kEthtoolGroups.begin()), attribute});
+    statistic_channels_.push_back(channel);
+  }
+
   sampler::SourceRules rules_;
   std::vector<std::string> paths_;
   std::vector<sampler::Channel> path_channels_;
   std::vector<sampler::LinkCounter> links_;
   std::vector<sampler::Channel> link_channels_;
+  std::vector<sampler::RdmaCounter> rdma_;
+  std::vector<sampler::Channel> rdma_channels_;
+  std::vector<sampler::EthtoolStatistic> statistics_;
+  std::vector<sampler::Channel> statistic_channels_;
+  std::vector<sampler::EthtoolString> strings_;
+  std::vector<sampler::Channel> string_channels_;
 };
 
 sampler::Channel channel_of(const Napi::Object& given, unsigned number) {

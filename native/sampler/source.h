@@ -10,6 +10,8 @@
 namespace sampler {
 
 constexpr double kRetryNs = 1e9;
+// The monotonic clock, or that of a test.
+using Now = double (*)();
 
 struct Reading {
   bool is_known = false;

@@ -9,7 +9,7 @@ export type Step =
   | { readonly kind: 'reset'; readonly units: 0 };
 
 /** A wrap without a line rate to judge by is believed when the counter has not gone further than this share of its range. */
-const wrapShare = 1 / 16;
+export const wrapShare = 1 / 16;
 
 /** What a counter counted between two readings `elapsedNs` apart. */
 export function stepOf(before: bigint, now: bigint, elapsedNs: number, rules: CounterRules): Step {

@@ -2,6 +2,7 @@
 
 import { createRequire } from 'node:module';
 import { errorText } from '../model/error.ts';
+import type { KernelCounters } from './kernel-counters.ts';
 import { burstRowAt, burstRowNumbers, captureRowAt, captureRowNumbers, captureStartAt, windowRowAt, windowRowNumbers } from './reduction.ts';
 import type { Sampler, SamplerFigures, SamplerPlan } from './sampler.ts';
 
@@ -20,7 +21,7 @@ interface NativeSampler {
   figures(): SamplerFigures;
 }
 
-export interface NativeAddon {
+export interface NativeAddon extends KernelCounters {
   readonly Sampler: new (options: object) => NativeSampler;
 }
 

@@ -9,7 +9,7 @@ import { channelsMax, type CounterPlace, type SourceRules } from './sampler.ts';
 /** Milliseconds between two readings, at least. One query of 300 us is 3 % of the first, a round of ninety 27 % of the second. */
 const periodMsByGroup: Readonly<Record<GroupKind, number>> = { statistics: 0, port_data: 10, hw_counters: 100, counters: 1000, ethtool_mac: 10, ethtool: 200 };
 /** What may take long leaves the fast thread alone. */
-const slowGroups: readonly GroupKind[] = ['hw_counters', 'counters', 'ethtool'];
+const slowGroups: readonly GroupKind[] = ['hw_counters', 'counters', 'ethtool_mac', 'ethtool'];
 /** Share of the time that readings may take, where memory is read and where firmware is asked. */
 const maxDuty = { software: 0.05, firmware: 0.02 } as const;
 /** As the reference has it. */

@@ -87,10 +87,11 @@ const slowPeriods = 3;
 
 /** Takes `durationMs`, and for bursts as much again with the learning; reads only. */
 export async function selfcheck(options: SelfcheckOptions, deps: SelfcheckDeps): Promise<SelfcheckReport> {
-  const ports = discover(options.sysfs);
+  const kernel = 'addon' in deps.native && options.sysfs === kernelSysfs ? deps.native.addon : undefined;
+  const ports = discover(options.sysfs, kernel === undefined ? {} : { kernel });
   const isNative = 'addon' in deps.native;
   const periodMs = isNative ? options.periodMs : Math.max(options.periodMs, loopPeriodNsMin / 1e6);
-  const plan: PlanOptions = { periodMs, windowMs: drainMs, lineRate: options.lineRate, canAskKernel: isNative && options.sysfs === kernelSysfs, refreshNs: new Map() };
+  const plan: PlanOptions = { periodMs, windowMs: drainMs, lineRate: options.lineRate, canAskKernel: kernel !== undefined, refreshNs: new Map() };
   const measured = await record(planSelfcheck(ports, plan), options.isBurst ? learnMs : options.durationMs, deps);
   const recorded = options.isBurst ? await record(planSelfcheck(ports, { ...plan, refreshNs: refreshPeriods(measured) }), options.durationMs, deps) : measured;
   return {

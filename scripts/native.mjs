@@ -1,11 +1,11 @@
 // Builds what is written in C++ with the compiler alone: the sampler's addon (`node scripts/native.mjs`, and every `npm run build`) and the programs
 // that test its core. Headers come from the running Node's own folder where it has them, else from a package; nothing is downloaded.
-// Without a compiler nothing is built and the program reads counters in TypeScript.
+// Without a compiler nothing is built and the program reads counters in TypeScript; with `--required` that is a failure, so that no image lacks it unnoticed.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root } from './ensure.mjs';
 
@@ -28,11 +28,12 @@ export function hasSanitizer(names) {
   return runs;
 }
 
-/** Builds `native/test/<name>.cpp` with the core; returns the program's path. Throws what the compiler says. */
+/** Builds `native/test/<name>.cpp`, and what is named `<name>-*.cpp`, with the core; returns the program's path. Throws what the compiler says. */
 export function buildProgram(name, sanitizers) {
   const to = join(root, '.cache', 'native', `${name}-${sanitizers === '' ? 'plain' : sanitizers}`);
   const flags = sanitizers === '' ? [] : [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all'];
-  compile([...warnings, '-O1', '-g', ...flags, ...sourcesIn('sampler'), join('native', 'test', `${name}.cpp`)], to);
+  const own = sourcesIn('test').filter((path) => basename(path) === `${name}.cpp` || basename(path).startsWith(`${name}-`));
+  compile([...warnings, '-O1', '-g', ...flags, ...sourcesIn('sampler'), ...own], to);
   return to;
 }
 
@@ -43,7 +44,7 @@ export function buildAddon() {
     rmSync(to, { force: true });
     return process.platform === 'linux' ? `no C++ compiler (${compiler})` : 'the sampler is for Linux';
   }
-  // The image is built without them: for several platforms on one machine.
+  // The stage of the image that makes the rest of dist/ has none: it runs once for several platforms. The stage `native` runs once for each.
   if (!existsSync(join(root, 'native'))) return 'its sources are not here';
   const includes = [nodeHeaders(), require('node-addon-api').include_dir].flatMap((folder) => ['-isystem', folder]);
   try {
@@ -76,4 +77,5 @@ function compile(args, to) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const problem = buildAddon();
   console.log(problem === undefined ? 'native sampler: built' : `native sampler: not built, ${problem}`);
+  if (problem !== undefined && process.argv.includes('--required')) process.exitCode = 1;
 }

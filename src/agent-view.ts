@@ -32,6 +32,7 @@ export interface ViewSources {
   readonly kubernetes: () => readonly ReflectorState[];
   readonly owners: () => OwnersState | undefined;
   readonly receiver: AgentView['receiver'];
+  readonly roce: AgentView['roce'];
   readonly volume: AgentView['volume'];
   readonly nowMs: () => number;
   readonly config: () => LoadedConfig;
@@ -57,6 +58,7 @@ export function createAgentView(sources: ViewSources): AgentView {
     configYaml: () => sources.config().yaml,
     remarks: () => sources.config().remarks,
     receiver: sources.receiver,
+    roce: sources.roce,
     reload: sources.reload,
     destinations: () => [...senders].map(([name, sender]) => destinationView(name, sender, sources)),
     retired: () => sources.retired().map(retiredView),

@@ -1,7 +1,7 @@
 // Builds the line and keeps it in step with the configuration: the one file that knows every stage.
 //
 //     config -> discovery -> targets -> scrape -> series -> queue -> sender
-//                                      receive -----------^
+//                               receive, roce -----------^
 //
 // Start: configuration, queue, destinations, web, scraping. Reload: destinations first, so that series know where they go, then
 // scraping, then discovery; a configuration that does not load changes nothing. Stop: the same in reverse, senders flush last.
@@ -11,6 +11,7 @@ import { createDiscoveryManager } from '../discovery/manager.ts';
 import type { DiscoveryManager } from '../discovery/manager.ts';
 import { Destinations } from './agent-destinations.ts';
 import type { FedDestination } from './agent-destinations.ts';
+import { createAgentRoce, loadNative } from './agent-roce.ts';
 import { createAgentView } from './agent-view.ts';
 import type { BuildInfo } from './cli/build-info.ts';
 import type { Flags } from './cli/flags.ts';
@@ -35,8 +36,10 @@ import type { CommandQueue } from './queue/command-queue.ts';
 import { startControl } from './queue/control.ts';
 import type { Control } from './queue/control.ts';
 import { openQueue } from './queue/queue.ts';
+import { Distributor } from './receive/distribute.ts';
 import { createReceiver } from './receive/receive.ts';
 import type { Receiver } from './receive/receive.ts';
+import type { Roce } from './roce/roce.ts';
 import { scrapeSeed } from './scrape/schedule.ts';
 import { createScraper } from './scrape/scraper.ts';
 import type { Scraper } from './scrape/scraper.ts';
@@ -104,6 +107,7 @@ class Line implements Agent {
   readonly #held: HeldStream;
   readonly #series: SeriesStage;
   readonly #receiver: Receiver | undefined;
+  readonly #roce: Roce;
   readonly #scraper: Scraper;
   readonly #kubernetes: Kubernetes;
   readonly #discovery: DiscoveryManager;
@@ -135,7 +139,8 @@ class Line implements Agent {
     this.#queueSettings = config.settings.queue;
     const nowMs = systemClock.nowMs();
     this.#reload = { successful: true, lastSuccessMs: nowMs, lastAttemptMs: nowMs, problems: [], error: '' };
-    createProcessMetrics(metrics, build);
+    const native = loadNative();
+    createProcessMetrics(metrics, build, 'addon' in native ? 'native' : 'typescript');
     this.#reloadMetrics = {
       successful: metrics.gauge('prometheus_config_last_reload_successful', 'Whether the last configuration reload attempt was successful.'),
       successTime: metrics.gauge('prometheus_config_last_reload_success_timestamp_seconds', 'Timestamp of the last successful configuration reload.'),
@@ -143,8 +148,10 @@ class Line implements Agent {
     this.#ready = metrics.gauge('prometheus_ready', 'Whether startup was fully completed and the collector is ready for normal operation.');
     this.#held = new HeldStream({ queue, clock: systemClock, logger: logger.child({ stage: 'series' }), place: (body, mayWait) => this.#series.placeHeld(body, mayWait) });
     this.#series = createSeriesStage({ random: systemRandom, metrics, nowMs: () => systemClock.nowMs(), journal: this.#held });
-    const line = () => this.#series.line();
-    this.#receiver = options.flags.enableReceiver ? createReceiver({ line, nowMs: () => systemClock.nowMs(), metrics, logger: logger.child({ stage: 'receive' }) }) : undefined;
+    const distributor = new Distributor({ line: () => this.#series.line(), nowMs: () => systemClock.nowMs(), journal: this.#held });
+    this.#receiver = options.flags.enableReceiver
+      ? createReceiver({ append: (batch, source) => distributor.append(batch, source), nowMs: () => systemClock.nowMs(), metrics, logger: logger.child({ stage: 'receive' }) }) : undefined;
+    this.#roce = createAgentRoce({ distributor, logger: logger.child({ stage: 'roce' }), metrics, native });
     this.#scraper = createScraper({
       clock: systemClock,
       disk: systemDisk,
@@ -277,8 +284,8 @@ class Line implements Agent {
   }
 
   #applyRouting(settings: Settings, fed: readonly FedDestination[]): void {
-    const destinations = fed.map(({ stream, settings: { writeRelabel, sendExemplars, replicaLabel, owner } }) => ({
-      stream, writeRelabel, sendExemplars, ...(replicaLabel !== undefined && { replicaLabel }), ...(owner !== undefined && { owner }),
+    const destinations = fed.map(({ stream, settings: { writeRelabel, sendExemplars, sendNativeHistograms, replicaLabel, owner } }) => ({
+      stream, writeRelabel, sendExemplars, sendNativeHistograms, ...(replicaLabel !== undefined && { replicaLabel }), ...(owner !== undefined && { owner }),
     }));
     const { externalLabels, routing, shardGroups } = settings;
     const index = this.#owners.apply(routing === undefined ? undefined : planOwners({ ...settings, routing }));
@@ -289,6 +296,7 @@ class Line implements Agent {
   #applyScraping(settings: Settings): void {
     this.#scraper.apply(settings.scrape, settings.sharding);
     this.#discovery.apply(settings.scrape.map(({ jobName, discovery }) => ({ job: jobName, discovery })));
+    this.#roce.apply(settings.roce);
   }
 
   /** Once ready it stays so: a watch that is cut off later, or added by a reload, serves what it has. */
@@ -300,6 +308,7 @@ class Line implements Agent {
   *#metadata() {
     for (const pool of this.#scraper.pools()) for (const { target } of pool.active) yield* this.#scraper.metadata(target);
     yield* this.#receiver?.metadata() ?? [];
+    yield* this.#roce.families();
   }
 
   #observe(): void {
@@ -321,6 +330,7 @@ class Line implements Agent {
       kubernetes: () => this.#kubernetes.state(),
       owners: () => this.#owners.state(),
       receiver: this.#receiver,
+      roce: () => this.#roce.state(),
       volume: () => this.#series.volume(),
       nowMs: () => systemClock.nowMs(),
       config: () => this.#config,
@@ -347,6 +357,7 @@ class Line implements Agent {
     await this.#destinations.stopMasters();
     await this.#discovery.stop();
     await this.#scraper.stop();
+    await this.#roce.stop();
     await this.#held.stop();
     await this.#owners.stop();
     await this.#destinations.stopSenders(this.#options.flags.flushDeadlineMs);

@@ -48,15 +48,16 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   // What others push is routed and written as scraped series are.
   receive: ['queue', 'route', 'series', 'telemetry', 'wire'],
   queue: ['io', 'telemetry', 'wire'],
-  // Counters read at this machine. Native histograms are written as they go over the wire, edges of classic buckets as a scrape normalises them.
-  roce: ['exposition', 'io', 'wire'],
+  // Counters read at this machine: which ones, patterns say; what became of them, metrics. Native histograms leave as remote write has them, edges of classic
+  // buckets as a scrape normalises them.
+  roce: ['exposition', 'io', 'relabel', 'telemetry', 'wire'],
   sender: ['destinations', 'io', 'queue', 'telemetry', 'wire'],
   // What people see: words of every stage as types, and no stage at work.
-  web: ['cli', 'config', 'destinations', 'discovery', 'kubernetes', 'owners', 'queue', 'receive', 'relabel', 'series', 'telemetry'],
+  web: ['cli', 'config', 'destinations', 'discovery', 'kubernetes', 'owners', 'queue', 'receive', 'relabel', 'roce', 'series', 'telemetry'],
 };
 
 /** The files that join everything. */
-const joiners = new Set(['src/main.ts', 'src/agent.ts', 'src/agent-destinations.ts', 'src/agent-view.ts']);
+const joiners = new Set(['src/main.ts', 'src/agent.ts', 'src/agent-destinations.ts', 'src/agent-roce.ts', 'src/agent-view.ts']);
 
 /** Third-party package to the one file that knows it. */
 const packages: Readonly<Record<string, string>> = {

@@ -7,21 +7,17 @@
 
 namespace sampler {
 
-double busy_ns(const Interval& interval, double rate) { return std::min(interval.ns, interval.units * 1e9 / rate); }
+double busy_ns(const Interval& interval, double rate) { return interval.units > 0 ? std::min(interval.ns, interval.units * 1e9 / rate) : 0; }
 
-bool BurstFinder::take(const Interval& interval, ClosedBurst& closed) {
-  const double rate = interval.units * 1e9 / interval.ns;
+BurstEvent BurstFinder::take(const Interval& interval, ClosedBurst& closed) {
   if (!is_open_) {
-    if (rate >= rules_.enter * line_rate_) begin(interval, rate);
-    else before_ = interval;
-    return false;
+    if (interval.rate >= enter_rate_) return begin(interval);
+    before_ = interval;
+    return BurstEvent::kNone;
   }
-  if (rate < rules_.leave * line_rate_) {
-    add_gap(interval);
-    return gap_count_ > rules_.merge_gap && close(closed);
-  }
-  extend(interval, rate);
-  return false;
+  if (interval.rate >= leave_rate_) return extend(interval);
+  add_gap(interval);
+  return gap_count_ > merge_gap_ && close(closed) ? BurstEvent::kEnded : BurstEvent::kNone;
 }
 
 void BurstFinder::add_doubtful(const Interval& interval) {
@@ -33,20 +29,36 @@ void BurstFinder::add_doubtful(const Interval& interval) {
 bool BurstFinder::close(ClosedBurst& closed) {
   if (!is_open_) return false;
   is_open_ = false;
-  closed = result(gap_count_ > 0 ? gap_first_ : Interval{});
+  const bool is_burst = length_ >= min_intervals_;
+  if (is_burst) closed = result(gap_count_ > 0 ? gap_first_ : Interval{});
   // The interval after this burst may be the one before the next; it is not counted twice.
-  before_ = gap_count_ > 1 ? gap_latest_ : Interval{};
-  return true;
+  before_ = gap_count_ > gap_first_.count ? gap_latest_ : Interval{};
+  return is_burst;
 }
 
-void BurstFinder::begin(const Interval& first, double rate) {
+BurstEvent BurstFinder::begin(const Interval& first) {
   is_open_ = is_single_ = true;
   lead_ = before_;
   first_ = last_ = first;
   units_ = first.units;
   ns_ = first.ns;
-  peak_rate_ = rate;
+  peak_rate_ = first.rate;
+  length_ = gap_count_ = 0;
+  return note_length(first.count);
+}
+
+BurstEvent BurstFinder::extend(const Interval& interval) {
+  if (gap_count_ > 0) {
+    units_ += gap_sum_.units;
+    ns_ += gap_sum_.ns;
+  }
   gap_count_ = 0;
+  units_ += interval.units;
+  ns_ += interval.ns;
+  last_ = interval;
+  is_single_ = false;
+  peak_rate_ = std::max(peak_rate_, interval.rate);
+  return note_length(interval.count);
 }
 
 void BurstFinder::add_gap(const Interval& interval) {
@@ -57,20 +69,13 @@ void BurstFinder::add_gap(const Interval& interval) {
   gap_latest_ = interval;
   gap_sum_.ns += interval.ns;
   gap_sum_.units += interval.units;
-  gap_count_++;
+  gap_count_ += interval.count;
 }
 
-void BurstFinder::extend(const Interval& interval, double rate) {
-  if (gap_count_ > 0) {
-    units_ += gap_sum_.units;
-    ns_ += gap_sum_.ns;
-  }
-  gap_count_ = 0;
-  units_ += interval.units;
-  ns_ += interval.ns;
-  last_ = interval;
-  is_single_ = false;
-  peak_rate_ = std::max(peak_rate_, rate);
+BurstEvent BurstFinder::note_length(double count) {
+  const bool was_burst = length_ >= min_intervals_;
+  length_ += count;
+  return !was_burst && length_ >= min_intervals_ ? BurstEvent::kBegan : BurstEvent::kNone;
 }
 
 ClosedBurst BurstFinder::result(const Interval& trail) const {

@@ -6,11 +6,15 @@
 
 namespace sampler {
 
-// The time between two readings.
+// The time between two readings, or between the changes of a counter that refreshes slowly.
 struct Interval {
   double start_ns = 0;
   double ns = 0;
   double units = 0;
+  // Units per second; less than units by time where the units may be from before it.
+  double rate = 0;
+  // How many intervals between readings, or refreshes, this is.
+  double count = 1;
 };
 
 // How long an interval's units take at a rate, at most the interval.
@@ -22,33 +26,42 @@ struct ClosedBurst {
   std::array<Interval, 4> edges{};
 };
 
+// What an interval did: a burst that is long enough to be one began, or ended.
+enum class BurstEvent { kNone, kBegan, kEnded };
+
 class BurstFinder {
  public:
-  BurstFinder(double channel, double line_rate, const ReductionRules& rules) : channel_(channel), line_rate_(line_rate), rules_(rules) {}
+  BurstFinder(double channel, double line_rate, const ReductionRules& rules)
+      : channel_(channel), enter_rate_(rules.enter * line_rate), leave_rate_(rules.leave * line_rate), merge_gap_(rules.merge_gap), min_intervals_(rules.min_intervals) {}
 
-  // Takes the next interval; true when it ended a burst, which is then in `closed`.
-  bool take(const Interval& interval, ClosedBurst& closed);
+  // Takes the next interval. When it ended a burst, that is in `closed`.
+  BurstEvent take(const Interval& interval, ClosedBurst& closed);
   // An interval without a believable rate belongs to the burst around it with its units and its time, and neither begins nor ends one.
   void add_doubtful(const Interval& interval);
-  // Ends the open burst; false when there is none.
+  // Ends the open burst; false when there is none that is long enough.
   bool close(ClosedBurst& closed);
+  bool is_open() const { return is_open_; }
+  // Begin of the first interval of the open burst.
+  double began_ns() const { return first_.start_ns; }
 
  private:
-  void begin(const Interval& first, double rate);
+  BurstEvent begin(const Interval& first);
+  BurstEvent extend(const Interval& interval);
   void add_gap(const Interval& interval);
-  void extend(const Interval& interval, double rate);
+  BurstEvent note_length(double count);
   ClosedBurst result(const Interval& trail) const;
 
-  double channel_;
-  double line_rate_;
-  ReductionRules rules_;
+  double channel_, enter_rate_, leave_rate_;
+  double merge_gap_, min_intervals_;
   Interval before_;
   bool is_open_ = false;
   bool is_single_ = false;
   Interval lead_, first_, last_;
   double units_ = 0, ns_ = 0, peak_rate_ = 0;
+  // Intervals at `leave` or more.
+  double length_ = 0;
   // Intervals below `leave` since the last: how many, the first, the latest, and all of them together.
-  unsigned gap_count_ = 0;
+  double gap_count_ = 0;
   Interval gap_first_, gap_latest_, gap_sum_;
 };
 

@@ -1,7 +1,8 @@
-// The monotonic clock, in nanoseconds.
+// The monotonic clock, in nanoseconds, and time as a thread of the sampler sees it, so that a test can give its own.
 
 #pragma once
 
+#include <atomic>
 #include <ctime>
 
 namespace sampler {
@@ -17,5 +18,27 @@ inline double monotonic_ns() {
   clock_gettime(CLOCK_MONOTONIC, &time);
   return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
 }
+
+// Of one thread.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual double now_ns() = 0;
+  // Returns at the deadline, or earlier when `wake` was called since the last sleep.
+  virtual void sleep_until(double ns) = 0;
+  // From any thread.
+  virtual void wake() = 0;
+};
+
+class SystemClock : public Clock {
+ public:
+  double now_ns() override { return monotonic_ns(); }
+  void sleep_until(double ns) override;
+  void wake() override;
+
+ private:
+  // 1 when somebody called; the kernel waits for it to change.
+  std::atomic<int> is_called_{0};
+};
 
 }  // namespace sampler

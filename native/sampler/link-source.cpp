@@ -5,12 +5,14 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "clock.h"
@@ -30,6 +32,9 @@ struct StatsRequest {
   if_stats_msg stats;
 };
 
+// Twice as many as there are interfaces, so that looking one up takes one or two steps.
+constexpr std::size_t kSlotsPerLink = 2;
+
 int open_socket() {
   const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   if (fd < 0) return -1;
@@ -38,13 +43,26 @@ int open_socket() {
   return fd;
 }
 
+// 0 where there is none.
+unsigned index_of(int fd, const std::string& name) {
+  ifreq request{};
+  if (fd < 0 || name.size() >= sizeof request.ifr_name) return 0;
+  std::memcpy(request.ifr_name, name.data(), name.size());
+  return ioctl(fd, SIOCGIFINDEX, &request) == 0 ? static_cast<unsigned>(request.ifr_ifindex) : 0;
+}
+
 }  // namespace
 
-LinkSource::LinkSource(std::vector<LinkCounter> counters) : Source(counters.size()), counters_(std::move(counters)), buffer_(kBufferBytes) {
-  for (std::size_t i = 0; i < counters_.size(); i++) {
-    if (links_.empty() || links_.back().name != counters_[i].link) links_.push_back({counters_[i].link, 0, i, 0});
-    links_.back().count++;
+LinkSource::LinkSource(std::vector<LinkCounter> counters) : Source(counters.size()), buffer_(kBufferBytes) {
+  std::map<std::string, std::vector<Place>> by_name;
+  for (std::size_t i = 0; i < counters.size(); i++) by_name[counters[i].link].push_back({counters[i].field, i});
+  for (auto& [name, places] : by_name) {
+    links_.push_back({name, 0, places_.size(), places.size()});
+    places_.insert(places_.end(), places.begin(), places.end());
   }
+  std::size_t slots = 1;
+  while (slots < kSlotsPerLink * links_.size()) slots *= 2;
+  slots_.assign(slots, nullptr);
 }
 
 LinkSource::~LinkSource() {
@@ -78,7 +96,18 @@ void LinkSource::find_links(double now_ns) {
   if (now_ns < retry_ns_) return;
   retry_ns_ = now_ns + kRetryNs;
   if (socket_ < 0) socket_ = open_socket();
-  for (auto& link : links_) link.index = if_nametoindex(link.name.c_str());
+  std::fill(slots_.begin(), slots_.end(), nullptr);
+  for (auto& link : links_) {
+    link.index = index_of(socket_, link.name);
+    if (link.index != 0) slot_of(link.index) = &link;
+  }
+}
+
+// Where the interface of that number is, or would be: the table always has free slots.
+LinkSource::Link*& LinkSource::slot_of(unsigned index) {
+  std::size_t slot = index & (slots_.size() - 1);
+  while (slots_[slot] != nullptr && slots_[slot]->index != index) slot = (slot + 1) & (slots_.size() - 1);
+  return slots_[slot];
 }
 
 bool LinkSource::request() {
@@ -127,12 +156,12 @@ void LinkSource::take_link(std::size_t at, std::size_t end) {
 }
 
 void LinkSource::take_stats(unsigned index, const std::uint64_t* stats, std::size_t fields) {
-  for (const auto& link : links_) {
-    if (link.index != index) continue;
-    for (std::size_t i = link.first; i < link.first + link.count; i++) {
-      readings_[i].is_known = counters_[i].field < fields;
-      if (readings_[i].is_known) readings_[i].value = stats[counters_[i].field];
-    }
+  const Link* link = slot_of(index);
+  if (link == nullptr) return;
+  for (std::size_t i = link->first; i < link->first + link->count; i++) {
+    Reading& reading = readings_[places_[i].reading];
+    reading.is_known = places_[i].field < fields;
+    if (reading.is_known) reading.value = stats[places_[i].field];
   }
 }
 

@@ -1,5 +1,4 @@
-// Readings to windows. Rates are what was counted divided by the time that really passed. A reading that came too soon, took too long, or is of a
-// counter that has not refreshed does not end an interval: it goes on to the next reading.
+// Readings to windows: src/roce/reducer.ts has the rules and the reasons.
 
 #include "reducer.h"
 
@@ -12,45 +11,59 @@ namespace sampler {
 
 namespace {
 
+constexpr double kNever = -std::numeric_limits<double>::infinity();
 constexpr double kShortestShare = 0.5;
 constexpr double kReadShareMax = 0.2;
-constexpr double kSlowPeriods = 1.5;
-constexpr double kIdleRefreshes = 2;
+constexpr double kIdleHolds = 2;
 
 }  // namespace
 
-std::size_t utilization_bucket(double share) {
-  if (!(share > 1.0 / 1024)) return 0;
-  const double bucket = std::ceil((std::log2(share) + 10) * 8);
-  return static_cast<std::size_t>(std::min(static_cast<double>(kUtilizationBuckets - 1), bucket));
+Reducer::Reducer(double channel, const CounterRules& counter, const ReductionRules& rules)
+    : refresh_(counter, rules.period_ns), period_ns_(rules.period_ns), channel_(channel), counter_(counter),
+      plausible_rate_(kPlausibleShare * counter.line_rate), bursts_(channel, counter.line_rate, rules), rules_(rules) {
+  set_period(rules.period_ns);
+}
+
+void Reducer::set_period(double period_ns) {
+  period_ns_ = period_ns;
+  shortest_ns_ = kShortestShare * period_ns;
+  refresh_.set_period(period_ns);
+}
+
+void Reducer::record(Recorder* recorder, bool is_event, std::size_t place) {
+  recorder_ = recorder;
+  is_event_ = is_event;
+  place_ = place;
 }
 
 void Reducer::take(std::uint64_t value, double begin_ns, double end_ns, RowSink& sink) {
   const double ns = (begin_ns + end_ns) / 2;
-  open_window_at(ns, sink);
-  if (!has_base_) {
-    has_base_ = true;
-    base_ = latest_ = value;
-    base_ns_ = ns;
-    changed_ns_ = 0;
-    total_ = static_cast<double>(value) * counter_.multiplier;
-    return;
-  }
-  note_change(value, ns);
-  const double elapsed_ns = ns - base_ns_;
-  if (elapsed_ns < kShortestShare * rules_.period_ns || end_ns - begin_ns > kReadShareMax * elapsed_ns) return;
-  if (refreshes_slowly() && value == base_) {
-    if (elapsed_ns < kIdleRefreshes * counter_.refresh_ns) return;
-    // What it counts next may have happened any time in the last refresh: that time stays open.
-    return end_interval(value, ns - counter_.refresh_ns, sink);
-  }
-  end_interval(value, ns, sink);
+  if (ns >= window_end_ns_) roll_window(ns, sink);
+  if (!has_base_) return restart(value, ns);
+  if (value != latest_ && !note_change(value, ns, sink)) return;
+  const double elapsed_ns = ns - mark_ns_;
+  if (elapsed_ns < shortest_ns_ || end_ns - begin_ns > kReadShareMax * elapsed_ns) return;
+  if (value != mark_) return move(value, ns, sink);
+  if (has_held_) settle_held(sink);
+  mark_ns_ = ns;
+  idle_count_++;
+  const double hold_ns = refresh_.hold_ns();
+  if (hold_ns == 0 ? is_wanted() : ns - base_ns_ >= kIdleHolds * hold_ns) rest(sink);
 }
 
+// Idle time is judged at once while somebody waits for it.
+bool Reducer::is_wanted() const { return bursts_.is_open() || (place_ != kNoPlace && recorder_->until_ns() >= base_ns_); }
+
 void Reducer::lose(RowSink& sink) {
+  if (has_base_) {
+    if (has_held_) settle_held(sink);
+    give_idle(mark_ns_, idle_count_, sink);
+    cover();
+  }
   ClosedBurst burst;
   if (bursts_.close(burst)) note_burst(burst, sink);
   has_base_ = false;
+  refresh_.forget_gaps();
 }
 
 void Reducer::finish(RowSink& sink) {
@@ -58,84 +71,199 @@ void Reducer::finish(RowSink& sink) {
   emit_window(sink);
 }
 
-void Reducer::open_window_at(double ns, RowSink& sink) {
-  if (has_window_ && ns < window_[kEnd]) return;
+void Reducer::roll_window(double ns, RowSink& sink) {
+  // Idle intervals that nothing can change any more belong to the window that ends.
+  if (has_base_ && !has_held_ && refresh_.hold_ns() == 0) give_idle(mark_ns_, idle_count_, sink);
   emit_window(sink);
   window_.fill(0);
   window_[kChannel] = channel_;
   window_[kStart] = std::floor((ns + rules_.align_ns) / rules_.window_ns) * rules_.window_ns - rules_.align_ns;
-  window_[kEnd] = window_[kStart] + rules_.window_ns;
+  window_[kEnd] = window_end_ns_ = window_[kStart] + rules_.window_ns;
   gap_sum_ns_ = gaps_ = 0;
-  has_window_ = true;
 }
 
 void Reducer::emit_window(RowSink& sink) {
-  if (!has_window_) return;
+  if (window_end_ns_ == kNever) return;
+  if (has_base_) cover();
   window_[kGapMean] = gaps_ == 0 ? 0 : gap_sum_ns_ / gaps_;
   window_[kTotal] = total_;
-  window_[kRefresh] = counter_.refresh_ns;
+  window_[kRefresh] = refresh_.known_ns();
   sink.window(window_);
-  has_window_ = false;
+  window_end_ns_ = kNever;
 }
 
-void Reducer::note_change(std::uint64_t value, double ns) {
-  if (value == latest_) return;
-  if (changed_ns_ > 0) {
+void Reducer::cover() {
+  window_[kCovered] += mark_ns_ - covered_ns_;
+  covered_ns_ = mark_ns_;
+}
+
+void Reducer::restart(std::uint64_t value, double ns) {
+  const bool goes_on = !std::isnan(total_) && value >= latest_;
+  total_ = goes_on ? total_ + static_cast<double>(value - latest_) * counter_.multiplier : static_cast<double>(value) * counter_.multiplier;
+  has_base_ = true;
+  base_is_move_ = false;
+  latest_ = mark_ = value;
+  base_ns_ = mark_ns_ = covered_ns_ = ns;
+  changed_ns_ = moved_ns_ = kNever;
+  idle_count_ = pending_units_ = 0;
+}
+
+bool Reducer::note_change(std::uint64_t value, double ns, RowSink& sink) {
+  const double since_ns = refresh_.is_slow() ? base_ns_ : mark_ns_;
+  const Step step = step_of(latest_, value, std::max(ns - since_ns, period_ns_), counter_);
+  if (changed_ns_ != kNever) {
     const double gap_ns = ns - changed_ns_;
     window_[kGapMin] = gaps_ == 0 ? gap_ns : std::min(window_[kGapMin], gap_ns);
     gap_sum_ns_ += gap_ns;
     gaps_++;
+    refresh_.note_gap(gap_ns);
   }
   if (is_saturated(value, counter_)) window_[kSaturations]++;
   window_[kChanges]++;
-  latest_ = value;
   changed_ns_ = ns;
-}
-
-bool Reducer::refreshes_slowly() const { return counter_.refresh_ns > kSlowPeriods * rules_.period_ns; }
-
-void Reducer::end_interval(std::uint64_t value, double end_ns, RowSink& sink) {
-  Interval interval{base_ns_, end_ns - base_ns_, 0};
-  const Step step = step_of(base_, value, interval.ns, counter_);
-  interval.units = step.units;
-  base_ = value;
-  base_ns_ = end_ns;
-  window_[kCovered] += interval.ns;
-  total_ = step.kind == StepKind::kReset ? static_cast<double>(value) * counter_.multiplier : total_ + step.units;
   if (step.kind == StepKind::kReset) {
-    window_[kResets]++;
-    return;
+    reset(value, ns, sink);
+    return false;
   }
+  latest_ = value;
   if (step.kind == StepKind::kWrapped) window_[kWraps]++;
   window_[kUnits] += step.units;
-  const bool is_implausible = counter_.line_rate > 0 && step.units * 1e9 > kPlausibleShare * counter_.line_rate * interval.ns;
-  if (is_implausible) {
+  total_ += step.units;
+  pending_units_ += step.units;
+  if (is_event_) recorder_->note_event(channel_, ns, sink);
+  return true;
+}
+
+void Reducer::reset(std::uint64_t value, double ns, RowSink& sink) {
+  if (has_held_) settle_held(sink);
+  give_idle(mark_ns_, idle_count_, sink);
+  window_[kResets]++;
+  total_ = static_cast<double>(value) * counter_.multiplier;
+  latest_ = mark_ = value;
+  base_ns_ = mark_ns_ = ns;
+  base_is_move_ = false;
+  moved_ns_ = kNever;
+  pending_units_ = 0;
+}
+
+void Reducer::move(std::uint64_t value, double ns, RowSink& sink) {
+  const Interval moved{mark_ns_, ns - mark_ns_, pending_units_};
+  pending_units_ = 0;
+  mark_ = value;
+  mark_ns_ = ns;
+  if (refresh_.hold_ns() == 0) return move_fast(moved, sink);
+  if (!refresh_.is_learning()) return give_span(ns, moved.units, ns - base_ns_, sink);
+  if (has_held_ && refresh_.proves_fresh(held_.ns, moved.ns)) return refresh_.is_slow() ? prove(moved, sink) : move_fast(moved, sink);
+  if (has_held_) settle_held(sink);
+  if (!refresh_.is_slow() && base_is_move_ && idle_count_ == 0) return give_exact(moved, sink);
+  held_ = moved;
+  has_held_ = true;
+}
+
+void Reducer::move_fast(const Interval& moved, RowSink& sink) {
+  const Interval first = has_held_ ? held_ : moved;
+  give_idle(first.start_ns, idle_count_, sink);
+  if (has_held_) give_exact(held_, sink);
+  has_held_ = false;
+  give_exact(moved, sink);
+}
+
+void Reducer::prove(const Interval& moved, RowSink& sink) {
+  const bool follows_move = base_is_move_ && idle_count_ == 0;
+  if (!follows_move) settle_held(sink);
+  refresh_.set_fresh();
+  move_fast(moved, sink);
+}
+
+void Reducer::settle_held(RowSink& sink) {
+  has_held_ = false;
+  const double until_ns = held_.start_ns + held_.ns;
+  give_span(until_ns, held_.units, refresh_.is_known_slow() ? until_ns - base_ns_ : held_.ns, sink);
+}
+
+void Reducer::rest(RowSink& sink) {
+  const double hold_ns = refresh_.hold_ns();
+  const double until_ns = mark_ns_ - hold_ns;
+  if (refresh_.is_known_slow()) {
+    const double count = std::max(1.0, std::floor((until_ns - base_ns_) / hold_ns + 0.5));
+    give_idle(until_ns, count, sink);
+    return;
+  }
+  const double kept = std::min(idle_count_ - 1, std::floor(hold_ns / period_ns_ + 0.5));
+  give_idle(until_ns, idle_count_ - kept, sink);
+  idle_count_ = kept;
+}
+
+void Reducer::give_idle(double until_ns, double count, RowSink& sink) {
+  if (count == 0) return;
+  const Interval idle{base_ns_, until_ns - base_ns_, 0, 0, count};
+  base_ns_ = until_ns;
+  base_is_move_ = false;
+  idle_count_ = 0;
+  window_[kIntervals] += count;
+  if (place_ != kNoPlace) recorder_->take(place_, idle, sink);
+  if (counter_.line_rate == 0) return;
+  window_[kUtilization] += count;
+  offer_burst(idle, sink);
+}
+
+void Reducer::give_span(double until_ns, double units, double active_ns, RowSink& sink) {
+  const bool is_known_slow = refresh_.is_known_slow();
+  Interval span{base_ns_, until_ns - base_ns_, units};
+  const bool is_quick = refresh_.is_slow() && !is_known_slow && base_is_move_ && span.ns <= refresh_.near_ns();
+  const double spread_ns = is_known_slow ? refresh_.ns() : std::min(until_ns - moved_ns_, kRefreshAssumedNs);
+  span.rate = units * 1e9 / std::max(span.ns, spread_ns);
+  span.count = is_known_slow ? std::max(1.0, std::floor(span.ns / refresh_.ns() + 0.5)) : idle_count_ + 1;
+  base_ns_ = moved_ns_ = until_ns;
+  base_is_move_ = true;
+  idle_count_ = 0;
+  // Two changes of an unknown counter close together, and no third: that may be a refresh, seen late, and the next one.
+  if (is_quick) return bursts_.add_doubtful(span);
+  judge(span, active_ns, sink);
+}
+
+void Reducer::give_exact(Interval interval, RowSink& sink) {
+  interval.rate = interval.units * 1e9 / interval.ns;
+  base_ns_ = moved_ns_ = interval.start_ns + interval.ns;
+  base_is_move_ = true;
+  idle_count_ = 0;
+  judge(interval, interval.ns, sink);
+}
+
+void Reducer::judge(const Interval& interval, double active_ns, RowSink& sink) {
+  if (counter_.line_rate > 0 && interval.rate > plausible_rate_) {
     window_[kImplausible]++;
     return bursts_.add_doubtful(interval);
   }
-  count(interval, end_ns, sink);
+  count(interval, active_ns);
+  if (place_ != kNoPlace) recorder_->take(place_, interval, sink);
+  if (counter_.line_rate > 0) offer_burst(interval, sink);
 }
 
-void Reducer::count(const Interval& interval, double end_ns, RowSink& sink) {
-  const double rate = interval.units * 1e9 / interval.ns;
-  window_[kIntervals]++;
-  if (interval.units > 0) window_[kActive] += interval.ns;
+void Reducer::count(const Interval& interval, double active_ns) {
+  window_[kIntervals] += interval.count;
+  window_[kActive] += active_ns;
   window_[kPeakUnits] = std::max(window_[kPeakUnits], interval.units);
-  if (rate > window_[kPeakRate]) {
-    window_[kPeakRate] = rate;
-    window_[kPeakAt] = end_ns;
+  if (interval.rate > window_[kPeakRate]) {
+    window_[kPeakRate] = interval.rate;
+    window_[kPeakAt] = interval.start_ns + interval.ns;
   }
   if (counter_.line_rate == 0) return;
-  const double share = rate / counter_.line_rate;
+  const double share = interval.rate / counter_.line_rate;
   for (std::size_t i = 0; i < rules_.threshold_count; i++)
     if (share >= rules_.thresholds[i]) window_[kAbove + i] += interval.ns;
-  window_[kUtilization + utilization_bucket(share)]++;
+  window_[kUtilization + utilization_bucket(share)] += interval.count;
+}
+
+void Reducer::offer_burst(const Interval& interval, RowSink& sink) {
   ClosedBurst burst;
-  if (bursts_.take(interval, burst)) note_burst(burst, sink);
+  const BurstEvent event = bursts_.take(interval, burst);
+  if (event == BurstEvent::kEnded) note_burst(burst, sink);
+  if (event == BurstEvent::kBegan && recorder_ != nullptr) recorder_->begin_burst(channel_, bursts_.began_ns(), sink);
 }
 
 void Reducer::note_burst(const ClosedBurst& burst, RowSink& sink) {
-  if (!has_window_) return;
+  if (window_end_ns_ == kNever) return;
   const double peak_rate = burst.row[4];
   window_[kBursts]++;
   window_[kBurstNs] += burst.row[2];
@@ -145,9 +273,16 @@ void Reducer::note_burst(const ClosedBurst& burst, RowSink& sink) {
     const double limit = rules_.thresholds[i] * counter_.line_rate;
     if (peak_rate < limit) continue;
     for (const Interval& edge : burst.edges)
-      if (edge.ns > 0 && edge.units * 1e9 / edge.ns < limit) window_[kAbove + i] += busy_ns(edge, peak_rate);
+      if (edge.ns > 0 && edge.rate < limit) window_[kAbove + i] += busy_ns(edge, peak_rate);
   }
   sink.burst(burst.row);
+  if (recorder_ != nullptr) recorder_->end_burst(burst.row[1] + burst.row[2], sink);
+}
+
+std::size_t utilization_bucket(double share) {
+  if (!(share > 1.0 / 1024)) return 0;
+  const double bucket = std::ceil((std::log2(share) + 10) * 8);
+  return static_cast<std::size_t>(std::min(static_cast<double>(kUtilizationBuckets - 1), bucket));
 }
 
 }  // namespace sampler

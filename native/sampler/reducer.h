@@ -5,14 +5,18 @@
 #include <limits>
 
 #include "burst.h"
+#include "capture.h"
 #include "reduction.h"
+#include "refresh.h"
 
 namespace sampler {
 
 class Reducer {
  public:
-  Reducer(double channel, const CounterRules& counter, const ReductionRules& rules)
-      : channel_(channel), counter_(counter), rules_(rules), bursts_(channel, counter.line_rate, rules) {}
+  Reducer(double channel, const CounterRules& counter, const ReductionRules& rules);
+
+  // Before the start: bursts, and movements when `is_event`, are told to the recorder, and intervals when it keeps this counter at that place.
+  void record(Recorder* recorder, bool is_event, std::size_t place = kNoPlace);
 
   // Takes a reading: the counter's value, and when reading it began and ended.
   void take(std::uint64_t value, double begin_ns, double end_ns, RowSink& sink);
@@ -20,32 +24,66 @@ class Reducer {
   void lose(RowSink& sink);
   // Ends window and burst.
   void finish(RowSink& sink);
+  // The source is read at another period from the next reading on.
+  void set_period(double period_ns);
+  // Between two refreshes, 0 where each reading is fresh or nothing is known.
+  double refresh_ns() const { return refresh_.known_ns(); }
+
+  static constexpr std::size_t kNoPlace = static_cast<std::size_t>(-1);
 
  private:
-  void open_window_at(double ns, RowSink& sink);
+  bool is_wanted() const;
+  void roll_window(double ns, RowSink& sink);
   void emit_window(RowSink& sink);
-  void note_change(std::uint64_t value, double ns);
-  bool refreshes_slowly() const;
-  void end_interval(std::uint64_t value, double end_ns, RowSink& sink);
-  void count(const Interval& interval, double end_ns, RowSink& sink);
+  void cover();
+  void restart(std::uint64_t value, double ns);
+  bool note_change(std::uint64_t value, double ns, RowSink& sink);
+  void reset(std::uint64_t value, double ns, RowSink& sink);
+  void move(std::uint64_t value, double ns, RowSink& sink);
+  void move_fast(const Interval& moved, RowSink& sink);
+  void prove(const Interval& moved, RowSink& sink);
+  void settle_held(RowSink& sink);
+  void rest(RowSink& sink);
+  void give_idle(double until_ns, double count, RowSink& sink);
+  void give_span(double until_ns, double units, double active_ns, RowSink& sink);
+  void give_exact(Interval interval, RowSink& sink);
+  void judge(const Interval& interval, double active_ns, RowSink& sink);
+  void count(const Interval& interval, double active_ns);
+  void offer_burst(const Interval& interval, RowSink& sink);
   void note_burst(const ClosedBurst& burst, RowSink& sink);
 
-  double channel_;
-  CounterRules counter_;
-  ReductionRules rules_;
-  BurstFinder bursts_;
-  bool has_window_ = false;
-  WindowRow window_{};
-  double gap_sum_ns_ = 0;
-  double gaps_ = 0;
-  // Begin of the current interval.
+  // What every reading needs comes first, so that a counter that rests touches one or two cache lines.
+  double window_end_ns_ = -std::numeric_limits<double>::infinity();
   bool has_base_ = false;
-  std::uint64_t base_ = 0;
-  double base_ns_ = 0;
+  // The time from `base_ns_` to `mark_ns_`, the last reading that ended an interval, is idle but for the held interval at its end, and not judged yet.
+  bool has_held_ = false;
+  bool base_is_move_ = false;
   std::uint64_t latest_ = 0;
+  std::uint64_t mark_ = 0;
+  double mark_ns_ = 0;
+  double base_ns_ = 0;
+  double idle_count_ = 0;
+  double shortest_ns_ = 0;
+  double pending_units_ = 0;
+  double moved_ns_ = 0;
   double changed_ns_ = 0;
+  double covered_ns_ = 0;
   // In units, wraps unrolled.
   double total_ = std::numeric_limits<double>::quiet_NaN();
+  Refresh refresh_;
+  Recorder* recorder_ = nullptr;
+  std::size_t place_ = kNoPlace;
+  bool is_event_ = false;
+  double period_ns_;
+  double channel_;
+  CounterRules counter_;
+  double plausible_rate_;
+  Interval held_;
+  BurstFinder bursts_;
+  ReductionRules rules_;
+  double gap_sum_ns_ = 0;
+  double gaps_ = 0;
+  WindowRow window_{};
 };
 
 // The bucket of a share of the line rate.

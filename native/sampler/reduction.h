@@ -19,7 +19,9 @@ struct CounterRules {
   bool saturates = false;
   double multiplier = 1;
   double line_rate = 0;
+  // Between two refreshes; without meaning where it is to be found out.
   double refresh_ns = 0;
+  bool learns_refresh = false;
 };
 
 struct ReductionRules {
@@ -31,6 +33,7 @@ struct ReductionRules {
   double enter = 0.5;
   double leave = 0.3;
   unsigned merge_gap = 1;
+  unsigned min_intervals = 1;
 };
 
 // The order of the numbers in a window's row.
@@ -44,17 +47,24 @@ enum WindowNumber : std::size_t {
 };
 
 constexpr std::size_t kBurstNumbers = 5;
+constexpr std::size_t kCaptureNumbers = 3;
 
 using WindowRow = std::array<double, kWindowNumbers>;
 // Channel, start, duration, units, peak rate.
 using BurstRow = std::array<double, kBurstNumbers>;
+// Channel, time, value.
+using CaptureRow = std::array<double, kCaptureNumbers>;
+// Port, channel, time.
+using CaptureStart = std::array<double, kCaptureNumbers>;
 
-// Where rows go. The sampler's sink is a pair of rings, the test program's one prints.
+// Where rows go. The sampler's sink is a set of rings, the test program's one prints.
 class RowSink {
  public:
   virtual ~RowSink() = default;
   virtual void window(const WindowRow& row) = 0;
   virtual void burst(const BurstRow& row) = 0;
+  virtual void capture_start(const CaptureStart& row) = 0;
+  virtual void capture(const CaptureRow& row) = 0;
 };
 
 }  // namespace sampler

@@ -13,7 +13,7 @@ namespace sampler {
 template <typename Row>
 class Ring {
  public:
-  // `capacity` is a power of two. All memory is taken here.
+  // At least one row. All memory is taken, and written once, here.
   explicit Ring(std::uint64_t capacity) : capacity_(capacity), words_(new std::atomic<double>[capacity * Row().size()]) {
     for (std::uint64_t i = 0; i < capacity * width(); i++) words_[i].store(0, std::memory_order_relaxed);
   }
@@ -47,14 +47,23 @@ class Ring {
     }
   }
 
+  std::uint64_t capacity() const { return capacity_; }
+  // Calls back with the block of memory.
+  template <typename Visit>
+  void visit_memory(Visit visit) const {
+    visit(words_.get(), capacity_ * width() * sizeof(std::atomic<double>));
+  }
+
   std::uint64_t produced() const { return written_.load(std::memory_order_acquire); }
   // Reader only.
   std::uint64_t consumed() const { return consumed_; }
   std::uint64_t overwritten() const { return overwritten_; }
+  // Reader only: rows that were neither taken nor found overwritten yet.
+  std::uint64_t waiting() const { return produced() - next_; }
 
  private:
   static constexpr std::size_t width() { return std::tuple_size<Row>::value; }
-  std::atomic<double>* slot(std::uint64_t index) const { return &words_[(index & (capacity_ - 1)) * width()]; }
+  std::atomic<double>* slot(std::uint64_t index) const { return &words_[index % capacity_ * width()]; }
 
   void lose_until(std::uint64_t first) {
     overwritten_ += first - next_;

@@ -1,107 +1,80 @@
-// The loop of the sampler. See sampler.h.
+// Distributes a plan over threads. See sampler.h.
 
 #include "sampler.h"
 
-#include <cerrno>
-#include <cmath>
-#include <ctime>
-#include <utility>
-
-#include "clock.h"
+#include <algorithm>
 
 namespace sampler {
 
 namespace {
 
-// Reading the thread's CPU time is a system call: not at every tick.
-constexpr std::uint64_t kCpuTicks = 64;
-
-std::uint64_t power_of_two_from(std::uint64_t least) {
-  std::uint64_t power = 1;
-  while (power < least) power *= 2;
-  return power;
+std::size_t ports_of(const Plan& plan) {
+  std::size_t ports = 0;
+  for (const auto& source : plan.sources)
+    for (const auto& part : source.parts)
+      for (const auto& channel : part.channels) ports = std::max(ports, std::size_t{channel.port} + 1);
+  return ports;
 }
 
-void sleep_until(double ns) {
-  const double seconds = std::floor(ns / 1e9);
-  const timespec deadline{static_cast<time_t>(seconds), static_cast<long>(ns - seconds * 1e9)};
-  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, nullptr) == EINTR) {
+RingNeeds needs_of(const std::vector<SourcePlan>& sources, const ReductionRules& reduction) {
+  RingNeeds needs{0, 0, 0, reduction.window_ns, reduction.period_ns, 0};
+  for (const auto& source : sources) {
+    for (const auto& part : source.parts) {
+      for (const auto& channel : part.channels) {
+        needs.channels++;
+        if (channel.rules.line_rate > 0) needs.burst_channels++;
+        if (channel.is_captured) needs.captured_channels++;
+      }
+    }
   }
+  return needs;
 }
 
 }  // namespace
 
-class Sampler::Sink : public RowSink {
- public:
-  explicit Sink(Sampler& owner) : owner_(owner) {}
-  void window(const WindowRow& row) override { owner_.windows_->push(row); }
-  void burst(const BurstRow& row) override { owner_.bursts_->push(row); }
-
- private:
-  Sampler& owner_;
-};
-
-Sampler::Sampler(std::vector<SourceChannels> sources, const ReductionRules& rules) : sources_(std::move(sources)), rules_(rules) {
-  std::uint64_t channels = 0;
-  for (const auto& source : sources_) {
-    std::vector<Reducer> reducers;
-    for (const auto& channel : source.channels) reducers.emplace_back(channel.number, channel.rules, rules_);
-    channels += reducers.size();
-    reducers_.push_back(std::move(reducers));
-    figures_.push_back(std::make_unique<SourceFigures>());
+Sampler::Sampler(Plan plan, const MakeClock& make_clock) : events_(std::make_unique<PortEvents>(ports_of(plan))) {
+  const std::size_t ports = ports_of(plan);
+  std::array<std::vector<SourcePlan>, 2> sources;
+  for (auto& source : plan.sources) {
+    auto& own = sources[source.rules.is_slow ? 1 : 0];
+    places_.emplace_back(source.rules.is_slow ? 1 : 0, own.size());
+    own.push_back(std::move(source));
   }
-  windows_ = std::make_unique<Ring<WindowRow>>(power_of_two_from(channels * kWindowsPerChannel));
-  bursts_ = std::make_unique<Ring<BurstRow>>(kBurstRows);
+  std::array<ReductionRules, 2> reduction{plan.reduction, plan.reduction};
+  reduction[1].period_ns = kSlowTickNs;
+  std::array<ScheduleRules, 2> schedule{plan.schedule, plan.schedule};
+  schedule[1].cpu = -1;
+  // The fast thread goes before the slow one where they meet.
+  schedule[1].priority = std::max(1, plan.schedule.priority - 1);
+  std::array<RingNeeds, 2> needs{needs_of(sources[0], reduction[0]), needs_of(sources[1], reduction[1])};
+  std::array<Recorders, 2> recorders;
+  if (plan.has_capture) recorders = make_recorders(sources, ports, plan.capture);
+  const double channels = std::max(1.0, static_cast<double>(needs[0].channels + needs[1].channels));
+  for (std::size_t i = 0; i < workers_.size(); i++) {
+    if (sources[i].empty()) continue;
+    needs[i].bytes = plan.ring_bytes * static_cast<double>(needs[i].channels) / channels;
+    workers_[i] = std::make_unique<Worker>(std::move(sources[i]), reduction[i], schedule[i], ring_sizes(needs[i]), *events_, make_clock(), std::move(recorders[i]));
+  }
 }
 
-Sampler::~Sampler() { stop(); }
-
 void Sampler::start() {
-  thread_ = std::thread([this] { run(); });
+  if (workers_[0]) workers_[0]->start(workers_[1].get());
+  if (workers_[1]) workers_[1]->start(workers_[0].get());
 }
 
 void Sampler::stop() {
-  is_stopping_.store(true, std::memory_order_relaxed);
-  if (thread_.joinable()) thread_.join();
+  // Nobody wakes a thread that is gone: its memory stays until both have ended.
+  for (auto& worker : workers_)
+    if (worker) worker->request_stop();
+  for (auto& worker : workers_)
+    if (worker) worker->join();
 }
 
-void Sampler::run() {
-  policy_.store(raise_thread(), std::memory_order_relaxed);
-  Sink sink(*this);
-  double deadline_ns = monotonic_ns();
-  while (!is_stopping_.load(std::memory_order_relaxed)) {
-    deadline_ns += rules_.period_ns;
-    sleep_until(deadline_ns);
-    lateness_.add(monotonic_ns() - deadline_ns);
-    tick(sink);
-    const double passed = std::floor((monotonic_ns() - deadline_ns) / rules_.period_ns);
-    if (passed < 1) continue;
-    missed_.fetch_add(static_cast<std::uint64_t>(passed), std::memory_order_relaxed);
-    deadline_ns += passed * rules_.period_ns;
-  }
-  for (auto& reducers : reducers_)
-    for (auto& reducer : reducers) reducer.finish(sink);
-  cpu_seconds_.store(seconds_of(CLOCK_THREAD_CPUTIME_ID), std::memory_order_relaxed);
-}
-
-void Sampler::tick(Sink& sink) {
-  for (std::size_t s = 0; s < sources_.size(); s++) {
-    const double begin_ns = monotonic_ns();
-    sources_[s].source->read();
-    figures_[s]->read.add(monotonic_ns() - begin_ns);
-    figures_[s]->reads.fetch_add(1, std::memory_order_relaxed);
-    const auto& readings = sources_[s].source->readings();
-    for (std::size_t i = 0; i < readings.size(); i++) {
-      if (readings[i].is_known) {
-        reducers_[s][i].take(readings[i].value, readings[i].begin_ns, readings[i].end_ns, sink);
-        continue;
-      }
-      figures_[s]->failed_readings.fetch_add(1, std::memory_order_relaxed);
-      reducers_[s][i].lose(sink);
-    }
-  }
-  const std::uint64_t ticks = ticks_.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (ticks % kCpuTicks == 0) cpu_seconds_.store(seconds_of(CLOCK_THREAD_CPUTIME_ID), std::memory_order_relaxed);
+double Sampler::cpu_seconds() const {
+  double seconds = 0;
+  for (const auto& worker : workers_)
+    if (worker) seconds += worker->cpu_seconds();
+  return seconds;
 }
 
 }  // namespace sampler

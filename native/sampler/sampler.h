@@ -1,83 +1,53 @@
-// The sampler's thread: sleeps until an absolute deadline, reads all sources, reduces the readings and leaves rows in two rings. Deadlines that
-// passed while it was late are counted and never caught up. All memory is taken before it starts.
+// The sampler: a fast thread, and a slow one where a source may block, each with its own rings. Both tell each other of events at ports, and nothing else.
 
 #pragma once
 
-#include <atomic>
+#include <array>
+#include <functional>
 #include <memory>
-#include <thread>
+#include <utility>
 #include <vector>
 
-#include "latency.h"
-#include "reducer.h"
-#include "ring.h"
-#include "schedule.h"
-#include "source.h"
+#include "worker.h"
 
 namespace sampler {
 
-// A counter's number in rows, and its rules.
-struct Channel {
-  unsigned number = 0;
-  CounterRules rules;
-};
-
-struct SourceChannels {
-  std::unique_ptr<Source> source;
-  // In the order of the source's readings.
-  std::vector<Channel> channels;
-};
-
-// Powers of two. Windows of every channel end together: the ring takes three of them from each.
-constexpr std::uint64_t kWindowsPerChannel = 3;
-constexpr std::uint64_t kBurstRows = 4096;
-
-struct SourceFigures {
-  LatencyHistogram read;
-  std::atomic<std::uint64_t> reads{0};
-  std::atomic<std::uint64_t> failed_readings{0};
-};
+// No source of the slow thread needs to be more punctual; src/roce/sampler.ts has it too.
+constexpr double kSlowTickNs = 1e7;
 
 class Sampler {
  public:
-  Sampler(std::vector<SourceChannels> sources, const ReductionRules& rules);
-  ~Sampler();
+  using MakeClock = std::function<std::unique_ptr<Clock>()>;
+
+  explicit Sampler(Plan plan, const MakeClock& make_clock = [] { return std::make_unique<SystemClock>(); });
+  ~Sampler() { stop(); }
   Sampler(const Sampler&) = delete;
   Sampler& operator=(const Sampler&) = delete;
 
   // Once; throws std::system_error when there is no thread to be had.
   void start();
-  // Ends the thread after at most one period and closes open windows; may be called twice.
+  // Ends the threads after what they read just now and closes open windows; may be called twice.
   void stop();
 
-  Ring<WindowRow>& windows() { return *windows_; }
-  Ring<BurstRow>& bursts() { return *bursts_; }
-  std::uint64_t ticks() const { return ticks_.load(std::memory_order_relaxed); }
-  std::uint64_t missed() const { return missed_.load(std::memory_order_relaxed); }
-  double cpu_seconds() const { return cpu_seconds_.load(std::memory_order_relaxed); }
-  Policy policy() const { return policy_.load(std::memory_order_relaxed); }
-  const LatencyHistogram& lateness() const { return lateness_; }
-  const SourceFigures& figures(std::size_t source) const { return *figures_[source]; }
-  std::size_t source_count() const { return sources_.size(); }
+  // Calls back with the rings of each thread.
+  template <typename Visit>
+  void visit_rings(Visit visit) {
+    for (auto& worker : workers_)
+      if (worker) visit(worker->rings());
+  }
+  // The thread whose punctuality counts: the fast one where there is one; null without any source.
+  const Worker* leader() const { return workers_[0] ? workers_[0].get() : workers_[1].get(); }
+  double cpu_seconds() const;
+  std::size_t source_count() const { return places_.size(); }
+  // In the order of the plan.
+  const PacedSource& source(std::size_t index) const { return workers_[places_[index].first]->source(places_[index].second); }
 
  private:
-  class Sink;
-  void run();
-  void tick(Sink& sink);
-
-  std::vector<SourceChannels> sources_;
-  std::vector<std::vector<Reducer>> reducers_;
-  std::vector<std::unique_ptr<SourceFigures>> figures_;
-  ReductionRules rules_;
-  std::unique_ptr<Ring<WindowRow>> windows_;
-  std::unique_ptr<Ring<BurstRow>> bursts_;
-  std::thread thread_;
-  std::atomic<bool> is_stopping_{false};
-  std::atomic<std::uint64_t> ticks_{0};
-  std::atomic<std::uint64_t> missed_{0};
-  std::atomic<double> cpu_seconds_{0};
-  std::atomic<Policy> policy_{Policy::kPlain};
-  LatencyHistogram lateness_;
+  std::unique_ptr<PortEvents> events_;
+  // Fast, slow.
+  std::array<std::unique_ptr<Worker>, 2> workers_;
+  // Thread and number there.
+  std::vector<std::pair<std::size_t, std::size_t>> places_;
 };
 
 }  // namespace sampler

@@ -10,6 +10,8 @@
 namespace sampler {
 
 constexpr double kRetryNs = 1e9;
+// The monotonic clock, or that of a test.
+using Now = double (*)();
 
 struct Reading {
   bool is_known = false;
@@ -68,7 +70,11 @@ class LinkSource : public Source {
   void read() override;
 
  private:
-  // Counters of one interface: `first` and `count` in the order they were given.
+  struct Place {
+    unsigned field;
+    std::size_t reading;
+  };
+  // Its counters are `count` places from `first` on.
   struct Link {
     std::string name;
     unsigned index = 0;
@@ -76,14 +82,17 @@ class LinkSource : public Source {
     std::size_t count = 0;
   };
   void find_links(double now_ns);
+  Link*& slot_of(unsigned index);
   bool request();
   // False when the answer is finished or failed.
   bool take_part(std::size_t bytes);
   void take_link(std::size_t at, std::size_t end);
   void take_stats(unsigned index, const std::uint64_t* stats, std::size_t fields);
 
-  std::vector<LinkCounter> counters_;
+  std::vector<Place> places_;
   std::vector<Link> links_;
+  // Links by index; a power of two.
+  std::vector<Link*> slots_;
   std::vector<char> buffer_;
   int socket_ = -1;
   std::uint32_t sequence_ = 0;

@@ -15,5 +15,5 @@ export async function roceSelfcheck(options: SelfcheckOptions, stdout: Writable)
   }));
   stdout.write(selfcheckText(report));
   stdout.write(`${JSON.stringify({ ...report, ports, verdicts: verdictsOf(report) })}\n`);
-  return report.samplers.length === 0 ? 1 : 0;
+  return report.figures === undefined ? 1 : 0;
 }

@@ -10,6 +10,8 @@ import type { MastersBlock, MastersSettings } from '../destinations/masters/conf
 import { buildKubernetes } from '../kubernetes/config.ts';
 import { Secret } from '../model/secret.ts';
 import { buildQueue } from '../queue/config.ts';
+import { buildRoce } from '../roce/config.ts';
+import type { RoceBlock, RoceSettings } from '../roce/config.ts';
 import { buildRouting } from '../route/config.ts';
 import { buildShardGroups } from '../route/shards/config.ts';
 import { buildScrape } from '../scrape/config.ts';
@@ -168,7 +170,7 @@ function buildSettings({ top, global, jobs }: CompleteConfig, { env = process.en
   const scrape: ScrapeSettings[] = jobs.map((job) => buildScrape(job.values));
   remarkDuplicates(entries, destinations);
   const externalLabels = new Map([...global.values.external_labels].filter(([, value]) => value !== ''));
-  const { queue, routing, masters, shard_groups: shardGroups, kubernetes } = tributary.values;
+  const { queue, routing, masters, shard_groups: shardGroups, kubernetes, roce } = tributary.values;
   const settings: Settings = {
     externalLabels, scrape, destinations,
     queue: buildQueue(queue.values),
@@ -177,6 +179,7 @@ function buildSettings({ top, global, jobs }: CompleteConfig, { env = process.en
     sharding: buildSharding(tributary.values.sharding, { environment: env['TRIBUTARY_MEMBER'], hostName }),
     ...(routing !== undefined && { routing: buildRouting(routing) }),
     ...(masters !== undefined && { masters: expandMasters(masters, env) }),
+    ...(roce !== undefined && { roce: expandRoce(roce, hostName, env) }),
   };
   remarkIdleRules(entries, settings);
   return settings;
@@ -197,6 +200,11 @@ function expandMasters(block: MastersBlock, env: NodeJS.ProcessEnv): MastersSett
   if (replica === undefined) return settings;
   const value = expandEnv(replica, env, (variable) => remark(block, 'replica', 'warning', `the environment variable ${variable} is empty: replicas are not told apart by it`));
   return value === '' ? settings : { ...settings, replica: value };
+}
+
+function expandRoce(block: RoceBlock, hostName: string, env: NodeJS.ProcessEnv): RoceSettings {
+  const expand = (value: string, label: string) => expandEnv(value, env, (variable) => remark(block, 'labels', 'warning', `the environment variable ${variable} in the label ${label} is empty`));
+  return buildRoce(block, { hostName, expand });
 }
 
 function sortByPlace<T extends Problem>(found: readonly T[]): T[] {

@@ -5,6 +5,7 @@ import type { MastersSettings } from '../destinations/masters/config.ts';
 import type { Remark } from './problem.ts';
 import type { ServerSettings } from '../kubernetes/kubernetes.ts';
 import type { QueueSettings } from '../queue/config.ts';
+import type { RoceSettings } from '../roce/config.ts';
 import type { RoutingSettings } from '../route/config.ts';
 import type { ShardGroupSettings } from '../route/shards/config.ts';
 import type { ScrapeSettings } from '../scrape/config.ts';
@@ -24,6 +25,8 @@ export interface Settings {
   /** The API server that is asked for owners and announced destinations. */
   readonly kubernetes: ServerSettings;
   readonly sharding: ShardingSettings;
+  /** Absent: no counters are read here. */
+  readonly roce?: RoceSettings;
 }
 
 export type { Problem, Remark } from './problem.ts';

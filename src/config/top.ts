@@ -8,6 +8,7 @@ import { tlsBlock, tlsKeys } from '../io/http/config.ts';
 import { kubernetesBlock, kubernetesKeys } from '../kubernetes/config.ts';
 import { queueBlock, queueKeys } from '../queue/config.ts';
 import { relabelBlock } from '../relabel/config.ts';
+import { roceBlock } from '../roce/config.ts';
 import { routingBlock } from '../route/config.ts';
 import { shardGroupsMap } from '../route/shards/config.ts';
 import type { ShardGroupBlock } from '../route/shards/config.ts';
@@ -45,6 +46,7 @@ const tributaryKeys = {
   masters: optional(mastersBlock, 'Destinations that arrive and leave at run time, announced by documents: docs/masters.md.'),
   kubernetes: key(kubernetesBlock, defaultBlock(kubernetesKeys), 'The API server that Tributary asks for itself.'),
   sharding: key(shardingBlock, defaultBlock(shardingKeys), 'How several collectors share the targets.'),
+  roce: optional(roceBlock, 'Counters of RDMA devices and interfaces that are read at this machine, up to a thousand times a second: docs/roce.md. Without it none are.'),
 };
 export type TributaryBlock = Block<typeof tributaryKeys>;
 

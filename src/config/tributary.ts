@@ -1,8 +1,8 @@
 // Checks of the `tributary` block that need the destinations.
 
 import type { RemoteWriteBlock } from '../destinations/config.ts';
-import { HELD_STREAM } from '../queue/config.ts';
-import { fail, joinPath, report } from './schema.ts';
+import { HELD_STREAM, nameProblem } from '../queue/config.ts';
+import { fail, joinPath, remark, report } from './schema.ts';
 import { printSize } from './size.ts';
 import type { TributaryBlock } from './top.ts';
 
@@ -11,9 +11,20 @@ export function checkTributary(at: TributaryBlock, entries: readonly RemoteWrite
   for (const entry of entries) if (entry.values.name === HELD_STREAM) fail(entry, 'name', `${HELD_STREAM} is the queue of samples that wait for their pod, expected another name`);
   checkQuotas(at, entries);
   checkMasters(at);
+  remarkHistograms(at, entries);
+}
+
+/** What is scraped has none yet. */
+function remarkHistograms(at: TributaryBlock, entries: readonly RemoteWriteBlock[]): void {
+  if (at.values.roce !== undefined) return;
+  for (const entry of entries) if (entry.values.send_native_histograms) remark(entry, 'send_native_histograms', 'no_effect', 'native histograms are not scraped yet, and there is no tributary.roce that makes some');
 }
 
 function checkNames(at: TributaryBlock, entries: readonly RemoteWriteBlock[]): void {
+  for (const entry of entries) {
+    const problem = entry.values.name === '' ? undefined : nameProblem(entry.values.name);
+    if (problem !== undefined) fail(entry, 'name', problem);
+  }
   const names = entries.map((entry) => entry.values.name).filter((name) => name !== '');
   const expected = names.length === 0 ? 'no remote_write has a name' : `expected one of ${names.join(', ')}`;
   for (const [name, own] of at.values.destinations) {

@@ -26,6 +26,7 @@ export interface Disk {
   remove(path: string): void;
   rename(from: string, to: string): void;
   exists(path: string): boolean;
+  /** Of a regular file; fails for everything else, such as a pipe, which would never end to be read. */
   fileBytes(path: string): number;
   /** Free and total bytes of the file system that holds `path`. */
   space(path: string): { freeBytes: number; totalBytes: number };
@@ -95,7 +96,11 @@ export const systemDisk: Disk = {
   remove: (path) => fs.rmSync(path, { recursive: true, force: true }),
   rename: (from, to) => fs.renameSync(from, to),
   exists: (path) => fs.existsSync(path),
-  fileBytes: (path) => fs.statSync(path).size,
+  fileBytes(path) {
+    const found = fs.statSync(path);
+    if (!found.isFile()) throw new Error(`${path} is no regular file`);
+    return found.size;
+  },
   space(path) {
     const s = fs.statfsSync(path);
     return { freeBytes: s.bavail * s.bsize, totalBytes: s.blocks * s.bsize };

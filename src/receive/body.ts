@@ -11,6 +11,9 @@ const WIRE_BYTES_MAX = 16 * 1024 ** 2;
 /** Of a body when it is expanded, bytes: as in Prometheus and VictoriaMetrics. */
 const BODY_BYTES_MAX = 32 * 1024 ** 2;
 
+/** Of all bodies that are under way, bytes. */
+const BYTES_MAX = 64 * 1024 ** 2;
+
 /** Why a request is not taken, as it is answered. */
 export class Refusal extends Error {
   readonly status: number;
@@ -37,23 +40,44 @@ export function formatOf(headers: IncomingHttpHeaders): Format {
   const named = parameters.find((parameter) => parameter.startsWith('proto='))?.slice('proto='.length) ?? 'prometheus.WriteRequest';
   const message = messages.get(named);
   if (message === undefined) throw new Refusal(415, 'unsupported', `message ${JSON.stringify(named)}, expected ${[...messages.keys()].join(' or ')}`);
-  const codec = headers['content-encoding'] ?? 'snappy';
+  // Content codings have no case; an empty header says nothing.
+  const codec = (headers['content-encoding'] || 'snappy').toLowerCase();
   if (codec !== 'snappy' && codec !== 'zstd') throw new Refusal(415, 'unsupported', `content encoding ${JSON.stringify(codec)}, expected snappy or zstd`);
   return { message, codec };
 }
 
-export async function readBody(body: AsyncIterable<Uint8Array>, headers: IncomingHttpHeaders): Promise<Buffer> {
+/** Memory that bodies take while they come in: many slow senders take little of it, a few large ones all. */
+export class BodyRoom {
+  #taken = 0;
+
+  /** Fails with a Refusal when there is none. */
+  take(bytes: number): void {
+    if (this.#taken + bytes > BYTES_MAX) throw new Refusal(503, 'busy', `bodies of ${this.#taken} bytes are under way`);
+    this.#taken += bytes;
+  }
+
+  give(bytes: number): void {
+    this.#taken -= bytes;
+  }
+}
+
+/** The whole body; it has taken its bytes from `room` when it is there, and gave them back when it fails. */
+export async function readBody(body: AsyncIterable<Uint8Array>, headers: IncomingHttpHeaders, room: BodyRoom): Promise<Buffer> {
   const told = Number(headers['content-length'] ?? 0);
   if (told > WIRE_BYTES_MAX) throw new Refusal(413, 'too_large', `a body of ${told} bytes, at most ${WIRE_BYTES_MAX} are allowed`);
   const chunks: Uint8Array[] = [];
   let length = 0;
+  let taken = 0;
   try {
     for await (const chunk of body) {
       length += chunk.length;
       if (length > WIRE_BYTES_MAX) throw new Refusal(413, 'too_large', `a body of more than ${WIRE_BYTES_MAX} bytes`);
+      room.take(chunk.length);
+      taken += chunk.length;
       chunks.push(chunk);
     }
   } catch (error) {
+    room.give(taken);
     throw error instanceof Refusal ? error : new Refusal(400, 'broken_off', `the body broke off after ${length} bytes: ${errorText(error)}`);
   }
   return Buffer.concat(chunks);

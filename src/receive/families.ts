@@ -4,7 +4,7 @@ import { METRIC_NAME } from '../model/labels.ts';
 import type { PushedRequest } from '../wire/read-request.ts';
 import type { WireMetadata } from '../wire/write-request.ts';
 
-/** Families kept, over all senders: as many as a large cluster has. Later ones are not told. */
+/** Families kept, over all senders: as many as a large cluster has. What was told longest ago goes first, so that names that never come again keep nobody out. */
 const FAMILIES_MAX = 20_000;
 /** Longest texts of an entry together, characters: help is a sentence. */
 const TEXT_MAX = 4096;
@@ -29,7 +29,11 @@ export class FamilyMemory {
     const { family, type, help, unit } = entry;
     if (family === '' || family.length + help.length + unit.length > TEXT_MAX) return;
     if (type === 'unknown' && help === '' && unit === '') return;
-    if (this.#entries.size < FAMILIES_MAX || this.#entries.has(family)) this.#entries.set(family, entry);
+    if (!family.isWellFormed() || !help.isWellFormed() || !unit.isWellFormed()) return;
+    this.#entries.delete(family);
+    this.#entries.set(family, entry);
+    const [oldest] = this.#entries.keys();
+    if (this.#entries.size > FAMILIES_MAX) this.#entries.delete(oldest!);
   }
 
   entries(): Iterable<WireMetadata> {

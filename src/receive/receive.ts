@@ -7,21 +7,22 @@
 // values. See docs/receive.md.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { errorText } from '../model/error.ts';
+import { errorText, TributaryError } from '../model/error.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { readRequest, type PushedRequest } from '../wire/read-request.ts';
 import type { WireMetadata } from '../wire/write-request.ts';
 import { admit, type Admitted } from './admit.ts';
-import { expandBody, formatOf, readBody, Refusal } from './body.ts';
-import { Distributor, type Line } from './distribute.ts';
+import { BodyRoom, expandBody, formatOf, readBody, Refusal, type Format } from './body.ts';
+import type { Batch, SeriesSource } from './distribute.ts';
 import { FamilyMemory } from './families.ts';
 import { createReceiveMetrics, type ReceiveMetrics } from './receive-metrics.ts';
 
-/** Requests that are read or worked on at a time: each may hold a body of the largest size. */
-const REQUESTS_MAX = 16;
-/** When a sender should come again, seconds. */
-const RETRY_AFTER_SECONDS = 5;
+const CLIENT = '__meta_receive_client';
+/** Requests that are read or worked on at a time. A Prometheus that catches up sends 50 at once; what bodies may hold is limited by itself. */
+const REQUESTS_MAX = 128;
+/** When a sender should come again, seconds: requests under way are done soon, a disk is not. */
+const RETRY_AFTER_SECONDS = { busy: 1, queue: 5 };
 
 export interface PushRequest {
   /** Names in lower case. */
@@ -44,35 +45,45 @@ export interface Receiver {
 }
 
 export interface ReceiverOptions {
-  /** Where series go, as it is now. */
-  readonly line: () => Line;
+  /** Appends to the line; false when it cannot take them now. */
+  readonly append: (batch: Batch, source: SeriesSource) => Promise<boolean>;
   readonly nowMs: () => number;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
-export function createReceiver({ line, nowMs, metrics: registry, logger }: ReceiverOptions): Receiver {
+export function createReceiver({ append, nowMs, metrics: registry, logger }: ReceiverOptions): Receiver {
   const metrics = createReceiveMetrics(registry);
   const families = new FamilyMemory();
-  const distributor = new Distributor({ line, nowMs });
+  const room = new BodyRoom();
   let running = 0;
 
-  async function take(request: PushRequest): Promise<PushAnswer> {
-    const format = formatOf(request.headers);
-    const wire = await readBody(request.body, request.headers);
+  async function take({ headers, body, client }: PushRequest): Promise<PushAnswer> {
+    const format = formatOf(headers);
+    const wire = await readBody(body, headers, room);
+    try {
+      return await store(wire, format, client);
+    } finally {
+      room.give(wire.length);
+    }
+  }
+
+  /** Not asynchronous: what a request says takes many times the room of its body, and is not kept while disks work. */
+  function store(wire: Buffer, { codec, message }: Format, client: string): Promise<PushAnswer> {
     metrics.bytes(wire.length);
-    const pushed = parse(expandBody(wire, format.codec), format.message);
-    const admitted = admit(pushed);
+    const pushed = parse(expandBody(wire, codec), message);
+    const { series, written: counts, refused } = admit(pushed, nowMs());
     families.note(pushed);
-    const isSafe = await distributor.append(admitted, request.client);
-    if (!isSafe) throw new Refusal(503, 'queue', 'the queue cannot take it now');
-    count(metrics, admitted);
-    return answerTo(admitted);
+    return append({ series, failed: refused.samples }, sourceOf(client)).then((isSafe) => {
+      if (!isSafe) throw new Refusal(503, 'queue', 'the queue cannot take it now');
+      count(metrics, { written: counts, refused });
+      return answerTo({ written: counts, refused });
+    });
   }
 
   return {
     async push(request) {
-      if (running >= REQUESTS_MAX) return refuse(new Refusal(429, 'busy', `${running} requests are under way`), metrics);
+      if (running >= REQUESTS_MAX) return refuse(new Refusal(503, 'busy', `${running} requests are under way`), metrics);
       running++;
       try {
         return await take(request);
@@ -88,28 +99,34 @@ export function createReceiver({ line, nowMs, metrics: registry, logger }: Recei
   };
 }
 
+/** What is known of a sender is who the web server says it is. */
+function sourceOf(client: string): SeriesSource {
+  return { key: `receive ${client}`, facts: { job: '', labels: [], provenance: new Map([[CLIENT, client]]), honorLabels: true } };
+}
+
+type Outcome = Pick<Admitted, 'written' | 'refused'>;
+
 function parse(bytes: Uint8Array, message: '1.0' | '2.0'): PushedRequest {
   try {
     return readRequest(bytes, message);
   } catch (error) {
-    throw new Refusal(400, 'damaged', errorText(error));
+    const isTooLarge = error instanceof TributaryError && error.code === 'WRITE_REQUEST_TOO_LARGE';
+    throw new Refusal(isTooLarge ? 413 : 400, isTooLarge ? 'too_large' : 'damaged', errorText(error));
   }
 }
 
 function refuse({ status, reason, message }: Refusal, metrics: ReceiveMetrics): PushAnswer {
   metrics.refused(reason);
-  const again = status === 429 || status === 503 ? { 'Retry-After': String(RETRY_AFTER_SECONDS) } : {};
-  // The rest of a body that was not read to its end is not waited for.
-  const close = reason === 'too_large' || reason === 'busy' ? { Connection: 'close' } : {};
-  return { status, text: `${message}\n`, headers: { ...written({ samples: 0, histograms: 0, exemplars: 0 }), ...again, ...close } };
+  const again = reason === 'busy' || reason === 'queue' ? { 'Retry-After': String(RETRY_AFTER_SECONDS[reason]) } : {};
+  return { status, text: `${message}\n`, headers: { ...written({ samples: 0, histograms: 0, exemplars: 0 }), ...again } };
 }
 
-function count(metrics: ReceiveMetrics, { written: { samples, histograms, exemplars }, refused }: Admitted): void {
+function count(metrics: ReceiveMetrics, { written: { samples, histograms, exemplars }, refused }: Outcome): void {
   metrics.taken(samples, histograms, exemplars);
   metrics.invalid(refused.items);
 }
 
-function answerTo({ written: counts, refused }: Admitted): PushAnswer {
+function answerTo({ written: counts, refused }: Outcome): PushAnswer {
   const headers = written(counts);
   if (refused.items === 0) return { status: 204, text: '', headers };
   return { status: 400, text: `${refused.items} samples, histograms and exemplars refused, the rest is taken: ${refused.reason}\n`, headers };

@@ -9,7 +9,14 @@ const textBytes = 32;
 const retryMs = 1000;
 const text = Buffer.alloc(textBytes);
 
-export class CounterFile {
+/** A counter that is kept open. */
+export interface CounterReader {
+  /** The number, or undefined where there is none at the moment. */
+  read(nowMs: number): bigint | undefined;
+  close(): void;
+}
+
+export class CounterFile implements CounterReader {
   readonly #path: string;
   #descriptor: number | undefined;
   #retryMs = -Infinity;

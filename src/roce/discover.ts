@@ -1,13 +1,13 @@
 // Finds what can be sampled below a sysfs root: ports of RDMA devices with their counters, and network interfaces. The root can be anywhere, because
-// containers see the host's elsewhere. A file that is missing, unreadable or no number costs itself and is told; nothing else is lost.
+// containers see the host's elsewhere. A file that is missing, unreadable or no number costs itself and is told; nothing else is lost. Looking again
+// reads what changed, and lists of the rest.
 
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { errorText } from '../model/error.ts';
-import { parseCount } from './counter-file.ts';
-import { linkFields } from './link-fields.ts';
+import { join } from 'node:path';
+import { netdevCounters, rdmaPortCounters } from './found-counters.ts';
+import type { KernelCounters } from './kernel-counters.ts';
+import { isVirtualFunction, namesIn, netdevOutline, rdmaPortOutline, type PortOutline } from './port-outline.ts';
 import type { CounterPlace } from './sampler.ts';
-import { hardwareCounterMeaning, portCounterMeaning, vendorOf, type Meaning, type Vendor } from './vendors.ts';
+import { vendorOf, type Meaning, type Vendor } from './vendors.ts';
 
 export interface FoundCounter {
   /** As the driver spells it. */
@@ -54,95 +54,91 @@ export interface FoundPort {
   readonly unreadable: readonly { readonly name: string; readonly reason: string }[];
 }
 
-/** Counters of a port; more would not be believed. */
-const countersMax = 512;
+export interface DiscoverOptions {
+  /** By the name of an RDMA device; absent: every one. */
+  readonly include?: (device: string) => boolean;
+  /** Goes before `include`. */
+  readonly exclude?: (device: string) => boolean;
+  /** Interfaces that are sampled for themselves, by name; absent: every one. */
+  readonly netdevs?: (name: string) => boolean;
+  /** Virtual functions are left out without it: they share the counters of the physical one, or have none of their own. */
+  readonly virtualFunctions?: boolean;
+  /** Absent: files only. The kernel is asked about the interfaces of this process: give it only for a root that shows the same ones. */
+  readonly kernel?: KernelCounters;
+}
+
+/** Where nobody tells, this one is it: the priority that RoCE is given by habit. */
+const usualPriority = 3;
 
 /** Everything below `root`, RDMA ports first, by name. */
-export function discover(root: string): FoundPort[] {
-  const devices = namesIn(join(root, 'class/infiniband'));
-  const ports = devices.flatMap((device) => namesIn(join(root, 'class/infiniband', device, 'ports')).map((port) => rdmaPort(root, device, port)));
-  return [...ports, ...namesIn(join(root, 'class/net')).map((name) => netdev(root, name)).filter(({ groups }) => groups.length > 0)];
+export function discover(root: string, options: DiscoverOptions = {}): FoundPort[] {
+  return [...new Discovery(root, options).scan().ports];
 }
 
-function rdmaPort(root: string, device: string, port: string): FoundPort {
-  const folder = join(root, 'class/infiniband', device);
-  const driver = driverOf(join(folder, 'device'));
-  const vendor = vendorOf(driver, device);
-  const portFolder = join(folder, 'ports', port);
-  const management = readCounters(join(portFolder, 'counters'), portCounterMeaning);
-  const hardware = readCounters(join(portFolder, 'hw_counters'), (name) => hardwareCounterMeaning(vendor, name));
-  const isTraffic = ({ meaning }: FoundCounter) => meaning.traffic !== undefined;
-  return {
-    kind: 'rdma', device, port: Number(port), driver, vendor,
-    lineRate: lineRateOf(textOf(join(portFolder, 'rate'))),
-    linkLayer: textOf(join(portFolder, 'link_layer')),
-    groups: nonEmpty([
-      { kind: 'port_data', counters: management.readable.filter(isTraffic) },
-      { kind: 'hw_counters', counters: firstOfSetFirst(hardware.readable) },
-      { kind: 'counters', counters: management.readable.filter((counter) => !isTraffic(counter)) },
-    ]),
-    unreadable: [...management.unreadable, ...hardware.unreadable],
-  };
+export interface Scan {
+  /** RDMA ports first, by name. */
+  readonly ports: readonly FoundPort[];
+  /** Whether something differs from the scan before; true of the first one. */
+  readonly hasChanged: boolean;
 }
 
-function netdev(root: string, name: string): FoundPort {
-  const folder = join(root, 'class/net', name);
-  const { readable, unreadable } = readCounters(join(folder, 'statistics'), statisticMeaning);
-  const counters = readable.map((counter) => {
-    const linkField = linkFields.indexOf(counter.name);
-    return linkField < 0 ? counter : { ...counter, linkField };
-  });
-  const speedMbit = Number(textOf(join(folder, 'speed')));
-  return {
-    kind: 'netdev', device: name, port: 0, driver: driverOf(join(folder, 'device')), vendor: undefined, linkLayer: '',
-    // Interfaces without a speed answer -1, 0, or not at all.
-    lineRate: speedMbit > 0 ? speedMbit * 125_000 : 0,
-    groups: nonEmpty([{ kind: 'statistics', counters }]),
-    unreadable,
-  };
-}
+/** Finds ports again and again. */
+export class Discovery {
+  readonly #root: string;
+  readonly #options: DiscoverOptions;
+  /** By outline: what it was made into. */
+  #found = new Map<string, FoundPort>();
+  #isFirst = true;
 
-function statisticMeaning(name: string): Meaning {
-  const counter: Meaning = { bits: 64, saturates: false, multiplier: 1, isGauge: false };
-  if (name === 'rx_bytes') return { ...counter, traffic: 'receive' };
-  if (name === 'tx_bytes') return { ...counter, traffic: 'transmit' };
-  return /^[rt]x_dropped$/.test(name) ? { ...counter, event: 'discard' } : counter;
-}
-
-function nonEmpty(groups: readonly CounterGroup[]): CounterGroup[] {
-  return groups.filter(({ counters }) => counters.length > 0);
-}
-
-/** mlx5 fills its cache only when the first counter of the set is asked for: read first, it makes the others cheap. */
-function firstOfSetFirst(counters: readonly FoundCounter[]): FoundCounter[] {
-  const isFirst = ({ name }: FoundCounter) => /^(vport_)?rx_write_requests$/.test(name);
-  return [...counters.filter(isFirst), ...counters.filter((counter) => !isFirst(counter))];
-}
-
-interface CountersOfFolder {
-  readonly readable: FoundCounter[];
-  readonly unreadable: { name: string; reason: string }[];
-}
-
-function readCounters(folder: string, meaningOf: (name: string) => Meaning): CountersOfFolder {
-  const found: CountersOfFolder = { readable: [], unreadable: [] };
-  // `lifespan` is how long the driver's answers are kept, and no counter.
-  for (const name of namesIn(folder).filter((entry) => entry !== 'lifespan').slice(0, countersMax)) {
-    const path = join(folder, name);
-    const reason = whyUnreadable(path);
-    if (reason === undefined) found.readable.push({ name, path, meaning: meaningOf(name) });
-    else found.unreadable.push({ name, reason });
+  constructor(root: string, options: DiscoverOptions = {}) {
+    this.#root = root;
+    this.#options = options;
   }
-  return found;
+
+  /** Ports at which nothing changed are the same objects as in the scan before, and none of their counters is opened. */
+  scan(): Scan {
+    const before = [...this.#found.keys()];
+    const found = new Map(this.#outlines().map((outline): [string, FoundPort] => {
+      const key = JSON.stringify(outline);
+      return [key, this.#found.get(key) ?? portOf(outline, this.#options.kernel !== undefined)];
+    }));
+    const hasChanged = this.#isFirst || before.length !== found.size || before.some((key) => !found.has(key));
+    this.#found = found;
+    this.#isFirst = false;
+    return { ports: [...found.values()].filter(({ kind, groups }) => kind === 'rdma' || groups.length > 0), hasChanged };
+  }
+
+  #outlines(): PortOutline[] {
+    const { netdevs = () => true, kernel } = this.#options;
+    const rdmaPorts = kernel?.rdmaCounters() ?? [];
+    /** Interfaces whose ethtool statistics have a port that they belong to. */
+    const taken = new Set<string>();
+    const ports = this.#devices().flatMap((device) => namesIn(join(this.#root, 'class/infiniband', device, 'ports')).map((port) =>
+      rdmaPortOutline({ root: this.#root, kernel, taken }, device, port, rdmaPorts)));
+    const names = namesIn(join(this.#root, 'class/net')).filter((name) => netdevs(name) && this.#isWanted('class/net', name));
+    return [...ports, ...names.map((name) => netdevOutline({ root: this.#root, kernel, taken }, name))];
+  }
+
+  #devices(): string[] {
+    const { include = () => true, exclude = () => false } = this.#options;
+    return namesIn(join(this.#root, 'class/infiniband')).filter((device) => include(device) && !exclude(device) && this.#isWanted('class/infiniband', device));
+  }
+
+  #isWanted(folder: string, name: string): boolean {
+    return this.#options.virtualFunctions === true || !isVirtualFunction(join(this.#root, folder, name));
+  }
 }
 
-function whyUnreadable(path: string): string | undefined {
-  try {
-    const text = readFileSync(path, 'latin1');
-    return parseCount(text) === undefined ? `not a number: ${JSON.stringify(text.trim().slice(0, 40))}` : undefined;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? errorText(error);
-  }
+function portOf(outline: PortOutline, canAskKernel: boolean): FoundPort {
+  const isRdma = outline.kind === 'rdma';
+  const vendor = isRdma ? vendorOf(outline.driver, outline.device) : undefined;
+  const { kind, device, port, driver, linkLayer, netdev, firmware, pci, numaNode, lossless = [] } = outline;
+  return {
+    kind, device, port, driver, vendor, linkLayer, netdev, firmware, pci, numaNode,
+    lineRate: isRdma ? lineRateOf(outline.rate) : lineRateOfSpeed(outline.rate),
+    priorities: lossless.length > 0 ? lossless : [usualPriority],
+    ...(isRdma ? rdmaPortCounters(outline, vendor) : netdevCounters(outline, canAskKernel)),
+  };
 }
 
 /** "400 Gb/sec (4X NDR)" is 50 GB/s. */
@@ -151,30 +147,7 @@ export function lineRateOf(rate: string): number {
   return gigabits === undefined ? 0 : Number(gigabits) * 125_000_000;
 }
 
-function driverOf(device: string): string {
-  try {
-    return basename(readlinkSync(join(device, 'driver')));
-  } catch {
-    // Virtual devices have none.
-    return '';
-  }
-}
-
-/** Sorted; empty where there is no such folder. */
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder).sort();
-  } catch {
-    // No RDMA at all, or nothing of this group: both are ordinary.
-    return [];
-  }
-}
-
-/** Without the newline; empty where it cannot be read, as the speed of an interface without one. */
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'latin1').trim();
-  } catch {
-    return '';
-  }
+/** In Mb/s; interfaces without a speed answer -1, 0, or not at all. */
+function lineRateOfSpeed(speed: string): number {
+  return Number(speed) > 0 ? Number(speed) * 125_000 : 0;
 }

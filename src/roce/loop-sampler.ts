@@ -1,114 +1,62 @@
-// The sampler in TypeScript, for machines without the addon: kept descriptors, read in the event loop every 10 ms or slower. Deadlines are absolute;
-// those that passed while the loop was busy are counted and not caught up.
+// The sampler in TypeScript, for machines without the addon: kept descriptors, read in the event loop every 10 ms or slower. Deadlines lie on a grid of ticks;
+// those that passed while the loop was busy are counted and not caught up, and between them nothing runs.
 
+import assert from 'node:assert/strict';
 import type { Clock, Timer } from '../io/clock.ts';
-import { CounterFile } from './counter-file.ts';
-import type { BurstRow, ReductionRules, WindowRow } from './reduction.ts';
-import { Reducer } from './reducer.ts';
-import type { Channel, Rows, Sampler, SamplerFigures, SamplingRules, SourceFigures } from './sampler.ts';
+import { CounterFile, type CounterReader } from './counter-file.ts';
+import { Recorder, type CaptureSink } from './capture.ts';
+import { Durations } from './durations.ts';
+import { LoopSource } from './loop-source.ts';
+import { PortEvents } from './port-events.ts';
+import { Reducer, type Recording, type RowSink } from './reducer.ts';
+import { windowRowNumbers, type BurstRow, type CaptureRow, type CaptureStart, type WindowRow } from './reduction.ts';
+import { RowStore } from './row-store.ts';
+import { loopPeriodNsMin, type Channel, type Rows, type Sampler, type SamplerFigures, type SamplerPlan, type SourceRules } from './sampler.ts';
 
-/** Rows kept for a reader that does not come: the oldest half goes then. */
+/** Windows that wait for a reader: of so long, and at least so many a channel. */
+const keptNs = 120e9;
+const windowsPerChannelMin = 3;
+/** Rows of each other kind. */
 const rowsMax = 32_768;
-/** Durations kept for the quantiles: the last so many. */
-const durationsMax = 4096;
-
-class Durations {
-  #values: number[] = [];
-  #max = 0;
-  #next = 0;
-
-  add(ns: number): void {
-    this.#values[this.#next % durationsMax] = ns;
-    this.#next++;
-    this.#max = Math.max(this.#max, ns);
-  }
-
-  get max(): number {
-    return this.#max;
-  }
-
-  quantile(share: number): number {
-    const sorted = this.#values.toSorted((a, b) => a - b);
-    return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
-  }
-}
-
-interface LoopCounter {
-  readonly file: CounterFile;
-  readonly reducer: Reducer;
-}
-
-class LoopSource {
-  readonly #name: string;
-  readonly #counters: LoopCounter[] = [];
-  readonly #read = new Durations();
-  #reads = 0;
-  #failedReadings = 0;
-
-  constructor(name: string) {
-    this.#name = name;
-  }
-
-  add(counter: LoopCounter): void {
-    this.#counters.push(counter);
-  }
-
-  read(clock: Clock): void {
-    const beginMs = clock.monotonicMs();
-    for (const { file, reducer } of this.#counters) {
-      const fromMs = clock.monotonicMs();
-      const value = file.read(fromMs);
-      if (value !== undefined) {
-        reducer.take(value, fromMs * 1e6, clock.monotonicMs() * 1e6);
-        continue;
-      }
-      this.#failedReadings++;
-      reducer.lose();
-    }
-    this.#read.add((clock.monotonicMs() - beginMs) * 1e6);
-    this.#reads++;
-  }
-
-  finish(): void {
-    for (const { file, reducer } of this.#counters) {
-      reducer.finish();
-      file.close();
-    }
-  }
-
-  figures(): SourceFigures {
-    const read = this.#read;
-    return {
-      source: this.#name, reads: this.#reads, failedReadings: this.#failedReadings,
-      readP50Ns: read.quantile(0.5), readP99Ns: read.quantile(0.99), readMaxNs: read.max,
-    };
-  }
-}
 
 export class LoopSampler implements Sampler {
   readonly wallOffsetNs: number;
+  readonly #plan: SamplerPlan;
   readonly #clock: Clock;
-  readonly #periodMs: number;
-  readonly #sources = new Map<string, LoopSource>();
+  readonly #open: (path: string) => CounterReader;
+  readonly #tickNs: number;
+  readonly #sources: readonly LoopSource[];
+  readonly #events = new PortEvents();
   readonly #lateness = new Durations();
-  #windows: WindowRow[] = [];
-  #bursts: BurstRow[] = [];
-  #overwritten = 0;
-  #ticks = 0;
+  readonly #windows: RowStore<WindowRow>;
+  readonly #bursts = new RowStore<BurstRow>(rowsMax);
+  readonly #captureStarts = new RowStore<CaptureStart>(rowsMax);
+  readonly #captures = new RowStore<CaptureRow>(rowsMax);
+  /** By port. */
+  readonly #recorders = new Map<number, Recorder>();
   #missed = 0;
-  #cpuMs = 0;
-  #deadlineMs = 0;
+  #cpuNs = 0;
+  #gridNs = 0;
   #timer: Timer | undefined;
 
-  constructor(channels: readonly Channel[], rules: SamplingRules, clock: Clock) {
+  /** Channels are files, and periods below 10 ms become 10 ms. `open` is the files' seam. */
+  constructor(plan: SamplerPlan, clock: Clock, open: (path: string) => CounterReader = (path) => new CounterFile(path)) {
+    this.#plan = plan;
     this.#clock = clock;
-    this.#periodMs = rules.periodNs / 1e6;
+    this.#open = open;
+    this.#tickNs = Math.max(plan.reduction.periodNs, loopPeriodNsMin);
     this.wallOffsetNs = (clock.nowMs() - clock.monotonicMs()) * 1e6;
-    for (const [index, channel] of channels.entries()) this.#add(index, channel, { ...rules, alignNs: this.wallOffsetNs });
+    this.#windows = new RowStore(windowsKept(plan));
+    const sink: RowSink & CaptureSink = {
+      window: (row) => this.#windows.add(row), burst: (row) => this.#bursts.add(row),
+      captureStart: (row) => this.#captureStarts.add(row), capture: (row) => this.#captures.add(row),
+    };
+    this.#sources = plan.sources.map((rules) => this.#sourceOf(rules, sink));
   }
 
   start(): void {
-    this.#deadlineMs = this.#clock.monotonicMs();
+    this.#gridNs = this.#nowNs();
+    for (const source of this.#sources) source.dueNs = this.#gridNs + this.#tickNs;
     this.#schedule();
   }
 
@@ -116,53 +64,81 @@ export class LoopSampler implements Sampler {
     if (this.#timer === undefined) return;
     this.#timer.cancel();
     this.#timer = undefined;
-    for (const source of this.#sources.values()) source.finish();
+    for (const source of this.#sources) source.finish();
   }
 
-  drain(): Rows & { readonly overwritten: number } {
-    const rows = { windows: this.#windows, bursts: this.#bursts, overwritten: this.#overwritten };
-    this.#windows = [];
-    this.#bursts = [];
-    return rows;
-  }
-
-  figures(): SamplerFigures {
+  drain(): Rows & { readonly produced: number; readonly overwritten: number } {
+    const stores = [this.#windows, this.#bursts, this.#captureStarts, this.#captures];
     return {
-      policy: 'loop', ticks: this.#ticks, missed: this.#missed, cpuSeconds: this.#cpuMs / 1000,
-      latenessP50Ns: this.#lateness.quantile(0.5), latenessP99Ns: this.#lateness.quantile(0.99), latenessMaxNs: this.#lateness.max,
-      sources: [...this.#sources.values()].map((source) => source.figures()),
+      windows: this.#windows.take(), bursts: this.#bursts.take(), captureStarts: this.#captureStarts.take(), captures: this.#captures.take(),
+      produced: stores.reduce((sum, { produced }) => sum + produced, 0), overwritten: stores.reduce((sum, { overwritten }) => sum + overwritten, 0),
     };
   }
 
-  #add(index: number, { source: name, path, rules: counter }: Channel, rules: ReductionRules): void {
-    const source = this.#sources.get(name) ?? new LoopSource(name);
-    this.#sources.set(name, source);
-    const sink = { window: (row: WindowRow) => this.#keep(this.#windows, row), burst: (row: BurstRow) => this.#keep(this.#bursts, row) };
-    source.add({ file: new CounterFile(path), reducer: new Reducer(index, counter, rules, sink) });
+  figures(): SamplerFigures {
+    const lateness = this.#lateness;
+    return {
+      policy: 'loop', ticks: lateness.count, missed: this.#missed, cpuSeconds: this.#cpuNs / 1e9,
+      latenessP50Ns: lateness.quantile(0.5), latenessP99Ns: lateness.quantile(0.99), latenessMaxNs: lateness.maxNs,
+      latenessBuckets: lateness.buckets, latenessSumNs: lateness.sumNs,
+      sources: this.#sources.map((source) => source.figures()),
+    };
   }
 
-  #keep<T>(rows: T[], row: T): void {
-    if (rows.length >= rowsMax) this.#overwritten += rows.splice(0, rowsMax / 2).length;
-    rows.push(row);
+  #sourceOf(rules: SourceRules, sink: RowSink & CaptureSink): LoopSource {
+    const source = new LoopSource(rules, this.#tickNs);
+    const reduction = { ...this.#plan.reduction, periodNs: source.periodNs, alignNs: this.wallOffsetNs };
+    for (const [index, channel] of this.#plan.channels.entries()) {
+      if (channel.source !== rules.name) continue;
+      assert(channel.place.kind === 'file', `the sampler in TypeScript reads files, and no ${channel.place.kind}`);
+      source.add(this.#open(channel.place.path), channel, new Reducer(index, channel.rules, reduction, sink, this.#recordingOf(index, channel, rules, sink)));
+    }
+    return source;
+  }
+
+  /** A capture keeps what its counters did at the shortest of their periods. */
+  #recordingOf(index: number, { port, isEvent, isCaptured, rules }: Channel, { periodNs, escalatedPeriodNs }: SourceRules, sink: CaptureSink): Recording | undefined {
+    if (this.#plan.capture === undefined) return undefined;
+    const recorder = this.#recorders.get(port) ?? new Recorder(port, this.#plan.capture, sink);
+    this.#recorders.set(port, recorder);
+    const shortestNs = Math.max(this.#tickNs, Math.min(periodNs, escalatedPeriodNs));
+    return { recorder, isEvent, place: isCaptured ? recorder.add(index, shortestNs, rules.lineRate > 0) : undefined };
+  }
+
+  #nowNs(): number {
+    return this.#clock.monotonicMs() * 1e6;
   }
 
   #schedule(): void {
-    this.#deadlineMs += this.#periodMs;
-    this.#timer = this.#clock.after(Math.max(0, this.#deadlineMs - this.#clock.monotonicMs()), () => this.#tick());
+    if (this.#sources.length === 0) return;
+    const deadlineNs = Math.min(...this.#sources.map(({ dueNs }) => dueNs));
+    this.#timer = this.#clock.after(Math.max(0, deadlineNs - this.#nowNs()) / 1e6, () => this.#tick(deadlineNs));
   }
 
-  #tick(): void {
-    const beginMs = this.#clock.monotonicMs();
+  #tick(deadlineNs: number): void {
+    const beginNs = this.#nowNs();
     // Timers are whole milliseconds and may fire a little early.
-    this.#lateness.add(Math.max(0, beginMs - this.#deadlineMs) * 1e6);
-    for (const source of this.#sources.values()) source.read(this.#clock);
-    this.#ticks++;
-    const endMs = this.#clock.monotonicMs();
+    this.#lateness.add(Math.max(0, beginNs - deadlineNs));
+    const context = { clock: this.#clock, events: this.#events };
+    // Sums of periods are not exact to the nanosecond.
+    for (const source of this.#sources) if (source.dueNs <= deadlineNs + this.#tickNs / 2) source.read(deadlineNs, context);
+    const endNs = this.#nowNs();
     // Nothing here waits, so the time that passed is about the time that was used.
-    this.#cpuMs += endMs - beginMs;
-    const passed = Math.max(0, Math.floor((endMs - this.#deadlineMs) / this.#periodMs));
-    this.#missed += passed;
-    this.#deadlineMs += passed * this.#periodMs;
+    this.#cpuNs += endNs - beginNs;
+    this.#heedEvents(endNs);
+    // Of the source that is read most often: the deadlines of the others are among its own.
+    this.#missed += Math.max(...this.#sources.map((source) => source.skipUntil(endNs)));
     this.#schedule();
   }
+
+  #heedEvents(nowNs: number): void {
+    const nextNs = this.#gridNs + (Math.floor((nowNs - this.#gridNs) / this.#tickNs) + 1) * this.#tickNs;
+    for (const source of this.#sources) source.heed(this.#events, nowNs, nextNs);
+  }
+}
+
+/** Of all channels together. */
+function windowsKept({ channels, reduction, ringBytes }: SamplerPlan): number {
+  const wanted = (Math.ceil(keptNs / reduction.windowNs) + 1) * channels.length;
+  return Math.max(1, windowsPerChannelMin * channels.length, Math.min(wanted, Math.floor(ringBytes / (windowRowNumbers * 8))));
 }

@@ -2,17 +2,26 @@
 
 import { createRequire } from 'node:module';
 import { errorText } from '../model/error.ts';
-import { burstRowAt, burstRowNumbers, windowRowAt, windowRowNumbers } from './reduction.ts';
-import type { Channel, Sampler, SamplerFigures, SamplingRules } from './sampler.ts';
+import type { KernelCounters } from './kernel-counters.ts';
+import { burstRowAt, burstRowNumbers, captureRowAt, captureRowNumbers, captureStartAt, windowRowAt, windowRowNumbers } from './reduction.ts';
+import type { Sampler, SamplerFigures, SamplerPlan } from './sampler.ts';
+
+/** Each row's numbers one after the other. */
+interface NativeRows {
+  readonly windows: Float64Array;
+  readonly bursts: Float64Array;
+  readonly captureStarts: Float64Array;
+  readonly captures: Float64Array;
+}
 
 interface NativeSampler {
   start(): void;
   stop(): void;
-  drain(): { readonly windows: Float64Array; readonly bursts: Float64Array; readonly overwritten: number };
+  drain(): NativeRows & { readonly produced: number; readonly overwritten: number };
   figures(): SamplerFigures;
 }
 
-export interface NativeAddon {
+export interface NativeAddon extends KernelCounters {
   readonly Sampler: new (options: object) => NativeSampler;
 }
 
@@ -34,24 +43,24 @@ export function loadNativeSampler(): { readonly addon: NativeAddon } | { readonl
 }
 
 /** Throws a TypeError or RangeError when an argument is outside of what the addon takes. */
-export function createNativeSampler({ Sampler }: NativeAddon, channels: readonly Channel[], rules: SamplingRules): Sampler {
+export function createNativeSampler({ Sampler }: NativeAddon, plan: SamplerPlan): Sampler {
   // The clock of the thread is the one behind hrtime.
   const alignNs = Date.now() * 1e6 - Number(process.hrtime.bigint());
-  const native = new Sampler({ rules: { ...rules, alignNs }, channels: channels.map(nativeChannel) });
+  const native = new Sampler({ ...plan, reduction: { ...plan.reduction, alignNs } });
   return {
     wallOffsetNs: alignNs,
     start: () => native.start(),
     stop: () => native.stop(),
     figures: () => native.figures(),
     drain: () => {
-      const { windows, bursts, overwritten } = native.drain();
-      return { windows: rowsOf(windows, windowRowNumbers, windowRowAt), bursts: rowsOf(bursts, burstRowNumbers, burstRowAt), overwritten };
+      const { windows, bursts, captureStarts, captures, produced, overwritten } = native.drain();
+      return {
+        windows: rowsOf(windows, windowRowNumbers, windowRowAt), bursts: rowsOf(bursts, burstRowNumbers, burstRowAt),
+        captureStarts: rowsOf(captureStarts, captureRowNumbers, captureStartAt), captures: rowsOf(captures, captureRowNumbers, captureRowAt),
+        produced, overwritten,
+      };
     },
   };
-}
-
-function nativeChannel({ source, path, link, rules }: Channel): object {
-  return link === undefined ? { source, path, rules } : { source, link: link.name, field: link.field, rules };
 }
 
 function rowsOf<T>(numbers: Float64Array, width: number, rowAt: (numbers: Float64Array, at: number) => T): T[] {

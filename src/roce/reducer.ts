@@ -1,13 +1,18 @@
 // Reduces the readings of one counter to windows and bursts.
 //
-// Rates are what was counted divided by the time that really passed, so a late reading lowers the resolution and never bends a value. Three kinds
-// of readings do not end an interval, which goes on to the next reading instead: one that came sooner than half a period after the last, one
-// whose reading took more than a fifth of the interval, and one of a counter that is known to refresh slower than it is read and has not moved.
-// An interval belongs to the window in which it ends, a burst to the window in which its end was noticed.
+// Rates are what was counted divided by the time that really passed, so a late reading lowers the resolution and never bends a value. Two kinds of
+// readings do not end an interval, which goes on to the next reading instead: one that came sooner than half a period after the last, and one
+// that took more than a fifth of the interval.
+//
+// Units and the total count at the reading that shows them. Intervals are judged (peak, time above a threshold, bursts) when it is known what they
+// are: time without a movement is kept as one stretch until something comes after it, and a counter that refreshes slowly, or may do so
+// (refresh.ts), is judged from change to change. An interval belongs to the window in which it is judged, a burst to the window in which its end was noticed.
 
-import { BurstFinder, busyNs, type ClosedBurst, type Interval } from './burst.ts';
+import { BurstFinder, busyNs, type BurstEvent, type Interval } from './burst.ts';
+import type { Recorder } from './capture.ts';
 import { isSaturated, stepOf } from './delta.ts';
 import { plausibleShare, thresholdsMax, utilizationBucket, utilizationBuckets, type BurstRow, type CounterRules, type ReductionRules, type WindowRow } from './reduction.ts';
+import { Refresh, refreshAssumedNs } from './refresh.ts';
 
 /** Where rows go. */
 export interface RowSink {
@@ -15,16 +20,23 @@ export interface RowSink {
   burst(row: BurstRow): void;
 }
 
+/** What is told to the recorder of the counter's port: bursts, movements when it is an event, and intervals when it keeps the counter at that place. */
+export interface Recording {
+  readonly recorder: Recorder;
+  readonly isEvent: boolean;
+  readonly place: number | undefined;
+}
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly number[] ? number[] : T[K] };
 type OpenWindow = Mutable<WindowRow> & { gapSumNs: number; gaps: number };
+/** What a reading added that moved: nothing is known yet of its rate. */
+type Movement = Pick<Interval, 'startNs' | 'ns' | 'units'>;
 
 /** Shares: an interval shorter than this of the period, or read for longer than this of itself, is joined with the next. */
 const shortestShare = 0.5;
 const readShareMax = 0.2;
-/** A counter refreshes slower than it is read from this many periods on. */
-const slowPeriods = 1.5;
-/** Without a change for so many refreshes it is idle. */
-const idleRefreshes = 2;
+/** Where time stays open, it is judged as idle when it is so many times longer than that. */
+const idleHolds = 2;
 
 export class Reducer {
   readonly #channel: number;
@@ -32,38 +44,80 @@ export class Reducer {
   readonly #rules: ReductionRules;
   readonly #sink: RowSink;
   readonly #bursts: BurstFinder;
+  readonly #refresh: Refresh;
+  readonly #recording: Recording | undefined;
+  #periodNs: number;
   #window: OpenWindow | undefined;
-  /** Begin of the current interval. */
-  #base: { readonly value: bigint; readonly ns: number } | undefined;
+  #hasBase = false;
   #latest = 0n;
-  #changedNs = 0;
+  /**
+   * The last reading that ended an interval. From `baseNs` to it nothing is judged yet: that time is idle, as `idleCount` readings showed, but for the
+   * held movement at its end.
+   */
+  #mark = 0n;
+  #markNs = 0;
+  #baseNs = 0;
+  #idleCount = 0;
+  #held: Movement | undefined;
+  /** Whether the counter moved at `baseNs`, so that nothing from before is left. */
+  #baseIsMove = false;
+  /** Counted since `markNs`. */
+  #pendingUnits = 0;
+  /** End of the last movement that was judged, the last change, and how far `coveredNs` has got. */
+  #movedNs = -Infinity;
+  #changedNs = -Infinity;
+  #coveredNs = 0;
   /** In units, wraps unrolled. */
   #total = NaN;
 
-  constructor(channel: number, counter: CounterRules, rules: ReductionRules, sink: RowSink) {
+  constructor(channel: number, counter: CounterRules, rules: ReductionRules, sink: RowSink, recording?: Recording) {
     this.#channel = channel;
     this.#counter = counter;
     this.#rules = rules;
     this.#sink = sink;
+    this.#recording = recording;
     this.#bursts = new BurstFinder(channel, counter.lineRate, rules);
+    this.#refresh = new Refresh(counter, rules.periodNs);
+    this.#periodNs = rules.periodNs;
+  }
+
+  /** Between two refreshes; 0 where each reading is fresh or nothing is known. */
+  get refreshNs(): number {
+    return this.#refresh.knownNs;
+  }
+
+  /** The source is read at another period from the next reading on. */
+  setPeriod(periodNs: number): void {
+    this.#periodNs = periodNs;
+    this.#refresh.setPeriod(periodNs);
   }
 
   /** Takes a reading: the counter's value, and when reading it began and ended. */
   take(value: bigint, beginNs: number, endNs: number): void {
     const ns = (beginNs + endNs) / 2;
     const window = this.#windowAt(ns);
-    if (this.#base === undefined) return this.#restart(value, ns);
-    this.#noteChange(window, value, ns);
-    const elapsedNs = ns - this.#base.ns;
-    if (elapsedNs < shortestShare * this.#rules.periodNs || endNs - beginNs > readShareMax * elapsedNs) return;
-    if (this.#isStale(value, elapsedNs)) return;
-    this.#endInterval(window, value, this.#endOf(value, ns));
+    if (!this.#hasBase) return this.#restart(value, ns);
+    if (value !== this.#latest && !this.#noteChange(window, value, ns)) return;
+    const elapsedNs = ns - this.#markNs;
+    if (elapsedNs < shortestShare * this.#periodNs || endNs - beginNs > readShareMax * elapsedNs) return;
+    if (value !== this.#mark) return this.#move(value, ns);
+    this.#settleHeld();
+    this.#markNs = ns;
+    this.#idleCount++;
+    const { holdNs } = this.#refresh;
+    if (holdNs === 0 ? this.#isWanted() : ns - this.#baseNs >= idleHolds * holdNs) this.#rest();
   }
 
   /** The source is gone: what the counter does until it is back is not known. */
   lose(): void {
-    this.#closeBurst(this.#bursts.close());
-    this.#base = undefined;
+    if (this.#hasBase) {
+      this.#settleHeld();
+      this.#giveIdle(this.#markNs, this.#idleCount);
+      this.#cover();
+    }
+    this.#noteBurst(this.#bursts.close());
+    this.#hasBase = false;
+    this.#refresh.forgetGaps();
   }
 
   /** Ends window and burst. */
@@ -72,99 +126,16 @@ export class Reducer {
     this.#emitWindow();
   }
 
-  #restart(value: bigint, ns: number): void {
-    this.#base = { value, ns };
-    this.#latest = value;
-    this.#changedNs = 0;
-    this.#total = Number(value) * this.#counter.multiplier;
-  }
-
-  #noteChange(window: OpenWindow, value: bigint, ns: number): void {
-    if (value === this.#latest) return;
-    if (this.#changedNs > 0) {
-      const gapNs = ns - this.#changedNs;
-      window.gapMinNs = window.gaps === 0 ? gapNs : Math.min(window.gapMinNs, gapNs);
-      window.gapSumNs += gapNs;
-      window.gaps++;
-    }
-    if (isSaturated(value, this.#counter)) window.saturations++;
-    window.changes++;
-    this.#latest = value;
-    this.#changedNs = ns;
-  }
-
-  #refreshesSlowly(): boolean {
-    return this.#counter.refreshNs > slowPeriods * this.#rules.periodNs;
-  }
-
-  /** Not moved, and not for so long that it must be idle. */
-  #isStale(value: bigint, elapsedNs: number): boolean {
-    return this.#refreshesSlowly() && value === this.#base?.value && elapsedNs < idleRefreshes * this.#counter.refreshNs;
-  }
-
-  /** What an idle counter of that kind counts next may have happened any time in the last refresh: that time stays open. */
-  #endOf(value: bigint, ns: number): number {
-    return this.#refreshesSlowly() && value === this.#base?.value ? ns - this.#counter.refreshNs : ns;
-  }
-
-  #endInterval(window: OpenWindow, value: bigint, endNs: number): void {
-    const base = this.#base;
-    if (base === undefined) return;
-    const ns = endNs - base.ns;
-    const step = stepOf(base.value, value, ns, this.#counter);
-    this.#base = { value, ns: endNs };
-    window.coveredNs += ns;
-    this.#total = step.kind === 'reset' ? Number(value) * this.#counter.multiplier : this.#total + step.units;
-    if (step.kind === 'reset') return void window.resets++;
-    if (step.kind === 'wrapped') window.wraps++;
-    window.units += step.units;
-    const interval = { startNs: base.ns, ns, units: step.units };
-    const isImplausible = this.#counter.lineRate > 0 && step.units * 1e9 > plausibleShare * this.#counter.lineRate * ns;
-    if (isImplausible) {
-      window.implausible++;
-      return this.#bursts.addDoubtful(interval);
-    }
-    this.#count(window, interval, endNs);
-  }
-
-  #count(window: OpenWindow, interval: Interval, endNs: number): void {
-    const rate = (interval.units * 1e9) / interval.ns;
-    window.intervals++;
-    if (interval.units > 0) window.activeNs += interval.ns;
-    window.peakUnits = Math.max(window.peakUnits, interval.units);
-    if (rate > window.peakRate) {
-      window.peakRate = rate;
-      window.peakAtNs = endNs;
-    }
-    if (this.#counter.lineRate === 0) return;
-    const share = rate / this.#counter.lineRate;
-    this.#rules.thresholds.forEach((threshold, index) => {
-      if (share >= threshold) window.aboveNs[index] = (window.aboveNs[index] ?? 0) + interval.ns;
-    });
-    const bucket = utilizationBucket(share);
-    window.utilization[bucket] = (window.utilization[bucket] ?? 0) + 1;
-    this.#closeBurst(this.#bursts.take(interval));
-  }
-
-  #closeBurst(burst: ClosedBurst | undefined): void {
-    const window = this.#window;
-    if (burst === undefined || window === undefined) return;
-    const { row, edges } = burst;
-    window.bursts++;
-    window.burstNs += row.durationNs;
-    window.burstUnits += row.units;
-    // The burst was above a threshold in its first and last interval too, if only for a part of them.
-    this.#rules.thresholds.forEach((threshold, index) => {
-      const limit = threshold * this.#counter.lineRate;
-      if (row.peakRate < limit) return;
-      const partly = edges.filter(({ units, ns }) => ns > 0 && (units * 1e9) / ns < limit);
-      window.aboveNs[index] = partly.reduce((sum, edge) => sum + busyNs(edge, row.peakRate), window.aboveNs[index] ?? 0);
-    });
-    this.#sink.burst(row);
+  /** Idle time is judged at once while somebody waits for it. */
+  #isWanted(): boolean {
+    const recording = this.#recording;
+    return this.#bursts.isOpen || (recording?.place !== undefined && recording.recorder.untilNs >= this.#baseNs);
   }
 
   #windowAt(ns: number): OpenWindow {
     if (this.#window !== undefined && ns < this.#window.endNs) return this.#window;
+    // Idle intervals that nothing can change any more belong to the window that ends.
+    if (this.#hasBase && this.#held === undefined && this.#refresh.holdNs === 0) this.#giveIdle(this.#markNs, this.#idleCount);
     this.#emitWindow();
     const { windowNs, alignNs } = this.#rules;
     const startNs = Math.floor((ns + alignNs) / windowNs) * windowNs - alignNs;
@@ -174,9 +145,214 @@ export class Reducer {
 
   #emitWindow(): void {
     if (this.#window === undefined) return;
+    if (this.#hasBase) this.#cover();
     const { gapSumNs, gaps, ...row } = this.#window;
-    this.#sink.window({ ...row, gapMeanNs: gaps === 0 ? 0 : gapSumNs / gaps, total: this.#total, refreshNs: this.#counter.refreshNs });
+    this.#sink.window({ ...row, gapMeanNs: gaps === 0 ? 0 : gapSumNs / gaps, total: this.#total, refreshNs: this.#refresh.knownNs });
     this.#window = undefined;
+  }
+
+  #cover(): void {
+    if (this.#window === undefined) return;
+    this.#window.coveredNs += this.#markNs - this.#coveredNs;
+    this.#coveredNs = this.#markNs;
+  }
+
+  /** The total goes on over a loss where the counter can have gone on. */
+  #restart(value: bigint, ns: number): void {
+    const goesOn = !Number.isNaN(this.#total) && value >= this.#latest;
+    this.#total = goesOn ? this.#total + Number(value - this.#latest) * this.#counter.multiplier : Number(value) * this.#counter.multiplier;
+    this.#hasBase = true;
+    this.#latest = value;
+    this.#coveredNs = ns;
+    this.#changedNs = -Infinity;
+    this.#beginAt(value, ns);
+  }
+
+  /** Begins a stretch of which nothing is known before. */
+  #beginAt(value: bigint, ns: number): void {
+    this.#mark = value;
+    this.#baseNs = this.#markNs = ns;
+    this.#baseIsMove = false;
+    this.#movedNs = -Infinity;
+    this.#idleCount = this.#pendingUnits = 0;
+  }
+
+  /** Counts what a reading shows; false when the counter was reset. */
+  #noteChange(window: OpenWindow, value: bigint, ns: number): boolean {
+    const sinceNs = this.#refresh.isSlow ? this.#baseNs : this.#markNs;
+    const step = stepOf(this.#latest, value, Math.max(ns - sinceNs, this.#periodNs), this.#counter);
+    if (this.#changedNs !== -Infinity) this.#noteGap(window, ns - this.#changedNs);
+    if (isSaturated(value, this.#counter)) window.saturations++;
+    window.changes++;
+    this.#changedNs = ns;
+    if (step.kind === 'reset') {
+      this.#reset(window, value, ns);
+      return false;
+    }
+    this.#latest = value;
+    if (step.kind === 'wrapped') window.wraps++;
+    window.units += step.units;
+    this.#total += step.units;
+    this.#pendingUnits += step.units;
+    if (this.#recording?.isEvent === true) this.#recording.recorder.noteEvent(this.#channel, ns);
+    return true;
+  }
+
+  #noteGap(window: OpenWindow, gapNs: number): void {
+    window.gapMinNs = window.gaps === 0 ? gapNs : Math.min(window.gapMinNs, gapNs);
+    window.gapSumNs += gapNs;
+    window.gaps++;
+    this.#refresh.noteGap(gapNs);
+  }
+
+  #reset(window: OpenWindow, value: bigint, ns: number): void {
+    this.#settleHeld();
+    this.#giveIdle(this.#markNs, this.#idleCount);
+    window.resets++;
+    this.#total = Number(value) * this.#counter.multiplier;
+    this.#latest = value;
+    this.#beginAt(value, ns);
+  }
+
+  #move(value: bigint, ns: number): void {
+    const moved = { startNs: this.#markNs, ns: ns - this.#markNs, units: this.#pendingUnits };
+    this.#pendingUnits = 0;
+    this.#mark = value;
+    this.#markNs = ns;
+    if (this.#refresh.holdNs === 0) return this.#moveFast(moved);
+    if (!this.#refresh.isLearning) return this.#giveSpan(ns, moved.units, ns - this.#baseNs);
+    if (this.#held !== undefined && this.#refresh.provesFresh(this.#held.ns, moved.ns)) return this.#refresh.isSlow ? this.#prove(moved) : this.#moveFast(moved);
+    this.#settleHeld();
+    if (!this.#refresh.isSlow && this.#baseIsMove && this.#idleCount === 0) return this.#giveExact(moved);
+    this.#held = moved;
+  }
+
+  /** Each reading is fresh: what came before is what it looked like. */
+  #moveFast(moved: Movement): void {
+    const held = this.#held;
+    this.#held = undefined;
+    this.#giveIdle((held ?? moved).startNs, this.#idleCount);
+    if (held !== undefined) this.#giveExact(held);
+    this.#giveExact(moved);
+  }
+
+  /** The counter is fresh from now on. The first movement may still be what a slow one showed late, unless it follows another. */
+  #prove(moved: Movement): void {
+    const followsMove = this.#baseIsMove && this.#idleCount === 0;
+    if (!followsMove) this.#settleHeld();
+    this.#refresh.setFresh();
+    this.#moveFast(moved);
+  }
+
+  /** A movement among readings that stayed equal: it may have happened any time since the last. */
+  #settleHeld(): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    const untilNs = held.startNs + held.ns;
+    this.#giveSpan(untilNs, held.units, this.#refresh.isKnownSlow ? untilNs - this.#baseNs : held.ns);
+  }
+
+  /** Judges time without a movement, but for the end of it that stays open. */
+  #rest(): void {
+    const { holdNs } = this.#refresh;
+    const untilNs = this.#markNs - holdNs;
+    if (this.#refresh.isKnownSlow) return this.#giveIdle(untilNs, Math.max(1, Math.floor((untilNs - this.#baseNs) / holdNs + 0.5)));
+    const kept = Math.min(this.#idleCount - 1, Math.floor(holdNs / this.#periodNs + 0.5));
+    this.#giveIdle(untilNs, this.#idleCount - kept);
+    this.#idleCount = kept;
+  }
+
+  #giveIdle(untilNs: number, count: number): void {
+    const window = this.#window;
+    if (count === 0 || window === undefined) return;
+    const idle = { startNs: this.#baseNs, ns: untilNs - this.#baseNs, units: 0, rate: 0, count };
+    this.#baseNs = untilNs;
+    this.#baseIsMove = false;
+    this.#idleCount = 0;
+    window.intervals += count;
+    this.#record(idle);
+    if (this.#counter.lineRate === 0) return;
+    window.utilization[0] = (window.utilization[0] ?? 0) + count;
+    this.#noteBurst(this.#bursts.take(idle));
+  }
+
+  /** Everything since `baseNs` is one interval, and its units may be older than that: no rate is made from less time than they may have taken. */
+  #giveSpan(untilNs: number, units: number, activeNs: number): void {
+    const { isSlow, isKnownSlow, ns: refreshNs, nearNs } = this.#refresh;
+    const startNs = this.#baseNs;
+    const ns = untilNs - startNs;
+    const isQuick = isSlow && !isKnownSlow && this.#baseIsMove && ns <= nearNs;
+    const spreadNs = isKnownSlow ? refreshNs : Math.min(untilNs - this.#movedNs, refreshAssumedNs);
+    const count = isKnownSlow ? Math.max(1, Math.floor(ns / refreshNs + 0.5)) : this.#idleCount + 1;
+    const span = { startNs, ns, units, rate: (units * 1e9) / Math.max(ns, spreadNs), count };
+    this.#moveBase(untilNs);
+    // Two changes of an unknown counter close together, and no third: that may be a refresh, seen late, and the next one.
+    if (isQuick) return this.#bursts.addDoubtful(span);
+    this.#judge(span, activeNs);
+  }
+
+  #giveExact({ startNs, ns, units }: Movement): void {
+    this.#moveBase(startNs + ns);
+    this.#judge({ startNs, ns, units, rate: (units * 1e9) / ns, count: 1 }, ns);
+  }
+
+  #moveBase(ns: number): void {
+    this.#baseNs = this.#movedNs = ns;
+    this.#baseIsMove = true;
+    this.#idleCount = 0;
+  }
+
+  #judge(interval: Interval, activeNs: number): void {
+    const window = this.#window;
+    if (window === undefined) return;
+    const { lineRate } = this.#counter;
+    if (lineRate > 0 && interval.rate > plausibleShare * lineRate) {
+      window.implausible++;
+      return this.#bursts.addDoubtful(interval);
+    }
+    this.#count(window, interval, activeNs);
+    this.#record(interval);
+    if (lineRate > 0) this.#noteBurst(this.#bursts.take(interval));
+  }
+
+  #record(interval: Interval): void {
+    if (this.#recording?.place !== undefined) this.#recording.recorder.take(this.#recording.place, interval);
+  }
+
+  #count(window: OpenWindow, { startNs, ns, units, rate, count }: Interval, activeNs: number): void {
+    window.intervals += count;
+    window.activeNs += activeNs;
+    window.peakUnits = Math.max(window.peakUnits, units);
+    if (rate > window.peakRate) {
+      window.peakRate = rate;
+      window.peakAtNs = startNs + ns;
+    }
+    if (this.#counter.lineRate === 0) return;
+    const share = rate / this.#counter.lineRate;
+    this.#rules.thresholds.forEach((threshold, index) => {
+      if (share >= threshold) window.aboveNs[index] = (window.aboveNs[index] ?? 0) + ns;
+    });
+    const bucket = utilizationBucket(share);
+    window.utilization[bucket] = (window.utilization[bucket] ?? 0) + count;
+  }
+
+  #noteBurst(burst: BurstEvent): void {
+    const window = this.#window;
+    if (burst === 'began') this.#recording?.recorder.beginBurst(this.#channel, this.#bursts.beganNs);
+    if (burst === undefined || burst === 'began' || window === undefined) return;
+    const { row, edges } = burst;
+    window.bursts++;
+    window.burstNs += row.durationNs;
+    window.burstUnits += row.units;
+    // The burst was above a threshold in its first and last interval too, if only for a part of them.
+    this.#rules.thresholds.forEach((threshold, index) => {
+      const limit = threshold * this.#counter.lineRate;
+      if (row.peakRate < limit) return;
+      for (const edge of edges) if (edge.ns > 0 && edge.rate < limit) window.aboveNs[index] = (window.aboveNs[index] ?? 0) + busyNs(edge, row.peakRate);
+    });
+    this.#sink.burst(row);
+    this.#recording?.recorder.endBurst(row.startNs + row.durationNs);
   }
 }
 

@@ -75,11 +75,14 @@ export interface WindowRow {
   /** Shortest and mean time between two changes; 0 where there were fewer than two. */
   readonly gapMinNs: number;
   readonly gapMeanNs: number;
-  /** What the counter stands at after the last reading, in units, wraps unrolled: it starts at the first reading and, after a reset, at the one that showed it. NaN without any. */
+  /**
+   * What the counter stands at after the last reading, in units, wraps unrolled: it starts at the first reading and, after a reset, at the one that showed it. After a
+   * loss of the source it goes on where the counter stands at or above where it was, by units that no window claims. NaN without any reading.
+   */
   readonly total: number;
-  /** Sum of the intervals that were judged: less than the window where readings are missing. */
+  /** Time between readings that ended intervals: less than the window where readings are missing. */
   readonly coveredNs: number;
-  /** Time between refreshes as it is known at the end of the window; 0 where each reading is fresh. */
+  /** Time between refreshes as it is known at the end of the window; 0 where each reading is fresh, and while nothing is known. */
   readonly refreshNs: number;
   /** Intervals by utilisation. */
   readonly utilization: readonly number[];
@@ -111,9 +114,10 @@ export interface CaptureStart {
   readonly atNs: number;
 }
 
-/** Numbers in a window's and a burst's row, as the native sampler hands them over. */
+/** Numbers in a row of a window, of a burst, of a capture's start or of a captured interval, as the native sampler hands them over. */
 export const windowRowNumbers = 22 + thresholdsMax + utilizationBuckets;
 export const burstRowNumbers = 5;
+export const captureRowNumbers = 3;
 
 /** Reads a row of the native sampler: `windowRowNumbers` numbers from `at`, in the order of `WindowRow`. */
 export function windowRowAt(rows: Float64Array, at: number): WindowRow {
@@ -133,6 +137,14 @@ export function windowRowAt(rows: Float64Array, at: number): WindowRow {
 export function burstRowAt(rows: Float64Array, at: number): BurstRow {
   const number = (index: number) => rows[at + index] ?? 0;
   return { channel: number(0), startNs: number(1), durationNs: number(2), units: number(3), peakRate: number(4) };
+}
+
+export function captureStartAt(rows: Float64Array, at: number): CaptureStart {
+  return { port: rows[at] ?? 0, channel: rows[at + 1] ?? 0, atNs: rows[at + 2] ?? 0 };
+}
+
+export function captureRowAt(rows: Float64Array, at: number): CaptureRow {
+  return { channel: rows[at] ?? 0, atNs: rows[at + 1] ?? 0, value: rows[at + 2] ?? 0 };
 }
 
 /** The bucket of a share of the line rate; 0 holds everything below 0.1 %, the last one everything from 1 on. */

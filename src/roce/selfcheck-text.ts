@@ -1,7 +1,6 @@
 // A self-check for people: tables of what was found and measured, bursts, and verdicts. Pure.
 
 import type { FoundPort } from './discover.ts';
-import { channelsMax } from './sampler.ts';
 import type { BurstReport, SamplerReport, SelfcheckReport, SourceReport } from './selfcheck.ts';
 
 export interface Verdict {
@@ -26,30 +25,30 @@ const policies: Readonly<Record<SamplerReport['policy'], Verdict>> = {
 
 /** What to think of it, the sampler first. */
 export function verdictsOf(report: SelfcheckReport): Verdict[] {
-  if (report.samplers.length === 0) return [{ level: 'bad', text: 'nothing to sample: no RDMA device and no network interface with counters was found' }];
+  const { figures } = report;
+  if (figures === undefined) return [{ level: 'bad', text: 'nothing to sample: no RDMA device and no network interface with counters was found' }];
   const sampler: Verdict = report.reason === undefined
     ? { level: 'good', text: 'sampler: native' }
     : { level: 'note', text: `sampler: TypeScript, because there is no native one: ${report.reason}` };
-  const policy = report.samplers[0]?.policy ?? 'plain';
-  return [sampler, policies[policy], ...report.samplers.flatMap(samplerVerdicts), ...report.sources.flatMap(sourceVerdicts), ...report.ports.flatMap((port) => portVerdicts(port, report.lineRate === 0))];
+  return [sampler, policies[figures.policy], ...samplerVerdicts(figures), ...report.sources.flatMap(sourceVerdicts), ...report.ports.flatMap((port) => portVerdicts(port, report.lineRate === 0))];
 }
 
-function samplerVerdicts({ periodMs, counters, ticks, missed, cpuShare, overwritten }: SamplerReport): Verdict[] {
+function samplerVerdicts({ periodMs, counters, leftOut, ticks, missed, cpuShare, overwritten }: SamplerReport): Verdict[] {
   const share = missed / Math.max(1, ticks + missed);
   const verdicts: Verdict[] = [
     { level: share <= missedShareMax ? 'good' : 'bad', text: `every ${periodMs} ms: ${missed} of ${ticks + missed} ticks missed (${percent(share)})` },
     { level: cpuShare <= cpuShareMax ? 'good' : 'note', text: `every ${periodMs} ms: ${percent(cpuShare)} of a core` },
   ];
   if (overwritten > 0) verdicts.push({ level: 'bad', text: `every ${periodMs} ms: ${overwritten} rows lost, this process was not scheduled for seconds` });
-  if (counters > channelsMax) verdicts.push({ level: 'bad', text: `every ${periodMs} ms: ${counters - channelsMax} of ${counters} counters were left out, ${channelsMax} are read` });
+  if (leftOut > 0) verdicts.push({ level: 'bad', text: `${leftOut} of ${counters + leftOut} counters were left out, ${counters} are read` });
   return verdicts;
 }
 
 function sourceVerdicts(report: SourceReport): Verdict[] {
-  const { source, periodMs, refreshNs, moved, failedReadings, reads, counters, implausible } = report;
+  const { source, periodNs, refreshNs, moved, failedReadings, reads, counters, implausible } = report;
   const verdicts: Verdict[] = [];
   if (moved === 0) verdicts.push({ level: 'note', text: `${source}: nothing moved, so how often it refreshes is not known; try again under traffic` });
-  if (refreshNs > 1.5 * periodMs * 1e6) verdicts.push({ level: 'note', text: `${source}: refreshes every ${milliseconds(refreshNs)}; shorter bursts cannot be seen there` });
+  if (refreshNs > 1.5 * periodNs) verdicts.push({ level: 'note', text: `${source}: refreshes every ${milliseconds(refreshNs)}; shorter bursts cannot be seen there` });
   if (failedReadings > 0) verdicts.push({ level: 'bad', text: `${source}: ${failedReadings} of ${reads * counters} readings failed` });
   if (implausible > 0) verdicts.push({ level: 'note', text: `${source}: ${implausible} intervals above the line rate; is the rate right?` });
   return verdicts;
@@ -70,7 +69,7 @@ export function selfcheckText(report: SelfcheckReport): string {
   const parts = [
     table('Found', ['device', 'driver', 'link', 'line rate', 'counters', 'traffic', 'events'], report.ports.map(portRow)),
     table('Measured', ['source', 'every', 'counters', 'moved', 'read p50', 'read p99', 'read max', 'refresh'], report.sources.map(sourceRow)),
-    table('Sampler', ['every', 'counters', 'policy', 'late p50', 'late p99', 'late max', 'missed', 'core'], report.samplers.map(samplerRow)),
+    table('Sampler', ['every', 'counters', 'policy', 'late p50', 'late p99', 'late max', 'missed', 'core'], report.figures === undefined ? [] : [samplerRow(report.figures)]),
     ...(report.bursts === undefined ? [] : [burstTable(report.bursts)]),
     table('Verdicts', [], verdictsOf(report).map(({ level, text }) => [level, text])),
   ];
@@ -86,7 +85,7 @@ function portRow(port: FoundPort): string[] {
 
 function sourceRow(source: SourceReport): string[] {
   const times = [source.readP50Ns, source.readP99Ns, source.readMaxNs].map(microseconds);
-  return [source.source, `${source.periodMs} ms`, `${source.counters}`, `${source.moved}`, ...times, source.refreshNs === 0 ? '?' : milliseconds(source.refreshNs)];
+  return [source.source, `${source.periodNs / 1e6} ms`, `${source.counters}`, `${source.moved}`, ...times, source.refreshNs === 0 ? '?' : milliseconds(source.refreshNs)];
 }
 
 function samplerRow(sampler: SamplerReport): string[] {

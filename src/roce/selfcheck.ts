@@ -6,9 +6,10 @@ import { sleep, type Clock } from '../io/clock.ts';
 import { discover, type FoundPort } from './discover.ts';
 import { LoopSampler } from './loop-sampler.ts';
 import { createNativeSampler, type NativeAddon } from './native-sampler.ts';
-import { defaultRules, type BurstRow, type WindowRow } from './reduction.ts';
-import { channelsMax, loopPeriodNsMin, type Sampler, type SamplerFigures, type SourceFigures } from './sampler.ts';
-import { planSamplers, type PlannedChannel, type PlannedSampler, type PlanOptions } from './selfcheck-plan.ts';
+import type { BurstRow, WindowRow } from './reduction.ts';
+import { loopPeriodNsMin, type Sampler, type SamplerFigures, type SourceFigures } from './sampler.ts';
+import type { PlannedChannel } from './plan.ts';
+import { placeKey, planSelfcheck, type PlanOptions, type SelfcheckPlan } from './selfcheck-plan.ts';
 
 export interface SelfcheckOptions {
   readonly sysfs: string;
@@ -28,7 +29,6 @@ export interface SelfcheckDeps {
 
 /** Counters that are read together, and what was measured. */
 export interface SourceReport extends SourceFigures {
-  readonly periodMs: number;
   readonly counters: number;
   /** Counters that changed at least once. */
   readonly moved: number;
@@ -51,8 +51,9 @@ export interface BurstReport {
 
 export interface SamplerReport extends Omit<SamplerFigures, 'sources'> {
   readonly periodMs: number;
-  /** Found; at most `channelsMax` of them are read. */
+  /** Read; and found above `channelsMax`. */
   readonly counters: number;
+  readonly leftOut: number;
   /** Share of one core. */
   readonly cpuShare: number;
   readonly overwritten: number;
@@ -65,7 +66,8 @@ export interface SelfcheckReport {
   /** As asked for: bytes per second where it is used instead of what devices say, else 0. */
   readonly lineRate: number;
   readonly ports: readonly FoundPort[];
-  readonly samplers: readonly SamplerReport[];
+  /** Undefined where nothing was found. */
+  readonly figures: SamplerReport | undefined;
   readonly sources: readonly SourceReport[];
   /** Undefined where nobody asked. */
   readonly bursts: readonly BurstReport[] | undefined;
@@ -85,27 +87,28 @@ const slowPeriods = 3;
 
 /** Takes `durationMs`, and for bursts as much again with the learning; reads only. */
 export async function selfcheck(options: SelfcheckOptions, deps: SelfcheckDeps): Promise<SelfcheckReport> {
-  const ports = discover(options.sysfs);
+  const kernel = 'addon' in deps.native && options.sysfs === kernelSysfs ? deps.native.addon : undefined;
+  const ports = discover(options.sysfs, kernel === undefined ? {} : { kernel });
   const isNative = 'addon' in deps.native;
   const periodMs = isNative ? options.periodMs : Math.max(options.periodMs, loopPeriodNsMin / 1e6);
-  const plan: PlanOptions = { periodMs, lineRate: options.lineRate, canAskKernel: isNative && options.sysfs === kernelSysfs, refreshNs: new Map() };
-  const measured = await record(planSamplers(ports, plan), options.isBurst ? learnMs : options.durationMs, deps);
-  const recorded = options.isBurst ? await record(planSamplers(ports, { ...plan, refreshNs: refreshPeriods(measured) }), options.durationMs, deps) : measured;
+  const plan: PlanOptions = { periodMs, windowMs: drainMs, lineRate: options.lineRate, canAskKernel: kernel !== undefined, refreshNs: new Map() };
+  const measured = await record(planSelfcheck(ports, plan), options.isBurst ? learnMs : options.durationMs, deps);
+  const recorded = options.isBurst ? await record(planSelfcheck(ports, { ...plan, refreshNs: refreshPeriods(measured) }), options.durationMs, deps) : measured;
   return {
     sampler: isNative ? 'native' : 'typescript',
     reason: 'reason' in deps.native ? deps.native.reason : undefined,
     lineRate: options.lineRate,
     ports,
-    samplers: recorded.map(samplerReport),
+    figures: recorded.planned.channels.length === 0 ? undefined : samplerReport(recorded),
     // In the recording, counters known to be slow are no longer read for their refresh.
-    sources: measured.flatMap(sourceReports),
-    bursts: options.isBurst ? recorded.flatMap(burstReports).sort((a, b) => a.startMs - b.startMs) : undefined,
+    sources: sourceReports(measured),
+    bursts: options.isBurst ? burstReports(recorded).sort((a, b) => a.startMs - b.startMs) : undefined,
   };
 }
 
-/** What one sampler did. */
+/** What the sampler did. */
 interface Recording {
-  readonly planned: PlannedSampler;
+  readonly planned: SelfcheckPlan;
   readonly windows: readonly WindowRow[];
   readonly bursts: readonly BurstRow[];
   readonly overwritten: number;
@@ -114,34 +117,21 @@ interface Recording {
   readonly wallOffsetNs: number;
 }
 
-interface Running {
-  readonly planned: PlannedSampler;
-  readonly sampler: Sampler;
-  readonly windows: WindowRow[];
-  readonly bursts: BurstRow[];
-}
-
-async function record(plan: readonly PlannedSampler[], durationMs: number, deps: SelfcheckDeps): Promise<Recording[]> {
-  const { clock } = deps;
-  const running: Running[] = plan.map((planned) => ({ planned, sampler: createSampler(planned, deps), windows: [], bursts: [] }));
+async function record(planned: SelfcheckPlan, durationMs: number, { native, clock }: SelfcheckDeps): Promise<Recording> {
+  const sampler = 'addon' in native ? createNativeSampler(native.addon, planned.sampler) : new LoopSampler(planned.sampler, clock);
+  const rows = { windows: [] as WindowRow[], bursts: [] as BurstRow[] };
   const startMs = clock.monotonicMs();
-  for (const { sampler } of running) sampler.start();
+  sampler.start();
   for (let leftMs = durationMs; leftMs > 0; leftMs = durationMs - (clock.monotonicMs() - startMs)) {
     await sleep(clock, Math.min(drainMs, leftMs));
-    for (const one of running) fetchRows(one);
+    fetchRows(sampler, rows);
   }
-  for (const { sampler } of running) sampler.stop();
+  sampler.stop();
   const elapsedMs = clock.monotonicMs() - startMs;
-  return running.map((one) => ({ ...one, overwritten: fetchRows(one), figures: one.sampler.figures(), elapsedMs, wallOffsetNs: one.sampler.wallOffsetNs }));
+  return { ...rows, planned, overwritten: fetchRows(sampler, rows), figures: sampler.figures(), elapsedMs, wallOffsetNs: sampler.wallOffsetNs };
 }
 
-function createSampler({ periodMs, channels }: PlannedSampler, { native, clock }: SelfcheckDeps): Sampler {
-  const rules = { ...defaultRules, periodNs: periodMs * 1e6, windowNs: drainMs * 1e6 };
-  const list = channels.slice(0, channelsMax).map(({ channel }) => channel);
-  return 'addon' in native ? createNativeSampler(native.addon, list, rules) : new LoopSampler(list, rules, clock);
-}
-
-function fetchRows({ sampler, windows, bursts }: Running): number {
+function fetchRows(sampler: Sampler, { windows, bursts }: { windows: WindowRow[]; bursts: BurstRow[] }): number {
   const rows = sampler.drain();
   windows.push(...rows.windows);
   bursts.push(...rows.bursts);
@@ -150,7 +140,8 @@ function fetchRows({ sampler, windows, bursts }: Running): number {
 
 function samplerReport({ planned, figures, elapsedMs, overwritten }: Recording): SamplerReport {
   const { sources: _, ...rest } = figures;
-  return { ...rest, periodMs: planned.periodMs, counters: planned.channels.length, cpuShare: (figures.cpuSeconds * 1000) / elapsedMs, overwritten };
+  const { sampler, leftOut } = planned;
+  return { ...rest, periodMs: sampler.reduction.periodNs / 1e6, counters: sampler.channels.length, leftOut, cpuShare: (figures.cpuSeconds * 1000) / elapsedMs, overwritten };
 }
 
 function sourceReports(recording: Recording): SourceReport[] {
@@ -162,7 +153,6 @@ function sourceReports(recording: Recording): SourceReport[] {
     const refreshes = [...channels].map((channel) => refreshOf(recording, channel)).filter((ns) => ns > 0);
     return {
       ...source,
-      periodMs: planned.periodMs,
       counters: channels.size,
       moved: new Set(windows.filter(({ changes }) => changes > 0).map(({ channel }) => channel)).size,
       refreshNs: refreshes.length === 0 ? 0 : Math.min(...refreshes),
@@ -182,14 +172,13 @@ function refreshOf({ windows }: Recording, channel: number): number {
   return shortestNs >= refreshEvenness * meanNs ? meanNs : 0;
 }
 
-/** By file: counters whose changes are evenly further apart than they are read. */
-function refreshPeriods(recordings: readonly Recording[]): Map<string, number> {
+/** By place: counters whose changes are evenly further apart than they are read. */
+function refreshPeriods(recording: Recording): Map<string, number> {
   const periods = new Map<string, number>();
-  for (const recording of recordings) {
-    recording.planned.channels.forEach(({ channel }, index) => {
-      const refreshNs = refreshOf(recording, index);
-      if (refreshNs >= slowPeriods * recording.planned.periodMs * 1e6) periods.set(channel.path, refreshNs);
-    });
+  const periodNs = new Map(recording.figures.sources.map((source) => [source.source, source.periodNs]));
+  for (const [index, { channel }] of recording.planned.channels.entries()) {
+    const refreshNs = refreshOf(recording, index);
+    if (refreshNs >= slowPeriods * (periodNs.get(channel.source) ?? 0)) periods.set(placeKey(channel.place), refreshNs);
   }
   return periods;
 }

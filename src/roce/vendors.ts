@@ -45,15 +45,18 @@ interface VendorTable {
   readonly gauges?: RegExp;
 }
 
-/** mlx5's words, which newer bnxt_re drivers use as well. */
-const mlx5Events: VendorTable['events'] = {
-  cnp_sent: ['np_cnp_sent'], cnp_handled: ['rp_cnp_handled'], ecn_marked: ['np_ecn_marked_roce_packets'], out_of_sequence: ['out_of_sequence'],
+/** mlx5's words, which newer bnxt_re drivers use as well. Those with `cc_` are optional counters, which netlink alone tells and an administrator switches on. */
+const mlx5Events = {
+  cnp_sent: ['np_cnp_sent', 'cc_tx_cnp_pkts'], cnp_handled: ['rp_cnp_handled', 'cc_rx_cnp_pkts'], ecn_marked: ['np_ecn_marked_roce_packets', 'cc_rx_ce_pkts'],
+  out_of_sequence: ['out_of_sequence'],
   packet_seq_err: ['packet_seq_err', 'implied_nak_seq_err'], ack_timeout: ['local_ack_timeout_err'], rnr_nak: ['rnr_nak_retry_err'],
   out_of_buffer: ['out_of_buffer'], retransmit: ['roce_adp_retrans', 'roce_adp_retrans_to'],
-};
+} satisfies VendorTable['events'];
 
 const tables: Readonly<Record<Vendor, VendorTable>> = {
   mlx5: {
+    // Optional counters, too.
+    receiveBytes: ['rdma_rx_bytes'], transmitBytes: ['rdma_tx_bytes'],
     events: mlx5Events,
     // Q counters are 32-bit in firmware, and the driver does not follow their wraps. Congestion and ICRC counters are 64-bit.
     narrow: /^(vport_)?(rx_(write|read|atomic)_requests|rx_dct_connect|out_of_buffer|out_of_sequence|duplicate_request|rnr_nak_retry_err|packet_seq_err|implied_nak_seq_err|local_ack_timeout_err|(req|resp)_.*|roce_(adp|slow)_.*)$/,
@@ -61,23 +64,32 @@ const tables: Readonly<Record<Vendor, VendorTable>> = {
   bnxt_re: {
     receiveBytes: ['rx_bytes'], transmitBytes: ['tx_bytes'],
     events: {
+      ...mlx5Events,
       // Old names first, then those of newer drivers.
-      cnp_sent: ['tx_cnp_pkts', 'np_cnp_pkts'], cnp_handled: ['rx_cnp_pkts', 'rp_cnp_handled'], ecn_marked: ['rx_ecn_marked_pkts', 'np_ecn_marked_roce_packets'],
-      out_of_sequence: ['oos_drop_count'], packet_seq_err: ['seq_err_naks_rcvd'], ack_timeout: ['to_retransmits'], rnr_nak: ['rnr_naks_rcvd'],
-      discard: ['rx_roce_discards'], out_of_buffer: ['rx_out_of_buffer', 'out_of_buffer'],
+      cnp_sent: ['tx_cnp_pkts', 'np_cnp_pkts', 'np_cnp_sent'], cnp_handled: ['rx_cnp_pkts', 'rp_cnp_handled'],
+      ecn_marked: ['rx_ecn_marked_pkts', 'np_ecn_marked_roce_packets'], out_of_sequence: ['oos_drop_count', 'out_of_sequence'],
+      packet_seq_err: ['seq_err_naks_rcvd', 'packet_seq_err', 'missing_resp', 'implied_nak_seq_err'], ack_timeout: ['to_retransmits', 'local_ack_timeout_err'],
+      rnr_nak: ['rnr_naks_rcvd', 'rnr_nak_retry_err'], discard: ['rx_roce_discards', 'tx_roce_discards'], out_of_buffer: ['rx_out_of_buffer', 'out_of_buffer'],
     },
-    gauges: /^(active_(pds|ahs|qps|srqs|cqs|mrs|mws)|db_fifo_register)$/,
+    gauges: /^((active|watermark)_(pds|ahs|qps|rc_qps|ud_qps|srqs|cqs|mrs|mws)|db_fifo_register)$/,
   },
   irdma: {
     receiveBytes: ['ip4InOctets', 'ip6InOctets'], transmitBytes: ['ip4OutOctets', 'ip6OutOctets'],
-    events: { cnp_sent: ['cnpSent'], cnp_handled: ['cnpHandled'], discard: ['ip4InDiscards', 'ip6InDiscards'] },
+    events: {
+      cnp_sent: ['cnpSent'], cnp_handled: ['cnpHandled'], ecn_marked: ['RxECNMrkd'], rnr_nak: ['RNR received'], retransmit: ['tcpRetransSegs', 'RetransSegs'],
+      discard: ['ip4InDiscards', 'ip6InDiscards'],
+    },
   },
-  hns: { events: { cnp_sent: ['tx_cnp_pkt'], cnp_handled: ['rx_cnp_pkt'] } },
+  // Spellings differ by kernel.
+  hns: { events: { cnp_sent: ['tx_cnp_pkt', 'tx_cnp_pkts'], cnp_handled: ['rx_cnp_pkt', 'rx_cnp_pkts'] } },
   ionic: {
     receiveBytes: ['rx_rdma_ucast_bytes', 'rx_rdma_mcast_bytes'], transmitBytes: ['tx_rdma_ucast_bytes', 'tx_rdma_mcast_bytes'],
     events: {
-      cnp_sent: ['tx_rdma_cnp_pkts'], cnp_handled: ['rx_rdma_cnp_pkts'], ecn_marked: ['rx_rdma_ecn_pkts'], packet_seq_err: ['resp_tx_pkt_seq_err'],
-      ack_timeout: ['tx_rdma_ack_timeout'], retransmit: ['tx_rdma_retx_pkts'],
+      cnp_sent: ['tx_rdma_cnp_pkts'], cnp_handled: ['rx_rdma_cnp_pkts'], ecn_marked: ['rx_rdma_ecn_pkts'],
+      // Spelt so by the driver.
+      out_of_sequence: ['resp_rx_outouf_seq'],
+      packet_seq_err: ['req_rx_pkt_seq_err', 'req_rx_impl_nak_seq_err', 'resp_tx_pkt_seq_err'], rnr_nak: ['req_rx_rnr_retry_err'],
+      ack_timeout: ['tx_rdma_ack_timeout'], retransmit: ['tx_rdma_retx_pkts'], out_of_buffer: ['resp_rx_outof_buf'],
     },
   },
   erdma: {
@@ -129,6 +141,13 @@ export function portCounterMeaning(name: string): Meaning {
   const bits = classicBits[name];
   const counter = bits === undefined ? plain : { ...plain, bits, saturates: true };
   return name === 'port_xmit_discards' ? { ...counter, event: 'discard' } : counter;
+}
+
+/** A counter below `statistics` of an interface. */
+export function statisticMeaning(name: string): Meaning {
+  if (name === 'rx_bytes') return { ...plain, traffic: 'receive' };
+  if (name === 'tx_bytes') return { ...plain, traffic: 'transmit' };
+  return /^[rt]x_dropped$/.test(name) ? { ...plain, event: 'discard' } : plain;
 }
 
 /** A counter below `hw_counters`. */

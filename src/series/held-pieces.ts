@@ -8,17 +8,24 @@ import type { TargetFacts } from '../route/route.ts';
 import { createField, fieldsOf, int64Of, nextField } from '../wire/fields.ts';
 import type { Field } from '../wire/fields.ts';
 import { ByteWriter, decodeLabels, encodeLabels } from '../wire/labels.ts';
-import { putSample, putVarint, sampleBytes, TAG_SERIES_LABEL, TAG_SERIES_SAMPLE, TAG_TIMESERIES, varintBytes } from '../wire/write-request.ts';
+import { putSample, putVarint, sampleBytes, TAG_SERIES_HISTOGRAM, TAG_SERIES_LABEL, TAG_SERIES_SAMPLE, TAG_TIMESERIES, varintBytes } from '../wire/write-request.ts';
 
 /** The only label of a series that tells of those behind it. */
 const HELD_LABEL = '__tributary_held__';
 const TAG_SAMPLE_VALUE = 0x09;
 const TAG_SAMPLE_TIMESTAMP = 0x10;
+const TAG_HISTOGRAM_TIMESTAMP = 0x78;
 
 export interface HeldSample {
   /** Halves of the value. */
   readonly low: number;
   readonly high: number;
+  readonly timestampMs: number;
+}
+
+export interface HeldHistogram {
+  /** A Histogram message without its tag and length. */
+  readonly bytes: Uint8Array;
   readonly timestampMs: number;
 }
 
@@ -28,7 +35,12 @@ export interface HeldSeries {
   /** As TargetRouter.pageNote. */
   readonly page: readonly string[];
   readonly samples: readonly HeldSample[];
+  /** Native ones, of series that no page brings. */
+  readonly histograms?: readonly HeldHistogram[];
 }
+
+/** What a record has of a series. */
+export type HeldItems = Pick<HeldSeries, 'labels' | 'samples' | 'histograms'>;
 
 type Facts = readonly [job: string, labels: Labels, provenance: readonly (readonly [string, string])[], honorLabels: boolean, page: readonly string[]];
 
@@ -38,7 +50,7 @@ const body = new ByteWriter(64 * 1024);
 
 /** A record with these series, none of which is without samples. */
 export function encodeHeld(series: readonly HeldSeries[]): RawInput {
-  const pieces: { labels: LabelMap; samples: readonly HeldSample[] }[] = [];
+  const pieces: HeldItems[] = [];
   let last: HeldSeries | undefined;
   for (const one of series) {
     if (last === undefined || !isToldAlike(last, one)) pieces.push({ labels: new Map([[HELD_LABEL, tell(one)]]), samples: [] });
@@ -58,15 +70,15 @@ function tell({ facts, page }: HeldSeries): string {
 }
 
 /** A record of series with their samples: ready pieces of a write request. */
-export function pieceOf(series: readonly { readonly labels: LabelMap; readonly samples: readonly HeldSample[] }[]): RawInput {
+export function pieceOf(series: readonly HeldItems[]): RawInput {
   let count = 0;
   let oldestMs = Infinity;
   let newestMs = -Infinity;
   body.length = 0;
-  for (const { labels, samples } of series) {
-    putSeries(labels, samples);
-    count += samples.length;
-    for (const { timestampMs } of samples) {
+  for (const one of series) {
+    putSeries(one);
+    for (const { timestampMs } of [...one.samples, ...(one.histograms ?? [])]) {
+      count++;
       oldestMs = Math.min(oldestMs, timestampMs);
       newestMs = Math.max(newestMs, timestampMs);
     }
@@ -74,11 +86,12 @@ export function pieceOf(series: readonly { readonly labels: LabelMap; readonly s
   return { type: 'raw', samples: count, oldestMs, newestMs, body: Buffer.from(body.bytes.subarray(0, body.length)) };
 }
 
-function putSeries(labels: LabelMap, samples: readonly HeldSample[]): void {
+function putSeries({ labels, samples, histograms = [] }: HeldItems): void {
   encoded.length = 0;
   encodeLabels(labels, encoded);
   let content = encoded.length;
   for (const sample of samples) content += fieldBytes(sampleBytes(sample, sample.timestampMs));
+  for (const histogram of histograms) content += fieldBytes(histogram.bytes.length);
   body.reserve(fieldBytes(content));
   const { bytes } = body;
   bytes[body.length] = TAG_TIMESERIES;
@@ -88,6 +101,12 @@ function putSeries(labels: LabelMap, samples: readonly HeldSample[]): void {
   for (const sample of samples) {
     bytes[at] = TAG_SERIES_SAMPLE;
     at = putSample(bytes, putVarint(bytes, at + 1, sampleBytes(sample, sample.timestampMs)), sample, sample.timestampMs);
+  }
+  for (const histogram of histograms) {
+    bytes[at] = TAG_SERIES_HISTOGRAM;
+    at = putVarint(bytes, at + 1, histogram.bytes.length);
+    bytes.set(histogram.bytes, at);
+    at += histogram.bytes.length;
   }
   body.length = at;
 }
@@ -104,11 +123,12 @@ export function decodeHeld(bytes: Uint8Array): HeldSeries[] {
   let told: Pick<HeldSeries, 'facts' | 'page'> | undefined;
   while (nextField(field)) {
     if (field.tag !== TAG_TIMESERIES) continue;
-    const { labels, samples } = decodeSeries(field);
+    const items = decodeSeries(field);
+    const { labels } = items;
     // A page may tell a label of that name; it cannot tell a series of no other label.
     const text = labels.size === 1 ? labels.get(HELD_LABEL) : undefined;
     if (text !== undefined) told = hear(text);
-    else if (told !== undefined) found.push({ labels, samples, ...told });
+    else if (told !== undefined) found.push({ ...items, ...told });
   }
   return found;
 }
@@ -118,14 +138,22 @@ function hear(text: string): Pick<HeldSeries, 'facts' | 'page'> {
   return { facts: { job, labels, provenance: new Map(provenance), honorLabels }, page };
 }
 
-function decodeSeries(field: Field): Pick<HeldSeries, 'labels' | 'samples'> {
+function decodeSeries(field: Field): HeldItems {
   const labels: LabelMap = new Map();
   const samples: HeldSample[] = [];
+  const histograms: HeldHistogram[] = [];
   for (const part = fieldsOf(field); nextField(part); ) {
     if (part.tag === TAG_SERIES_LABEL) for (const [name, value] of decodeLabels(part.bytes.subarray(part.start, part.end))) labels.set(name, value);
     else if (part.tag === TAG_SERIES_SAMPLE) samples.push(decodeSample(fieldsOf(part)));
+    else if (part.tag === TAG_SERIES_HISTOGRAM) histograms.push({ bytes: part.bytes.subarray(part.contentStart, part.end), timestampMs: histogramTime(fieldsOf(part)) });
   }
-  return { labels, samples };
+  return { labels, samples, ...(histograms.length > 0 && { histograms }) };
+}
+
+function histogramTime(field: Field): number {
+  let timestampMs = 0;
+  while (nextField(field)) if (field.tag === TAG_HISTOGRAM_TIMESTAMP) timestampMs = int64Of(field);
+  return timestampMs;
 }
 
 function decodeSample(field: Field): HeldSample {

@@ -1,10 +1,9 @@
 // Where held samples of another process go: decided again from what was written down with them.
 
-import type { LabelMap } from '../model/labels.ts';
 import type { RawInput } from '../queue/queue.ts';
 import type { Unrouted } from '../route/route.ts';
 import { decodeHeld, pieceOf } from './held-pieces.ts';
-import type { HeldSample, HeldSeries } from './held-pieces.ts';
+import type { HeldItems, HeldSeries } from './held-pieces.ts';
 import { writeLabels } from './plan.ts';
 import type { Plan } from './plan.ts';
 import type { SeriesMetrics } from './series-metrics.ts';
@@ -18,16 +17,11 @@ export interface HeldPlacement {
   readonly count: () => void;
 }
 
-interface Placed {
-  readonly labels: LabelMap;
-  readonly samples: readonly HeldSample[];
-}
-
 /** Where the samples of a record go; undefined: a pod of it is still not known, and `mayWait`. */
 export function placeHeld(body: Uint8Array, mayWait: boolean, plan: Plan, metrics: SeriesMetrics): HeldPlacement | undefined {
   const series = decodeHeld(body);
   if (mayWait && series.some((one) => decide(one, plan).isUnresolved)) return undefined;
-  const byStream = new Map<string, Placed[]>();
+  const byStream = new Map<string, HeldItems[]>();
   const ends = series.map((one) => place(one, plan, byStream));
   return {
     parcels: new Map([...byStream].map(([name, own]) => [name, pieceOf(own)])),
@@ -56,21 +50,21 @@ function decide({ labels, facts, page }: HeldSeries, { router }: Plan) {
   return router.hasRoutes ? { target, set, unrouted, isUnresolved } : { target, set: router.everything, unrouted: undefined, isUnresolved };
 }
 
-function place(series: HeldSeries, plan: Plan, into: Map<string, Placed[]>): End {
-  const { labels, samples } = series;
+function place(series: HeldSeries, plan: Plan, into: Map<string, HeldItems[]>): End {
+  const { labels, samples, histograms = [] } = series;
   const { target, set, unrouted, isUnresolved } = decide(series, plan);
   let isPlaced = false;
   for (const feed of plan.feeds) {
     const streams = feed.streams.filter(({ name }) => set.legs.some((leg) => leg.name === name));
     const own = streams.length === 0 ? undefined : writeLabels(feed, labels, () => target.provenance(labels));
     if (own === undefined || own.size === 0) continue;
-    for (const { name } of streams) put(into, name, { labels: own, samples });
+    for (const { name } of streams) put(into, name, { labels: own, samples, histograms });
     isPlaced = true;
   }
-  return { isPlaced, isUnresolved, unrouted, samples: samples.length };
+  return { isPlaced, isUnresolved, unrouted, samples: samples.length + histograms.length };
 }
 
-function put(into: Map<string, Placed[]>, name: string, placed: Placed): void {
+function put(into: Map<string, HeldItems[]>, name: string, placed: HeldItems): void {
   const known = into.get(name);
   if (known === undefined) into.set(name, [placed]);
   else known.push(placed);

@@ -5,6 +5,8 @@
 //     its next scrape: it is known where to      they are appended there; a second later they count as moved out here
 //     killed before that                         the next start waits until its pods are known, or a minute, moves them, and then counts them as moved out
 //
+// Series that no page brings have nobody who works with them in memory: their records are left here, and placed as soon as it is known where they belong, at the latest after a minute.
+//
 // A kill between appending and settling sends them once more. Nothing is pushed out for them: without room they wait in memory alone.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -23,6 +25,8 @@ const SETTLE_AFTER_MS = 1000;
 /** The API server may need that long after a start; afterwards namespaces decide. Milliseconds. */
 const RECOVERY_WAIT_MS = 60_000;
 const RECOVERY_STEP_MS = 1000;
+/** As long as pods are waited for at most, milliseconds: the index gives up earlier while its watch works. */
+const LEFT_WAIT_MS = 60_000;
 /** Pages of what is moved in one turn. */
 const RECOVERY_BATCH = { samples: 100_000, bytes: 1024 * 1024 };
 
@@ -32,6 +36,12 @@ export interface HeldJournal {
   write(record: RawInput): number | undefined;
   /** The samples of a record are being appended where they belong; `lost` of them go nowhere. */
   settle(sequence: number, lost: number): void;
+  /** Writes a record that is decided about here. Returns its sequence; undefined when there is no room. */
+  leave(record: RawInput): number | undefined;
+  /** Whether a record that was left has not gone yet. */
+  holds(sequence: number): boolean;
+  /** Resolves to whether everything written is as safe as it can be. */
+  flush(): Promise<boolean>;
   /** Nobody here will: it is decided about as if it came from another process. */
   abandon(sequence: number): void;
 }
@@ -50,6 +60,8 @@ export class HeldStream implements HeldJournal {
   /** Up to here everything is another process'. */
   #inherited = 0;
   readonly #abandoned = new Set<number>();
+  /** Records that were left, with the time until which their pods are waited for. */
+  readonly #left = new Map<number, number>();
   /** Streams that have the samples of a record that others refuse: they get them once. */
   readonly #delivered = new Map<number, Set<string>>();
   #gone: { readonly sequence: number; readonly lost: number }[] = [];
@@ -100,6 +112,22 @@ export class HeldStream implements HeldJournal {
     this.#gone = [];
   }
 
+  leave(record: RawInput): number | undefined {
+    const sequence = this.write(record);
+    if (sequence === undefined) return undefined;
+    this.#left.set(sequence, this.#options.clock.monotonicMs() + LEFT_WAIT_MS);
+    this.#recoverLater(RECOVERY_STEP_MS);
+    return sequence;
+  }
+
+  holds(sequence: number): boolean {
+    return this.#left.has(sequence);
+  }
+
+  flush(): Promise<boolean> {
+    return this.#open().flush();
+  }
+
   abandon(sequence: number): void {
     this.#abandoned.add(sequence);
     this.#recoverLater(RECOVERY_STEP_MS);
@@ -127,15 +155,27 @@ export class HeldStream implements HeldJournal {
   async #moveOrphans(): Promise<boolean> {
     const stream = this.#open();
     const reader = stream.openReader();
+    const { lastSequence } = stream.state();
+    const gone = new Set([...this.#left.keys()].filter((sequence) => sequence <= lastSequence));
     let isLeft = false;
+    let isStuck = false;
     try {
       for (let after = 0; !this.#isStopped; ) {
         const batch = reader.read(after, RECOVERY_BATCH);
         if (batch.length === 0) break;
         after = batch.at(-1)!.sequence;
-        for (const record of batch) if (this.#isOrphan(record.sequence)) isLeft = !(await this.#moveOrphan(stream, record)) || isLeft;
+        for (const record of batch) {
+          gone.delete(record.sequence);
+          if (!this.#isOrphan(record.sequence)) continue;
+          // A series may be in several that were left: none overtakes another.
+          const placement: HeldPlacement | undefined = isStuck && this.#left.has(record.sequence) ? undefined : this.#placeOf(record);
+          isStuck ||= placement === undefined;
+          isLeft = placement === undefined || !(await this.#moveOrphan(stream, record, placement)) || isLeft;
+        }
         await nextTurn();
       }
+      // Dropped by command, or damaged.
+      if (!this.#isStopped) for (const sequence of gone) this.#left.delete(sequence);
     } finally {
       reader.close();
     }
@@ -143,28 +183,37 @@ export class HeldStream implements HeldJournal {
   }
 
   #isOrphan(sequence: number): boolean {
-    return sequence <= this.#inherited || this.#abandoned.has(sequence);
+    return sequence <= this.#inherited || this.#abandoned.has(sequence) || this.#left.has(sequence);
+  }
+
+  #placeOf({ sequence, payload }: QueuedRecord): HeldPlacement | undefined {
+    return this.#options.place(payload, this.#options.clock.monotonicMs() < (this.#left.get(sequence) ?? this.#deadlineMs));
   }
 
   /** Returns whether it has moved, and is on the disk there. */
-  async #moveOrphan(stream: OpenStream, { sequence, payload }: QueuedRecord): Promise<boolean> {
-    const { queue, place, clock } = this.#options;
-    const placement = place(payload, clock.monotonicMs() < this.#deadlineMs);
-    if (placement === undefined) return false;
+  async #moveOrphan(stream: OpenStream, { sequence }: QueuedRecord, placement: HeldPlacement): Promise<boolean> {
+    const { queue } = this.#options;
     const delivered = this.#delivered.get(sequence) ?? new Set();
     this.#delivered.set(sequence, delivered);
     let isDone = true;
     for (const [name, parcel] of placement.parcels) {
       const target = queue.find(name);
-      if (target !== undefined && !delivered.has(name) && target.moveIn([parcel]) === undefined) delivered.add(name);
+      if (target !== undefined && !delivered.has(name) && (await this.#deliver(target, parcel, this.#left.has(sequence)))) delivered.add(name);
       isDone = target !== undefined && delivered.has(name) && (await target.flush()) && isDone;
     }
     if (!isDone) return false;
     stream.settle(sequence, sequence, { dropped: placement.unrouted, movedOut: Infinity });
     placement.count();
     this.#abandoned.delete(sequence);
+    this.#left.delete(sequence);
     this.#delivered.delete(sequence);
     return true;
+  }
+
+  /** What was left comes for the first time, as what is appended: it may push out what is older. */
+  async #deliver(target: OpenStream, parcel: RawInput, isFirst: boolean): Promise<boolean> {
+    if (!isFirst) return target.moveIn([parcel]) === undefined;
+    return !target.refuses() && (await target.appendNow([parcel]));
   }
 
   /** Before the queue is closed, and after the last scrape. */

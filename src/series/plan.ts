@@ -15,6 +15,8 @@ export interface SeriesDestination {
   readonly stream: Stream;
   readonly writeRelabel: readonly RelabelSettings[];
   readonly sendExemplars: boolean;
+  /** Where a histogram comes in both forms: takes the native one, instead of classic buckets. */
+  readonly sendNativeHistograms?: boolean;
   /** Whose series `owner` in a route brings here. */
   readonly owner?: string;
   /** Set on every series after the rules. */
@@ -33,6 +35,8 @@ export interface Feed {
   readonly streams: readonly Stream[];
   /** Those of them that want exemplars. */
   readonly exemplarStreams: readonly Stream[];
+  /** Those of them that want native histograms. */
+  readonly nativeStreams: ReadonlySet<Stream>;
 }
 
 /** `all`: a rule copies labels by a pattern over hidden names. */
@@ -63,6 +67,7 @@ export function planFeeds(destinations: readonly SeriesDestination[]): Feed[] {
       hiddenNames: hiddenNamesOf(writeRelabel),
       streams: members.map((member) => member.stream),
       exemplarStreams: members.filter((member) => member.sendExemplars).map((member) => member.stream),
+      nativeStreams: new Set(members.filter((member) => member.sendNativeHistograms === true).map((member) => member.stream)),
     };
   });
 }

@@ -41,7 +41,7 @@ export function createSeriesMetrics(metrics: Metrics): SeriesMetrics {
   );
   const unrouted = metrics.counters('tributary_route_unrouted_samples_total', 'Samples that routes took nowhere, or not to their owner, by reason; with the owner that has no destination: `(others)` beyond 1,000 of them.', ['reason', 'owner']);
   const moved = metrics.counter('tributary_route_moved_series_total', 'Series whose destinations changed while they were scraped.');
-  const unresolved = metrics.counters('tributary_route_unresolved_series_total', 'Series whose pod was not known when they came, by how that ended: the pod became known within a scrape, the namespace decided, or it did so at once because too many waited.', ['outcome']);
+  const unresolved = metrics.counters('tributary_route_unresolved_series_total', 'Series whose pod was not known when they came, by how that ended: the pod became known in time, the namespace decided, or it did so at once because too many waited.', ['outcome']);
   const added = metrics.counter('tributary_series_added_total', 'Series that were new to their target.');
   const removed = metrics.counter('tributary_series_removed_total', 'Series that left the cache of their target.');
   const markers = metrics.counter('tributary_series_staleness_markers_total', 'Staleness markers written for vanished series.');

@@ -2,6 +2,7 @@
 // children it uses and touches plain cells on hot paths. Names are documented in docs/metrics.md; a test compares the two.
 
 import { Counter as PromCounter, Gauge as PromGauge, Histogram as PromHistogram, Registry } from 'prom-client';
+import { BucketHistogramFamily, type BucketHistogram } from './bucket-histogram.ts';
 
 export interface Counter {
   inc(by?: number): void;
@@ -29,6 +30,10 @@ export interface Metrics {
   gauges(name: string, help: string, labels: readonly string[]): Family<Gauge>;
   histogram(name: string, help: string, buckets: readonly number[]): Histogram;
   histograms(name: string, help: string, labels: readonly string[], buckets: readonly number[]): Family<Histogram>;
+  /** Of observations that were counted elsewhere. */
+  bucketHistograms(name: string, help: string, labels: readonly string[], edges: readonly number[]): Family<BucketHistogram>;
+  /** Text of further families, put behind our own ones: lines of text exposition 0.0.4, each with its end. */
+  addText(text: () => string): void;
   /** Runs before every exposition: the place to set gauges from state that lives elsewhere. */
   beforeExposition(callback: () => void): void;
   /** Text exposition, version 0.0.4. */
@@ -41,6 +46,8 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   const callbacks: (() => void)[] = [];
   const registers = [registry];
+  const bucketFamilies: BucketHistogramFamily[] = [];
+  const texts: (() => string)[] = [];
   const family = <T>(make: (labels: Record<string, string>) => T, drop: (labels: Record<string, string>) => void, names: readonly string[]) => {
     const children = new Map<string, T>();
     const labelsOf = (values: readonly string[]) => Object.fromEntries(names.map((name, i) => [name, values[i] ?? '']));
@@ -72,12 +79,20 @@ export function createMetrics(): Metrics {
       const h = new PromHistogram({ name, help, labelNames: [...labels], buckets: [...buckets], registers });
       return family((l) => h.labels(l), (l) => h.remove(l), labels);
     },
+    bucketHistograms(name, help, labels, edges) {
+      const own = new BucketHistogramFamily(name, help, labels, edges);
+      bucketFamilies.push(own);
+      return own;
+    },
+    addText: (text) => void texts.push(text),
     beforeExposition: (callback) => void callbacks.push(callback),
     async text() {
       for (const callback of callbacks) callback();
-      return registry.metrics();
+      return [await registry.metrics(), ...bucketFamilies.map((own) => own.text()), ...texts.map((text) => text())].join('');
     },
-    families: () =>
-      registry.getMetricsAsArray().map((m) => ({ name: m.name, help: m.help, type: String(m.type) })),
+    families: () => [
+      ...registry.getMetricsAsArray().map((m) => ({ name: m.name, help: m.help, type: String(m.type) })),
+      ...bucketFamilies.map(({ name, help }) => ({ name, help, type: 'histogram' })),
+    ],
   };
 }

@@ -4,11 +4,11 @@ import * as fs from 'node:fs';
 import type { BuildInfo } from '../cli/build-info.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Declares the metrics; they are read when the page is. */
-export function createProcessMetrics(metrics: Metrics, build: BuildInfo): void {
+/** Declares the metrics; they are read when the page is. `sampler` is the one that this installation has. */
+export function createProcessMetrics(metrics: Metrics, build: BuildInfo, sampler: 'native' | 'typescript'): void {
   const labels = ['version', 'revision', 'branch', 'nodeversion'];
   const values = [build.version, build.revision, build.branch, process.version];
-  metrics.gauges('tributary_build_info', 'Always 1; the labels tell the build.', labels).with(...values).set(1);
+  metrics.gauges('tributary_build_info', 'Always 1; the labels tell the build, and which sampler of counters it has.', [...labels, 'sampler']).with(...values, sampler).set(1);
   metrics.gauges('prometheus_build_info', 'Always 1; for dashboards that look for Prometheus.', labels).with(...values).set(1);
   const startSeconds = (Date.now() - process.uptime() * 1000) / 1000;
   metrics.gauge('process_start_time_seconds', 'Start time of the process since the epoch in seconds.').set(startSeconds);

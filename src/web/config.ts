@@ -3,7 +3,7 @@
 
 import { block, fail, key, optional } from '../config/schema.ts';
 import type { Block } from '../config/schema.ts';
-import { bool, choice, filePath, mapOf, secret, text } from '../config/types.ts';
+import { bool, choice, filePath, listOf, mapOf, secret, text } from '../config/types.ts';
 
 const versions = ['TLS10', 'TLS11', 'TLS12', 'TLS13'] as const;
 export type ServerTlsVersion = (typeof versions)[number];
@@ -39,8 +39,13 @@ const httpKeys = {
   headers: key(mapOf(text, (name) => (headerNames.has(name) ? undefined : `header ${JSON.stringify(name)} can not be configured, expected one of ${[...headerNames].join(', ')}`)), new Map(), 'Headers of every answer.'),
 };
 
+/** What may be seen without credentials: a kubelet has none, and who scrapes need not. */
+const openings = ['probes', 'metrics'] as const;
+export type Opening = (typeof openings)[number];
+
 const ownKeys = {
   bearer_token_files: key(mapOf(filePath), new Map(), 'Files that each hold the token of a client, by the name of the client.'),
+  open: key(listOf(choice(openings, (value) => `unknown entry ${JSON.stringify(value)}`)), [], 'What is answered without credentials: `probes` are /-/healthy and /-/ready, `metrics` is /metrics.'),
 };
 
 export const webKeys = {

@@ -6,6 +6,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { errorText } from '../model/error.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { text, type Answer } from './answer.ts';
+import type { Opening, WebBlock } from './config.ts';
 import { Credentials } from './credentials.ts';
 import { openWebFile } from './web-file.ts';
 
@@ -13,18 +14,32 @@ type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 export interface Guard {
   createServer(options: ServerOptions, listener: Listener): Server;
-  /** The name of who asks, or the answer that sends him away. */
-  admit(request: IncomingMessage, response: ServerResponse): Promise<{ readonly client: string } | Answer>;
+  /** The name of who asks, or the answer that sends him away. `opening` is what the path belongs to, if the file may open it to everybody. */
+  admit(request: IncomingMessage, response: ServerResponse, opening?: Opening): Promise<{ readonly client: string } | Answer>;
 }
 
 const openDoor: Guard = { createServer, admit: () => Promise.resolve({ client: '' }) };
+
+/** What counts at the start. */
+function authOf({ tls_server_config: tls }: WebBlock['values']): string {
+  return tls?.values.client_auth_type ?? 'no TLS';
+}
 
 /** Fails with WEB_CONFIG_INVALID. `file`: '' for none. */
 export function createGuard(file: string, logger: Logger): Guard {
   if (file === '') return openDoor;
   const opened = openWebFile(file);
   const credentials = new Credentials();
+  const auth = authOf(opened.current());
   let lastError = '';
+  let isOtherTold = false;
+
+  /** Told once per change: what was added for safety is not in force yet. */
+  function compare(values: WebBlock['values']): void {
+    const isOther = authOf(values) !== auth;
+    if (isOther && !isOtherTold) logger.error('whether there is TLS, and client_auth_type, take effect at the next start', { running: auth, wanted: authOf(values) });
+    isOtherTold = isOther;
+  }
 
   /** Told once per change. */
   function tell(error: unknown): void {
@@ -37,13 +52,13 @@ export function createGuard(file: string, logger: Logger): Guard {
     createServer(options, listener) {
       const tls = opened.tls();
       if (tls === undefined) return createServer(options, listener);
-      const { client_auth_type: auth } = opened.current().tls_server_config!.values;
       const server = createTlsServer({ ...options, ...tls.options, requestCert: auth !== 'NoClientCert', rejectUnauthorized: auth === 'RequireAndVerifyClientCert' }, listener);
       // Before the handshake begins.
       server.prependListener('connection', (socket: { destroy(): void }) => {
         try {
           const now = opened.tls();
-          if (now !== undefined && now.isNew) server.setSecureContext(now.options);
+          // Without authorities nobody's certificate is good, instead of everybody's who has one of a public authority.
+          if (now !== undefined && now.isNew) server.setSecureContext({ ca: [], ...now.options });
         } catch (error) {
           tell(error);
           socket.destroy();
@@ -53,14 +68,16 @@ export function createGuard(file: string, logger: Logger): Guard {
       return server;
     },
 
-    async admit({ headers }, response) {
+    async admit({ headers, socket }, response, opening) {
       try {
         const values = opened.current();
+        compare(values);
         for (const [name, value] of values.http_server_config?.values.headers ?? []) response.setHeader(name, value);
-        const identity = await credentials.identify(headers.authorization, values);
+        if (opening !== undefined && values.tributary?.values.open.includes(opening) === true) return { client: '' };
+        const identity = await credentials.identify(headers.authorization, values, socket.remoteAddress ?? '');
         tell(undefined);
         if (identity === 'unknown') return text(401, 'Unauthorized\n', { 'WWW-Authenticate': values.basic_auth_users.size > 0 ? 'Basic' : 'Bearer' });
-        return identity === 'busy' ? text(429, 'too many passwords are being checked\n', { 'Retry-After': '1' }) : identity;
+        return identity === 'busy' ? text(503, 'too many passwords are being checked\n', { 'Retry-After': '1' }) : identity;
       } catch (error) {
         tell(error);
         return text(500, 'the web configuration is wrong\n');

@@ -13,7 +13,7 @@ export function ready(_request: WebRequest, { view }: WebContext): Answer {
 
 /** What everything that needs a running agent answers before it runs. */
 export function notReady(isStopping: boolean): Answer {
-  return text(503, 'Service Unavailable', { 'X-Prometheus-Stopping': String(isStopping) });
+  return text(503, 'Service Unavailable', { 'X-Prometheus-Stopping': String(isStopping), 'Retry-After': '5' });
 }
 
 export const reload: Handler = async (_request, { view, flags }) => {

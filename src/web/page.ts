@@ -11,6 +11,7 @@ import { alarmSection } from './page-alarms.ts';
 import { destinationSection, retiredSection } from './page-destinations.ts';
 import { discoverySection, kubernetesSection } from './page-discovery.ts';
 import { mastersSection } from './page-masters.ts';
+import { roceSection } from './page-roce.ts';
 import { formatAge, style } from './page-text.ts';
 import { ownersSection, volumeSection } from './page-volume.ts';
 import type { ActiveTargetView, PoolView, ReloadView } from './view.ts';
@@ -39,6 +40,7 @@ export function overviewPage(_request: WebRequest, context: WebContext): Answer 
     ${mastersSection(view, nowMs)}
     ${ownersSection(view)}
     ${volumeSection(view)}
+    ${roceSection(view, nowMs)}
     ${kubernetesSection(view, nowMs)}
     ${discoverySection(view, nowMs)}
     ${targetSection(pools)}

@@ -9,9 +9,11 @@ import * as metadata from './api-metadata.ts';
 import { owners } from './api-owners.ts';
 import { write } from './api-write.ts';
 import { route } from './api-route.ts';
+import { roce } from './api-roce.ts';
 import * as status from './api-status.ts';
 import * as targets from './api-targets.ts';
 import { volume } from './api-volume.ts';
+import type { Opening } from './config.ts';
 import type { Handler, WebRequest } from './context.ts';
 import { healthy, lifecycle, quit, ready, reload } from './lifecycle.ts';
 import { configPage, flagsPage, overviewPage, stylesheet } from './page.ts';
@@ -24,6 +26,8 @@ export interface Route {
   readonly needsStarted: boolean;
   /** Of others the body is thrown away. */
   readonly readsBody?: boolean;
+  /** Answered without credentials where the file of --web.config.file opens it. */
+  readonly opening?: Opening;
 }
 
 const get = ['GET'];
@@ -78,13 +82,14 @@ const routes: readonly Route[] = [
   api('status/owners', owners),
   { ...api('write', write), methods: ['POST'], readsBody: true },
   api('status/volume', volume),
+  api('status/roce', roce),
   ...databasePaths.map((path) => ({ ...api(path, unavailable), methods: any })),
   { ...api('', unknownApi), methods: any },
 
-  open('/metrics', metrics),
+  { ...open('/metrics', metrics), opening: 'metrics' },
   open('/version', status.version),
-  open('/-/healthy', healthy),
-  open('/-/ready', ready),
+  { ...open('/-/healthy', healthy), opening: 'probes' },
+  { ...open('/-/ready', ready), opening: 'probes' },
   open('/-/reload', lifecycle(reload), any),
   open('/-/quit', lifecycle(quit), any),
 

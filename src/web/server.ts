@@ -37,6 +37,9 @@ export interface WebServer {
 /** How long a running answer may take when the server closes, milliseconds. Short: pages and scrapes can be asked again. */
 const graceMs = 2000;
 
+/** A body that nobody wants is read away up to here, so that its sender sees the answer and the connection can be used again; then the connection ends. Bytes. */
+const unwantedBytesMax = 64 * 1024 ** 2;
+
 /** Listens on every address. Fails with WEB_LISTEN when one cannot be had, the others are closed again; with WEB_CONFIG_INVALID for a bad `--web.config.file`. */
 export async function startWebServer(options: WebOptions): Promise<WebServer> {
   const addresses: ListenAddress[] = [];
@@ -114,11 +117,10 @@ async function handle(request: IncomingMessage, response: ServerResponse, { cont
   const url = parseTarget(request.url ?? '/');
   const path = url === undefined ? undefined : belowPrefix(url.pathname, context.flags.routePrefix);
   const route = path === undefined ? undefined : findRoute(path);
-  // Other bodies are not wanted; they are read away so that the connection can be used again.
-  if (route?.readsBody !== true) request.resume();
+  if (route?.readsBody !== true) readAway(request);
   let bytes = 0;
   try {
-    const admitted = await guard.admit(request, response);
+    const admitted = await guard.admit(request, response, route?.opening);
     const answer = 'client' in admitted ? await answerTo(request, { url, path, route, client: admitted.client }, context) : admitted;
     bytes = await send(request, response, answer);
   } catch (error) {
@@ -127,12 +129,21 @@ async function handle(request: IncomingMessage, response: ServerResponse, { cont
     else bytes = await send(request, response, failure('internal', errorText(error)));
   }
   // What a handler left of its body.
-  if (!request.readableEnded) request.resume();
+  if (route?.readsBody === true && !request.readableEnded) readAway(request);
   // Unknown paths share one name: whoever asks for them must not make series.
   const handler = route?.path ?? 'not_found';
   metrics.requests.with(handler, String(response.statusCode)).inc();
   metrics.duration.with(handler).observe((performance.now() - started) / 1000);
   metrics.size.with(handler).observe(bytes);
+}
+
+function readAway(request: IncomingMessage): void {
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > unwantedBytesMax) request.destroy();
+  });
+  request.on('error', () => undefined).resume();
 }
 
 interface Found {

@@ -14,6 +14,7 @@ import type { SeriesExplanation } from '../series/explain.ts';
 import type { VolumeState } from '../series/volume.ts';
 import type { DestinationView, RetiredView } from './destination-view.ts';
 import type { Receiver } from '../receive/receive.ts';
+import type { RoceState } from '../roce/state.ts';
 
 export type TargetHealth = 'unknown' | 'up' | 'down';
 
@@ -121,6 +122,8 @@ export interface AgentView {
   ownerDestinations(): ReadonlyMap<string, readonly string[]>;
   /** How much comes from whom, the largest first. */
   volume(): VolumeState;
+  /** What is sampled at this machine; undefined where nothing is asked for. */
+  roce(): RoceState | undefined;
   /** Own metrics, text exposition 0.0.4. */
   metricsText(): Promise<string>;
   /** Configuration applied, queue open. */

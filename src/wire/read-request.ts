@@ -1,11 +1,16 @@
 // Reads a whole write request that somebody pushed, 1.0 or 2.0, into values. Source of the messages: write-request.ts and write-request-2.ts. Fails with
-// WRITE_REQUEST_DAMAGED where the bytes are no such message; what is wrong with one series alone is told with that series.
+// WRITE_REQUEST_DAMAGED where the bytes are no such message, and with WRITE_REQUEST_TOO_LARGE where they say more than one request may; what is wrong with one series
+// alone is told with that series.
+//
+// Few bytes can say much: an empty series takes two of them, a reference to a long text one. So what is read is counted while it is read.
 //
 // Values of samples are kept as bits, so that the staleness marker survives. A histogram is the same message in both versions and stays bytes.
 
 import { isUtf8 } from 'node:buffer';
 import type { MetricType } from '../exposition/sink.ts';
+import { TributaryError } from '../model/error.ts';
 import type { LabelPair } from '../model/labels.ts';
+import { STALE_HIGH, STALE_LOW } from '../model/sample.ts';
 import { createField, fieldsOf, int64Of, nextField, type Field } from './fields.ts';
 import { METADATA_TYPE, type WireExemplar, type WireMetadata } from './write-request.ts';
 
@@ -20,13 +25,21 @@ export interface PushedHistogram {
   /** A Histogram message without its tag and length; a view. */
   readonly bytes: Uint8Array;
   readonly timestampMs: number;
+  /** Its sum is the staleness marker. */
+  readonly isMarker: boolean;
+}
+
+export interface PushedExemplar extends WireExemplar {
+  readonly labels: readonly LabelPair[];
+  /** As of a series. */
+  readonly problem: string | undefined;
 }
 
 export interface PushedSeries {
   /** As they came: in any order, perhaps twice. */
   readonly labels: readonly LabelPair[];
   readonly samples: readonly PushedSample[];
-  readonly exemplars: readonly WireExemplar[];
+  readonly exemplars: readonly PushedExemplar[];
   readonly histograms: readonly PushedHistogram[];
   /** Of 2.0. */
   readonly metadata: Omit<WireMetadata, 'family'> | undefined;
@@ -49,12 +62,33 @@ interface Shape {
 
 const shape1: Shape = { samples: 2, exemplars: 3, histograms: 4 };
 const shape2: Shape = { samples: 2, histograms: 3, exemplars: 4 };
+const HISTOGRAM_SUM = 3;
 const HISTOGRAM_TIMESTAMP = 15;
 
 const typeByNumber = Object.fromEntries(Object.entries(METADATA_TYPE).map(([type, number]) => [number, type])) as Record<number, MetricType>;
 
+/** Series, labels, references, symbols and items of one request: some 200 MB when they are read. A request of 32 MiB with usual labels has fewer. */
+const PARTS_MAX = 2_000_000;
+/** Labels of the series of a 2.0 request together when they are written out, characters: what a request of 1.0 can say at most. */
+const TEXT_MAX = 32 * 1024 ** 2;
+
+// Of the request that is read: one at a time.
+let parts = 0;
+let text = 0;
+
 export function readRequest(bytes: Uint8Array, message: '1.0' | '2.0'): PushedRequest {
+  parts = 0;
+  text = 0;
   return message === '1.0' ? readRequest1(bytes) : readRequest2(bytes);
+}
+
+function countPart(): void {
+  if (++parts > PARTS_MAX) throw new TributaryError('WRITE_REQUEST_TOO_LARGE', `a write request of more than ${PARTS_MAX} series, labels and samples`);
+}
+
+function countText(characters: number): void {
+  text += characters;
+  if (text > TEXT_MAX) throw new TributaryError('WRITE_REQUEST_TOO_LARGE', `a write request whose series have labels of more than ${TEXT_MAX} characters`);
 }
 
 function readRequest1(bytes: Uint8Array): PushedRequest {
@@ -63,7 +97,7 @@ function readRequest1(bytes: Uint8Array): PushedRequest {
   const field = createField(bytes);
   while (nextField(field)) {
     if (field.tag === tagOf(1)) series.push(readSeries(field, shape1, undefined));
-    else if (field.tag === tagOf(3)) metadata.push(readMetadata1(fieldsOf(field)));
+    else if (field.tag === tagOf(3)) put(metadata, readMetadata1(fieldsOf(field)));
   }
   return { series, metadata };
 }
@@ -72,34 +106,43 @@ function readRequest1(bytes: Uint8Array): PushedRequest {
 function readRequest2(bytes: Uint8Array): PushedRequest {
   const symbols: string[] = [];
   const table = createField(bytes);
-  while (nextField(table)) if (table.tag === tagOf(4)) symbols.push(textOf(table));
+  while (nextField(table)) if (table.tag === tagOf(4)) put(symbols, textOf(table));
   const series: PushedSeries[] = [];
   const field = createField(bytes);
   while (nextField(field)) if (field.tag === tagOf(5)) series.push(readSeries(field, shape2, symbols));
   return { series, metadata: [] };
 }
 
+function put<T>(list: T[], item: T): T[] {
+  countPart();
+  list.push(item);
+  return list;
+}
+
+/** Most series have no exemplars, and no histograms. */
+const none: readonly never[] = [];
+
 /** `symbols`: of a 2.0 request. */
 function readSeries(field: Field, shape: Shape, symbols: readonly string[] | undefined): PushedSeries {
-  const labels: LabelPair[] = [];
-  const samples: PushedSample[] = [];
-  const exemplars: WireExemplar[] = [];
-  const histograms: PushedHistogram[] = [];
-  const refs: number[] = [];
+  countPart();
+  let labels: LabelPair[] | undefined;
+  let samples: PushedSample[] | undefined;
+  let exemplars: PushedExemplar[] | undefined;
+  let histograms: PushedHistogram[] | undefined;
+  let refs: number[] | undefined;
   let metadata: PushedSeries['metadata'];
   const part = fieldsOf(field);
   while (nextField(part)) {
-    const number = part.tag >>> 3;
-    if (number === 1 && symbols !== undefined) takeRefs(part, refs);
-    else if (part.tag === tagOf(1)) labels.push(readLabel(fieldsOf(part)));
-    else if (part.tag === tagOf(shape.samples)) samples.push(readSample(fieldsOf(part)));
-    else if (part.tag === tagOf(shape.exemplars)) exemplars.push(readExemplar(fieldsOf(part), symbols));
-    else if (part.tag === tagOf(shape.histograms)) histograms.push(readHistogram(part));
+    if (symbols !== undefined && isRefs(part.tag)) takeRefs(part, (refs ??= []));
+    else if (part.tag === tagOf(1)) labels = put(labels ?? [], readLabel(fieldsOf(part)));
+    else if (part.tag === tagOf(shape.samples)) samples = put(samples ?? [], readSample(fieldsOf(part)));
+    else if (part.tag === tagOf(shape.exemplars)) exemplars = put(exemplars ?? [], readExemplar(fieldsOf(part), symbols));
+    else if (part.tag === tagOf(shape.histograms)) histograms = put(histograms ?? [], readHistogram(part));
     else if (part.tag === tagOf(5) && symbols !== undefined) metadata = readMetadata2(fieldsOf(part), symbols);
   }
   let problem: string | undefined;
-  if (symbols !== undefined) problem = resolveRefs(refs, symbols, labels);
-  return { labels, samples, exemplars, histograms, metadata, problem };
+  if (symbols !== undefined) problem = resolveRefs(refs ?? none, symbols, (labels = []));
+  return { labels: labels ?? none, samples: samples ?? none, exemplars: exemplars ?? none, histograms: histograms ?? none, metadata, problem };
 }
 
 /** A field of messages or strings. */
@@ -108,8 +151,12 @@ function tagOf(number: number): number {
 }
 
 /** Numbers may be packed or not. */
+function isRefs(tag: number): boolean {
+  return tag === tagOf(1) || tag === 0x08;
+}
+
 function takeRefs(part: Field, refs: number[]): void {
-  if ((part.tag & 7) === 0) return void refs.push(int64Of(part));
+  if (part.tag === 0x08) return void put(refs, int64Of(part));
   for (let at = part.contentStart; at < part.end; ) {
     let value = 0;
     for (let factor = 1; at < part.end; factor *= 128) {
@@ -117,7 +164,7 @@ function takeRefs(part: Field, refs: number[]): void {
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) break;
     }
-    refs.push(value);
+    put(refs, value);
   }
 }
 
@@ -128,6 +175,7 @@ function resolveRefs(refs: readonly number[], symbols: readonly string[], labels
     const name = symbols[refs[i]!];
     const value = symbols[refs[i + 1]!];
     if (name === undefined || value === undefined) return `a label refers to symbols ${refs[i]} and ${refs[i + 1]} of ${symbols.length}`;
+    countText(name.length + value.length);
     labels.push([name, value]);
   }
   return undefined;
@@ -162,29 +210,33 @@ function wordAt(bytes: Uint8Array, at: number): number {
 
 const double = new DataView(new ArrayBuffer(8));
 
-function readExemplar(part: Field, symbols: readonly string[] | undefined): WireExemplar {
+function readExemplar(part: Field, symbols: readonly string[] | undefined): PushedExemplar {
   const labels: LabelPair[] = [];
   const refs: number[] = [];
   let value = 0;
   let timestampMs = 0;
   while (nextField(part)) {
-    if (part.tag >>> 3 === 1 && symbols !== undefined) takeRefs(part, refs);
-    else if (part.tag === tagOf(1)) labels.push(readLabel(fieldsOf(part)));
+    if (symbols !== undefined && isRefs(part.tag)) takeRefs(part, refs);
+    else if (part.tag === tagOf(1)) put(labels, readLabel(fieldsOf(part)));
     else if (part.tag === 0x11) {
       double.setUint32(0, wordAt(part.bytes, part.contentStart), true);
       double.setUint32(4, wordAt(part.bytes, part.contentStart + 4), true);
       value = double.getFloat64(0, true);
     } else if (part.tag === 0x18) timestampMs = int64Of(part);
   }
-  if (symbols !== undefined) resolveRefs(refs, symbols, labels);
-  return { labels, value, timestampMs };
+  const problem = symbols === undefined ? undefined : resolveRefs(refs, symbols, labels);
+  return { labels, value, timestampMs, problem };
 }
 
 function readHistogram(field: Field): PushedHistogram {
   let timestampMs = 0;
+  let isMarker = false;
   const part = fieldsOf(field);
-  while (nextField(part)) if (part.tag === HISTOGRAM_TIMESTAMP * 8) timestampMs = int64Of(part);
-  return { bytes: field.bytes.subarray(field.contentStart, field.end), timestampMs };
+  while (nextField(part)) {
+    if (part.tag === HISTOGRAM_TIMESTAMP * 8) timestampMs = int64Of(part);
+    else if (part.tag === HISTOGRAM_SUM * 8 + 1) isMarker = wordAt(part.bytes, part.contentStart) === STALE_LOW && wordAt(part.bytes, part.contentStart + 4) === STALE_HIGH;
+  }
+  return { bytes: field.bytes.subarray(field.contentStart, field.end), timestampMs, isMarker };
 }
 
 function readMetadata1(part: Field): WireMetadata {

@@ -41,7 +41,43 @@ export function nativeSnappy(load: (name: string) => unknown = createRequire(imp
 
 export function javascriptSnappy(): SnappyCodec {
   const javascript = createRequire(import.meta.url)('snappyjs') as JavascriptSnappy;
-  return { name: 'javascript', compress: (bytes) => javascript.compress(bytes), decompress: (data) => javascript.uncompress(data) };
+  return { name: 'javascript', compress: (bytes) => javascript.compress(bytes), decompress: (data) => javascript.uncompress(checked(data)) };
+}
+
+/**
+ * A block whose elements are all there and make as many bytes as it claims. The package takes a literal of more than 2^31 bytes for one of negative length and may read it for ever.
+ * Source: google/snappy format_description.txt.
+ */
+function checked(data: Uint8Array): Uint8Array {
+  let at = data.findIndex((byte) => byte < 0x80) + 1;
+  let made = 0;
+  while (at < data.length) {
+    const tag = data[at++]!;
+    const kind = tag & 3;
+    let length = (tag >>> 2) + 1;
+    if (kind === 1) length = ((tag >>> 2) & 7) + 4;
+    const more = kind !== 0 ? [0, 1, 2, 4][kind]! : Math.max(0, length - 60);
+    const number = littleEndian(data, at, more);
+    at += more;
+    if (kind === 0) {
+      if (more > 0) length = number + 1;
+      at += length;
+    } else {
+      const offset = kind === 1 ? number + ((tag >>> 5) << 8) : number;
+      if (offset === 0 || offset > made) throw new Error(`an element refers ${offset} bytes back, behind ${made}`);
+    }
+    made += length;
+    if (at > data.length) throw new Error('the last element breaks off');
+  }
+  const claimed = snappyRawBytes(data);
+  if (made !== claimed) throw new Error(`its elements make ${made} bytes, it claims ${claimed ?? 'none'}`);
+  return data;
+}
+
+function littleEndian(data: Uint8Array, at: number, bytes: number): number {
+  let number = 0;
+  for (let i = 0; i < bytes; i++) number += (data[at + i] ?? 0) * 2 ** (8 * i);
+  return number;
 }
 
 let codec: SnappyCodec | undefined;

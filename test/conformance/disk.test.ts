@@ -50,6 +50,11 @@ describe.each<[string, Disk, string]>([['system', systemDisk, folder], ['simulat
     expect(disk.fileBytes(path)).toBe(3000);
   });
 
+  test('has no size for what is no file', () => {
+    const path = fresh();
+    expect(() => disk.fileBytes(path)).toThrow(path);
+  });
+
   test('reads what is there, up to the end', () => {
     const path = `${fresh()}/f`;
     disk.writeFile(path, bytes('0123456789'));

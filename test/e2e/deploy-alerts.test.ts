@@ -38,6 +38,16 @@ const well: Readonly<Record<string, string>> = {
   'tributary_route_unrouted_samples_total{reason="unowned",owner="c"}': '7x120',
   'tributary_masters_last_error{document="hero-user-a/tributary-route"}': '0x120',
   'tributary_masters_source_synced{source="secrets"}': '1x120',
+  'tributary_roce_line_rate_bytes_per_second{node="n",device="mlx5_0",port="1"}': '12500000000x120',
+  'tributary_roce_bursts_total{node="n",device="mlx5_0",port="1",direction="receive"}': '0+50x120',
+  'tributary_roce_event_active_seconds_total{node="n",device="mlx5_0",port="1",event="discard"}': '3x120',
+  // Marks are how congestion control works.
+  'tributary_roce_event_active_seconds_total{node="n",device="mlx5_0",port="1",event="ecn_marked"}': '0+1x120',
+  'tributary_roce_pfc_paused_seconds_total{node="n",device="mlx5_0",port="1",direction="receive",priority="3"}': '0+1x120',
+  'tributary_sampler_ticks_total{node="n"}': '0+60000x120',
+  'tributary_sampler_missed_ticks_total{node="n"}': '0+50x120',
+  'tributary_sampler_info{node="n",policy="plain"}': '1x120',
+  'tributary_sampler_info{node="n",policy="loop"}': '_x120',
 };
 
 /** Trouble: what is different, and which alerts fire after two hours of it. */
@@ -63,6 +73,14 @@ const troubles: readonly (readonly [name: string, change: Readonly<Record<string
   ['an owner has no destination', { '"unowned"': '0+10x120' }, ['TributarySeriesUnowned']],
   ['a master\'s document is refused', { masters_last_error: '1x120' }, ['TributaryMasterRefused']],
   ['documents of masters cannot be read', { masters_source_synced: '0x120' }, ['TributaryMastersUnseen']],
+  ['bursts lose packets', { '"discard"': '0+1x120' }, ['TributaryRoceBurstsDrop']],
+  ['packets are lost without bursts', { '"discard"': '0+1x120', roce_bursts: '9x120' }, []],
+  ['a port is paused a fifth of the time', { pfc_paused: '0+12x120' }, ['TributaryRocePauseStorm']],
+  ['a tenth of the readings is missed', { missed_ticks: '0+6000x120' }, ['TributarySamplerMissesTicks']],
+  ['the native sampler is missing', { '"plain"': '_x120', '"loop"': '1x120' }, ['TributarySamplerFallback']],
+  ['windows stop and the sampler turns', { line_rate: '1x70 _x50' }, ['TributaryRoceSilent']],
+  ['a node agent is gone', { line_rate: '1x70 _x50', sampler_ticks: '0+60000x70 _x50', missed_ticks: '0x70 _x50', '"plain"': '1x70 _x50' }, ['TributaryRoceSilent']],
+  ['a node was taken away long ago', { line_rate: '1x10 _x110', sampler_ticks: '0+60000x10 _x110', missed_ticks: '0x10 _x110', '"plain"': '1x10 _x110' }, []],
   ['a configuration is refused', { last_reload: '0x120' }, ['TributaryConfigRefused']],
   ['nothing arrives', Object.fromEntries(Object.keys(well).map((name) => [name, '_x120'])), ['TributaryAbsent']],
 ];

@@ -72,9 +72,10 @@ describe.runIf(deployTools.kubectl.length > 0)('on a cluster', () => {
     const objects = overlay('kube-prometheus');
     const server = await startCluster(only(objects, 'ClusterRole'));
     const tributary = await startTributary(workplace(configFor(objects, server)));
-    const targets = await targetsOf(tributary, 16);
+    const targets = await targetsOf(tributary, 17);
     expect(addresses(targets)).toEqual({
       tributary: 'http://10.1.0.8:9090/metrics',
+      'tributary-node-agent': 'http://10.1.0.9:9190/metrics',
       'node-exporter': 'https://10.0.0.1:9100/metrics',
       'kube-state-metrics': 'https://10.1.0.2:8443/metrics',
       'kube-state-metrics-self': 'https://10.1.0.2:9443/metrics',
@@ -97,6 +98,7 @@ describe.runIf(deployTools.kubectl.length > 0)('on a cluster', () => {
     expect(labelsOf('kubelet-cadvisor')).toEqual({
       job: 'kubelet', instance: '10.0.0.1:10250', metrics_path: '/metrics/cadvisor', node: 'node-1', namespace: 'kube-system', service: 'kubelet', endpoint: 'https-metrics',
     });
+    expect(labelsOf('tributary-node-agent')).toEqual({ job: 'tributary-node-agent', instance: '10.1.0.9:9190', namespace: 'tributary', pod: 'tributary-agent-a', node: 'node-1' });
     expect(labelsOf('coredns')).toEqual({ job: 'coredns', instance: '10.1.0.3:9153', namespace: 'kube-system', service: 'kube-dns', pod: 'coredns-a', endpoint: 'metrics' });
     expect(server.requests.filter(({ status }) => status === 403)).toEqual([]);
     expect(askedOf(server)).toEqual(['endpointslices', 'nodes', 'pods', 'services'].flatMap((kind) => [`list ${kind}`, `watch ${kind}`]).toSorted());
@@ -107,8 +109,9 @@ describe.runIf(deployTools.kubectl.length > 0)('on a cluster', () => {
     const objects = overlay('single');
     const server = await startCluster(only(objects, 'ClusterRole'));
     const tributary = await startTributary(workplace(configFor(objects, server)));
-    expect(addresses(await targetsOf(tributary, 4))).toEqual({
+    expect(addresses(await targetsOf(tributary, 5))).toEqual({
       tributary: 'http://10.1.0.8:9090/metrics',
+      'tributary-node-agent': 'http://10.1.0.9:9190/metrics',
       kubelet: 'https://10.0.0.1:10250/metrics',
       cadvisor: 'https://10.0.0.1:10250/metrics/cadvisor',
       'kubernetes-pods': 'http://10.1.0.5:8080/stats',
@@ -122,8 +125,8 @@ describe.runIf(deployTools.kubectl.length > 0)('on a cluster', () => {
     const server = await startCluster(only(objects, 'ClusterRole'));
     const members = await Promise.all([0, 1].map((member) => startTributary(workplace(configFor(objects, server, member)))));
     const shares = async () => Promise.all(members.map(async (member) => (await member.api<{ activeTargets: readonly Target[] }>('/api/v1/targets?state=active')).activeTargets));
-    await until(async () => (await shares()).flat().length === 4, { what: () => members.map((member) => member.output().slice(-1000)).join('\n') });
-    expect((await shares()).flat().map(({ scrapePool }) => scrapePool).toSorted()).toEqual(['cadvisor', 'kubelet', 'kubernetes-pods', 'tributary']);
+    await until(async () => (await shares()).flat().length === 5, { what: () => members.map((member) => member.output().slice(-1000)).join('\n') });
+    expect((await shares()).flat().map(({ scrapePool }) => scrapePool).toSorted()).toEqual(['cadvisor', 'kubelet', 'kubernetes-pods', 'tributary', 'tributary-node-agent']);
     for (const member of members) expect(await member.stop()).toBe(0);
   });
 });

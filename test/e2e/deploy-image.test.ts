@@ -5,13 +5,14 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildStages, environmentOf, parseContainerfile, textOf } from './support/containerfile.ts';
+import { hasCompiler } from '../../scripts/native.mjs';
+import { buildStages, environmentOf, parseContainerfile, textOf, type Stage } from './support/containerfile.ts';
 import { endAll, run, temporaryFolder, until } from './support/process.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const file = parseContainerfile(readFileSync(join(root, 'deploy', 'Containerfile'), 'utf8'));
-const [build, dependencies, image] = file.stages as [(typeof file.stages)[0], (typeof file.stages)[0], (typeof file.stages)[0]];
-const commandsOf = ({ instructions }: typeof build) => instructions.filter(({ name }) => name === 'RUN').map(({ text }) => text);
+const [build, native, dependencies, image] = file.stages as [Stage, Stage, Stage, Stage];
+const commandsOf = ({ instructions }: Stage) => instructions.filter(({ name }) => name === 'RUN').map(({ text }) => text);
 const uid = 65_532;
 /** Only root may, and only where this Node does not lie in a folder of root's. */
 const mayChangeUser = process.getuid?.() === 0 && spawnSync(process.execPath, ['--version'], { uid, gid: uid }).status === 0;
@@ -21,6 +22,8 @@ let folder: string;
 /** What a stage's command is done by here. The build shares the packages of the repository, which `npm ci` made from the same lock file. */
 function runCommand(command: string, place: string, stage: string): void {
   if (stage === '') return;
+  // Where this machine has no compiler the image is without the sampler.
+  if (stage === 'native' && !hasCompiler()) return void mkdirSync(join(place, 'dist', 'native'), { recursive: true });
   if (command === 'npm ci') return symlinkSync(join(root, 'node_modules'), join(place, 'node_modules'));
   const [name = '', ...args] = command.split(' ');
   const { status, stderr } = spawnSync(name, args, { cwd: place, encoding: 'utf8', env: { ...process.env, npm_config_prefer_offline: 'true' } });
@@ -45,13 +48,14 @@ function finish(...args: readonly string[]): string {
 }
 
 describe('the Containerfile', () => {
-  test('has three stages on the long-term release of Node.js', () => {
-    expect(file.stages.map(({ name }) => name)).toEqual(['build', 'dependencies', '']);
-    expect(file.args).toEqual({ NODE_IMAGE: 'docker.io/library/node:24-trixie-slim' });
-    for (const stage of file.stages) expect(textOf(stage, 'FROM')).toMatch(/^(--platform=\$BUILDPLATFORM )?\$\{NODE_IMAGE\}( AS \w+)?$/);
+  test('has four stages on the long-term release of Node.js', () => {
+    expect(file.stages.map(({ name }) => name)).toEqual(['build', 'native', 'dependencies', '']);
+    expect(file.args).toEqual({ NODE_IMAGE: 'docker.io/library/node:24-trixie-slim', COMPILER_IMAGE: 'docker.io/library/node:24-trixie' });
+    expect(file.stages.map((stage) => textOf(stage, 'FROM'))).toEqual(['--platform=$BUILDPLATFORM ${NODE_IMAGE} AS build', '${COMPILER_IMAGE} AS native', '${NODE_IMAGE} AS dependencies', '${NODE_IMAGE}']);
   });
   test('builds by the commands of the README', () => {
     expect(commandsOf(build)).toEqual(['npm ci', 'npm run build']);
+    expect(commandsOf(native)).toEqual(['node scripts/native.mjs --required']);
     expect(commandsOf(dependencies)).toEqual(['npm ci --omit=dev --ignore-scripts']);
     const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly scripts: Readonly<Record<string, string>> };
     expect(scripts['build']).toBe('node scripts/build.mjs');
@@ -92,6 +96,13 @@ describe('the image', () => {
     expect(forX64.map((name) => name.replace('x64', 'arm64')).filter((name) => !names.includes(name))).toEqual([]);
     const prebuilt = readdirSync(join(folder, 'app', 'node_modules', 'classic-level', 'prebuilds'));
     for (const platform of ['linux-x64', 'linux-arm64']) expect(prebuilt).toContain(platform);
+  });
+
+  test.runIf(hasCompiler())('holds the native sampler, which loads, and no source of it', () => {
+    expect(readdirSync(join(folder, 'app', 'dist', 'native'))).toEqual(['sampler.node']);
+    const loads = `console.log(Object.keys(require(${JSON.stringify(join(folder, 'app', 'dist', 'native', 'sampler.node'))})).length > 0)`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['-e', loads], { encoding: 'utf8', ...(mayChangeUser && { uid, gid: uid }) });
+    expect(`${stdout}${stderr}`).toBe('true\n');
   });
 
   test('tells its version', () => expect(finish('--version')).toContain('tributary, version 0.1.0'));

@@ -12,6 +12,7 @@ import { endAll } from './support/process.ts';
 const overlays = {
   single: ['ClusterRole', 'ClusterRoleBinding', 'ConfigMap', 'Deployment', 'Namespace', 'PersistentVolumeClaim', 'Service', 'Service', 'ServiceAccount'],
   sharded: ['ClusterRole', 'ClusterRoleBinding', 'ConfigMap', 'Namespace', 'PodDisruptionBudget', 'Service', 'Service', 'ServiceAccount', 'StatefulSet'],
+  receiver: ['ClusterRole', 'ClusterRoleBinding', 'ConfigMap', 'Deployment', 'Namespace', 'PersistentVolumeClaim', 'Service', 'Service', 'ServiceAccount'],
   namespaced: ['ConfigMap', 'Deployment', 'PersistentVolumeClaim', 'Role', 'RoleBinding', 'Service', 'Service', 'ServiceAccount'],
   'kube-prometheus': [
     'ClusterRole', 'ClusterRoleBinding', 'ConfigMap', 'ConfigMap', 'Deployment', 'Namespace', 'NetworkPolicy', 'PersistentVolumeClaim', 'PodMonitor', 'PrometheusRule', 'Service', 'Service', 'ServiceAccount',
@@ -73,7 +74,7 @@ describe.each(deployTools.kubectl.length > 0 ? deployTools.kubectl : ['a kubectl
   test('the jobs of kube-prometheus are all there', () => {
     const config = objectsOf('kube-prometheus').find(({ metadata }) => metadata.name === 'tributary-config')?.data?.['tributary.yml'] ?? '';
     expect([...config.matchAll(/job_name: (\S+)/g)].map((match) => match[1])).toEqual([
-      'tributary', 'node-exporter', 'kube-state-metrics', 'kube-state-metrics-self', 'kubelet', 'kubelet-cadvisor', 'kubelet-probes', 'kubelet-slis', 'apiserver',
+      'tributary', 'tributary-node-agent', 'node-exporter', 'kube-state-metrics', 'kube-state-metrics-self', 'kubelet', 'kubelet-cadvisor', 'kubelet-probes', 'kubelet-slis', 'apiserver',
       'kube-controller-manager', 'kube-scheduler', 'kube-proxy', 'etcd', 'coredns', 'dcgm-exporter', 'kubernetes-pods',
     ]);
   });

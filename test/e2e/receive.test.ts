@@ -1,5 +1,5 @@
 // Pushing end to end: the built program scrapes and pushes to another one, in every protocol and with every kind of credentials, while that one is killed; a real Prometheus
-// pushes beside it. What must hold in the end: whatever was pushed is in the real VictoriaMetrics and in the oracle behind the receiver, once and with its value.
+// and a real vmagent push beside it. What must hold in the end: whatever was pushed is in the real VictoriaMetrics and in the oracle behind the receiver, once and with its value.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,15 +10,15 @@ import { startOracle, type OracleServer } from '../support/oracle/server.ts';
 import { missingPeers } from '../support/peers.ts';
 import { STALE_BITS } from '../support/write-request.ts';
 import { startOutageTarget, type OutageTarget } from './support/outage-pages.ts';
-import { startPrometheus, startVictoriaMetrics, type Peer } from './support/peers.ts';
+import { startPrometheus, startVictoriaMetrics, startVmagent, type Peer } from './support/peers.ts';
 import { endAll, until } from './support/process.ts';
 import { exportVictoriaMetrics } from './support/read-back.ts';
-import { startTributary, workplace, type Tributary, type Workplace } from './support/tributary.ts';
+import { agentArguments, runProgram, startTributary, workplace, type Tributary, type Workplace } from './support/tributary.ts';
 
 /** Way to push, and who B says it is. */
 const ways = { snappy: 'token', zstd: 'password', two: 'token' } as const;
 const kills = 3;
-const missing = missingPeers('victoria-metrics', 'prometheus');
+const missing = missingPeers('victoria-metrics', 'prometheus', 'vmagent');
 if (missing !== undefined) console.warn(`NOT RUN: pushing to the receive endpoint (${missing})`);
 
 describe.skipIf(missing !== undefined)('pushing', () => {
@@ -115,6 +115,30 @@ remote_write: [{url: '${write()}', authorization: {credentials: for-prometheus},
     const key = seriesKey({ __name__: 'outage_page', client: 'prometheus', instance: target.address, job: 'outage', scraped_by: 'prometheus' });
     await until(() => (through.oracle.series(key)?.count ?? 0) >= 3, { what: () => `outage_page of Prometheus: ${prometheus.output().slice(-2000)}`, timeoutMs: 30_000 });
     expect(prometheus.output()).not.toMatch(/non-recoverable|status code (?!401)4\d\d/);
+  }, 60_000);
+
+  test('a real vmagent pushes its samples over TLS, with a certificate and a password', async () => {
+    const tls = join(import.meta.dirname, '..', 'fixtures', 'tls');
+    const place = workplace(`
+remote_write: [{name: oracle, url: '${through.url}', write_relabel_configs: [{source_labels: [__meta_receive_client], target_label: client}]}]
+tributary: {destinations: {oracle: {profile: generic}}}
+`);
+    const web = join(place.folder, 'web.yml');
+    writeFileSync(web, `
+tls_server_config: {cert_file: ${tls}/server.pem, key_file: ${tls}/server-key.pem, client_auth_type: RequireAndVerifyClientCert, client_ca_file: ${tls}/ca.pem}
+basic_auth_users: {vm: '${hashSync('secret', 10)}'}
+`);
+    const receiver = runProgram(...agentArguments(place, '--web.enable-remote-write-receiver', `--web.config.file=${web}`));
+    const address = await receiver.waitFor(/address=(127\.0\.0\.1:\d+) msg=listening/);
+    await receiver.waitFor(/msg=(started)/);
+    const vmagent = await startVmagent(
+      `{global: {scrape_interval: 1s, external_labels: {scraped_by: vmagent}}, scrape_configs: [{job_name: outage, static_configs: [{targets: ['${target.address}']}]}]}`,
+      `-remoteWrite.url=https://${address}/api/v1/write`, `-remoteWrite.tlsCAFile=${tls}/ca.pem`, `-remoteWrite.tlsCertFile=${tls}/client.pem`, `-remoteWrite.tlsKeyFile=${tls}/client-key.pem`,
+      '-remoteWrite.basicAuth.username=vm', '-remoteWrite.basicAuth.password=secret', '-remoteWrite.queues=8',
+    );
+    const key = seriesKey({ __name__: 'outage_page', client: 'vm', instance: target.address, job: 'outage', scraped_by: 'vmagent' });
+    await until(() => (through.oracle.series(key)?.count ?? 0) >= 3, { what: () => `outage_page of vmagent: ${vmagent.output().slice(-1000)} ${receiver.output().slice(-1000)}`, timeoutMs: 30_000 });
+    expect(vmagent.output()).not.toMatch(/unexpected status code|dropping/);
   }, 60_000);
 });
 

@@ -117,10 +117,11 @@ class Life {
 
   take({ samples, histograms }: RoceSeries): void {
     for (const { timestampMs, ...bits } of samples) this.#one(timestampMs, isMarker(bits) ? undefined : numberOf(bits));
-    for (const { bytes, timestampMs } of histograms) {
+    for (const { bytes, timestampMs, isMarker: isEnd } of histograms) {
       const { total, sum, timestampMs: own } = decodeHistogram(bytes);
       if (own !== timestampMs) this.#problems.push(`${this.name}: a histogram of ${own} is told as of ${timestampMs}`);
       this.#one(timestampMs, Number.isNaN(sum) ? undefined : total);
+      if (isEnd !== Number.isNaN(sum)) this.#problems.push(`${this.name}: sum ${sum} is told as ${isEnd ? 'a' : 'no'} marker`);
     }
   }
 

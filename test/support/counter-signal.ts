@@ -1,7 +1,9 @@
 // A synthetic counter: its value is a pure function of time, so what a sampler should have seen is known exactly. Times are nanoseconds, rates bytes a
 // second. Bursts are square, on an idle line.
 
+import { expect } from 'vitest';
 import { seededRandom } from '../../src/io/random.ts';
+import type { BurstRow } from '../../src/roce/reduction.ts';
 
 export interface TrueBurst {
   readonly startNs: number;
@@ -21,8 +23,8 @@ export interface ReadingPlan {
   readonly untilNs: number;
   /** How late a reading is at most, as a share of the period. */
   readonly jitter: number;
-  /** The counter shows what it was at the last multiple of this time. */
-  readonly refreshNs?: number;
+  /** The counter shows what it was at the last multiple of this time, which may be another one later. */
+  readonly refreshNs?: number | ((ns: number) => number);
   readonly readNs?: number;
   readonly startValue?: bigint;
   /** The counter wraps at this many bits. */
@@ -51,6 +53,35 @@ export function randomBursts(seed: number, count: number, periodNs: number, line
   return bursts;
 }
 
+/** How far a burst that was found is from the truth: shares of the peak, bytes, nanoseconds. */
+export interface BurstError {
+  readonly peak: number;
+  readonly bytes: number;
+  readonly durationNs: number;
+  readonly startNs: number;
+}
+
+export function burstError(truth: TrueBurst, found: BurstRow | undefined): BurstError {
+  if (found === undefined) return { peak: Infinity, bytes: Infinity, durationNs: Infinity, startNs: Infinity };
+  return {
+    peak: Math.abs(found.peakRate - truth.rate) / truth.rate,
+    bytes: Math.abs(found.units - (truth.rate * truth.durationNs) / 1e9),
+    durationNs: Math.abs(found.durationNs - truth.durationNs),
+    startNs: Math.abs(found.startNs - truth.startNs),
+  };
+}
+
+/** The bar for bursts of two periods or longer: all found, none invented, bytes exact, time within a period, peak within 1 % on average and 5 % at most. */
+export function expectFound(truth: readonly TrueBurst[], found: readonly BurstRow[], periodNs: number): void {
+  expect(found.length).toBe(truth.length);
+  const errors = truth.map((burst, index) => burstError(burst, found[index]));
+  expect(Math.max(...errors.map(({ peak }) => peak))).toBeLessThanOrEqual(0.05);
+  expect(errors.reduce((sum, { peak }) => sum + peak, 0) / errors.length).toBeLessThanOrEqual(0.01);
+  expect(Math.max(...errors.map(({ bytes }) => bytes))).toBeLessThanOrEqual(1);
+  expect(Math.max(...errors.map(({ durationNs }) => durationNs))).toBeLessThanOrEqual(periodNs);
+  expect(Math.max(...errors.map(({ startNs }) => startNs))).toBeLessThanOrEqual(periodNs);
+}
+
 /** What a sampler reads, from time 0 on. */
 export function readingsOf(bursts: readonly TrueBurst[], plan: ReadingPlan, seed: number): SignalReading[] {
   const generator = seededRandom(seed);
@@ -60,7 +91,8 @@ export function readingsOf(bursts: readonly TrueBurst[], plan: ReadingPlan, seed
   const readings: SignalReading[] = [];
   for (let tick = 0; tick * periodNs < plan.untilNs; tick++) {
     const ns = Math.round(tick * periodNs + random() * plan.jitter * periodNs);
-    const shownNs = plan.refreshNs === undefined ? ns : Math.floor(ns / plan.refreshNs) * plan.refreshNs;
+    const refreshNs = typeof plan.refreshNs === 'function' ? plan.refreshNs(ns) : plan.refreshNs ?? 0;
+    const shownNs = refreshNs === 0 ? ns : Math.floor(ns / refreshNs) * refreshNs;
     const counted = BigInt(Math.round(bytesUntil(bursts, shownNs) / multiplier));
     readings.push({ value: (startValue + counted) % range, beginNs: ns - readNs / 2, endNs: ns + readNs / 2 });
   }

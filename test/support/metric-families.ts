@@ -7,6 +7,7 @@ import { createKubernetesMetrics } from '../../src/kubernetes/kubernetes-metrics
 import { createOwnersMetrics } from '../../src/owners/owners-metrics.ts';
 import { createReceiveMetrics } from '../../src/receive/receive-metrics.ts';
 import { createQueueMetrics } from '../../src/queue/queue-metrics.ts';
+import { RoceMetrics } from '../../src/roce/roce-metrics.ts';
 import { declareScrapeMetrics } from '../../src/scrape/metrics.ts';
 import { createSenderGauges } from '../../src/sender/sender-gauges.ts';
 import { createSenderMetrics } from '../../src/sender/telemetry.ts';
@@ -27,8 +28,8 @@ export interface FamilyRow {
 export function recordFamilies(): FamilyRow[] {
   const rows: FamilyRow[] = [];
   const metrics = recorder(rows);
-  for (const declare of [createDiscoveryMetrics, createKubernetesMetrics, createMastersMetrics, createOwnersMetrics, createQueueMetrics, createReceiveMetrics, createSenderGauges, createSenderMetrics, createSeriesMetrics, createVolumeMetrics, declareScrapeMetrics, declareWebMetrics]) declare(metrics);
-  createProcessMetrics(metrics, { version: '', revision: '', branch: '', buildDate: '' });
+  for (const declare of [createDiscoveryMetrics, createKubernetesMetrics, createMastersMetrics, createOwnersMetrics, createQueueMetrics, createReceiveMetrics, declareRoceMetrics, createSenderGauges, createSenderMetrics, createSeriesMetrics, createVolumeMetrics, declareScrapeMetrics, declareWebMetrics]) declare(metrics);
+  createProcessMetrics(metrics, { version: '', revision: '', branch: '', buildDate: '' }, 'native');
   return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -37,6 +38,8 @@ export function renderFamilies(rows: readonly FamilyRow[]): string {
   const lines = rows.map(({ name, type, labels, help }) => `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${help} |`);
   return ['| name | type | labels | meaning |', '|---|---|---|---|', ...lines, ''].join('\n');
 }
+
+const declareRoceMetrics = (metrics: Metrics) => new RoceMetrics(metrics);
 
 const cell: Counter & Gauge & Histogram = { inc: () => undefined, set: () => undefined, observe: () => undefined };
 const children: Family<typeof cell> = { with: () => cell, remove: () => undefined };
@@ -57,6 +60,11 @@ function recorder(rows: FamilyRow[]): Metrics {
     gauges: many('gauge'),
     histogram: one('histogram'),
     histograms: many('histogram'),
+    bucketHistograms: (name, help, labels) => {
+      rows.push({ name, type: 'histogram', labels, help });
+      return { with: () => ({ set: () => undefined }), remove: () => undefined };
+    },
+    addText: () => undefined,
     beforeExposition: () => undefined,
     text: () => Promise.resolve(''),
     families: () => [],

@@ -116,9 +116,11 @@ export class FileSource implements Source {
   #read(path: string): Content {
     const { disk } = this.#options;
     try {
+      // What is larger, or no regular file, is not read only to be refused.
       const bytes = disk.fileBytes(path);
-      // What is larger is not read only to be refused.
-      return bytes > DOCUMENT_BYTES_MAX ? { problem: `the document has ${bytes} bytes, expected at most ${DOCUMENT_BYTES_MAX}` } : disk.readFile(path);
+      const content = bytes > DOCUMENT_BYTES_MAX ? undefined : disk.readFile(path);
+      const length = content?.length ?? bytes;
+      return content !== undefined && length <= DOCUMENT_BYTES_MAX ? content : { problem: `the document has ${length} bytes, expected at most ${DOCUMENT_BYTES_MAX}` };
     } catch (error) {
       return { problem: `cannot be read: ${errorText(error)}` };
     }

@@ -55,12 +55,12 @@ export class Batch {
 
   histogram(source: Source, bytes: Uint8Array, timestampMs: number): void {
     this.#counts.native++;
-    this.#of(source.labels, 'native').histograms.push({ bytes, timestampMs });
+    this.#of(source.labels, 'native').histograms.push({ bytes, timestampMs, isMarker: false });
   }
 
   histogramMarker(source: Source, timestampMs: number): void {
     this.#counts.marker++;
-    this.#of(source.labels, 'native').histograms.push({ bytes: encodeStaleHistogram(timestampMs), timestampMs });
+    this.#of(source.labels, 'native').histograms.push({ bytes: encodeStaleHistogram(timestampMs), timestampMs, isMarker: true });
   }
 
   #add(source: Source, { low, high }: DoubleBits, timestampMs: number): void {

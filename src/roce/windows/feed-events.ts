@@ -2,7 +2,7 @@
 
 import type { Pause, RoceEvent } from '../vendors.ts';
 import { families } from './families.ts';
-import { portLabels, type Feed, type FeedMaking, type Fold } from './feed.ts';
+import { hasPeak, portLabels, type Feed, type FeedMaking, type Fold } from './feed.ts';
 import type { ValueOutlet } from './outlets.ts';
 
 /** What the channels of one port share. */
@@ -32,7 +32,8 @@ export function feedEvent(feed: Feed, event: RoceEvent, port: PortFeeds, making:
 function claimEvent(feed: Feed, event: RoceEvent, { store }: FeedMaking): EventOutlets | undefined {
   const labels = portLabels(feed.planned.port).set('event', event);
   const active = store.claimValue(families.eventActive, labels, { partsPerUnit: 1e9 });
-  const peak = store.claimValue(families.eventPeak, labels);
+  // What never happened has no peak worth repeating.
+  const peak = store.claimValue(families.eventPeak, labels, { isLazy: true });
   if (active === undefined || peak === undefined) return undefined;
   active.add(0);
   return { active, peak, windowMs: -Infinity, activeNs: 0 };
@@ -47,7 +48,7 @@ function addEvent(outlets: EventOutlets, { row, windowMs }: Fold, windowNs: numb
   const added = windowMs < outlets.windowMs ? row.activeNs : Math.min(row.activeNs, Math.max(0, windowNs - outlets.activeNs));
   outlets.activeNs += added;
   outlets.active.add(added);
-  if (row.intervals > 0) outlets.peak.raise(row.peakUnits, windowMs);
+  if (hasPeak(row)) outlets.peak.raise(row.peakUnits, windowMs);
 }
 
 /** The plan has pauses of priorities that matter alone. One channel tells of each: a second that says the same would count it twice. */

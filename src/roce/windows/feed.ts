@@ -37,6 +37,11 @@ export interface FeedMaking {
   readonly store: OutletStore;
 }
 
+/** Whether a window can tell a peak: there was a believable interval, or nothing moved. */
+export function hasPeak({ intervals, units }: WindowRow): boolean {
+  return intervals > 0 || units === 0;
+}
+
 export function portLabels({ device, port }: FoundPort): Map<string, string> {
   return new Map([['device', device], ['port', String(port)]]);
 }

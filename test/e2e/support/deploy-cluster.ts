@@ -74,6 +74,7 @@ export const exampleCluster: readonly KubeObject[] = [
   ...['kube-controller-manager', 'kube-scheduler', 'etcd'].map(controlPlane),
   pod({ namespace: 'kube-system', name: 'kube-proxy-a', labels: { 'k8s-app': 'kube-proxy' } }),
   pod({ namespace: 'tributary', name: 'tributary-0', labels: { 'app.kubernetes.io/part-of': 'tributary', 'app.kubernetes.io/component': 'collector' }, ip: '10.1.0.8', port: 9090, portName: 'http' }),
+  pod({ namespace: 'tributary', name: 'tributary-agent-a', labels: { 'app.kubernetes.io/part-of': 'tributary', 'app.kubernetes.io/component': 'node-agent' }, ip: '10.1.0.9', port: 9190, portName: 'http' }),
   pod({ namespace: 'shop', name: 'asked', annotations: asked, ip: '10.1.0.5', port: 80 }),
   pod({ namespace: 'shop', name: 'not-asked', ip: '10.1.0.6', port: 80 }),
   pod({ namespace: 'shop', name: 'completed', annotations: asked, ip: '10.1.0.7', phase: 'Succeeded' }),

@@ -28,7 +28,7 @@ const selector = strict(
 const endpoints = {
   type: 'array',
   minItems: 1,
-  items: strict({ port: { type: 'string' }, path: { type: 'string', pattern: '^/' }, interval: duration }, ['port']),
+  items: strict({ port: { type: 'string' }, path: { type: 'string', pattern: '^/' }, interval: duration, honorLabels: { type: 'boolean' } }, ['port']),
 };
 const rule = strict({ alert: { type: 'string', pattern: '^[A-Z]\\w+$' }, expr: { type: 'string' }, for: duration, labels: texts, annotations: texts }, ['alert', 'expr']);
 const group = strict({ name: { type: 'string', minLength: 1 }, interval: duration, rules: { type: 'array', minItems: 1, items: rule } }, ['name', 'rules']);

@@ -43,6 +43,15 @@ export function startNodeExporter(): Promise<Peer> {
   return startPeer('prometheus-node-exporter', ({ address }) => [`--web.listen-address=${address}`], '/metrics');
 }
 
+/** It scrapes what `yaml` says, and pushes with these flags. */
+export function startVmagent(yaml: string, ...flags: readonly string[]): Promise<Peer> {
+  return startPeer('vmagent', ({ address, folder }) => {
+    const file = join(folder, 'scrape.yml');
+    writeFileSync(file, yaml);
+    return [`-httpListenAddr=${address}`, `-promscrape.config=${file}`, `-remoteWrite.tmpDataPath=${join(folder, 'data')}`, ...flags];
+  }, '/health');
+}
+
 export function startPrometheus(yaml: string, mode: 'agent' | 'server', before?: PeerPlace): Promise<Peer> {
   return startPeer('prometheus', ({ address, folder }) => {
     const file = join(folder, 'prometheus.yml');

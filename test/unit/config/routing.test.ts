@@ -36,6 +36,10 @@ describe('what is read', () => {
 });
 
 describe('what is refused', () => {
+  test('a destination whose name is too long for the folder of its queue', () => {
+    expect(problems(`remote_write:\n- {name: ${'x'.repeat(240)}, url: "http://u/"}\n`)).toEqual([]);
+    expect(problems(`remote_write:\n- {name: ${'x'.repeat(241)}, url: "http://u/"}\n`).join()).toContain('needs 1 to 240 bytes as a folder name, got 241');
+  });
   test('a destination of the name of those that wait', () => expect(problems('remote_write:\n- {name: (unresolved), url: "http://u/"}\n').join()).toContain('expected another name'));
   test.each([
     ['a namespace pattern without a group', `${catchAll}\nowner: {namespace: 'hero-user-.+'}`, 'has no group'],

@@ -1,46 +1,32 @@
 // The receive endpoint before real streams' contract: what is answered, and what reaches which stream with which labels and accounts.
 
 import { beforeAll, describe, expect, test } from 'vitest';
-import { createReceiver, type PushAnswer } from '../../../src/receive/receive.ts';
-import { silentLogger } from '../../../src/telemetry/logger.ts';
 import { snappyCompress } from '../../../src/wire/snappy.ts';
 import { initZstd, zstdCompress } from '../../../src/wire/zstd.ts';
-import { encodeWriteRequest, STALE_BITS, valueBits, type PlainSeries } from '../../support/write-request.ts';
+import { encodeWriteRequest, STALE_BITS, valueBits } from '../../support/write-request.ts';
 import { encodeWriteRequest2 } from '../../support/write-request-2.ts';
 import { rule } from '../relabel/rule.ts';
 import { route, routing } from '../route/routing.ts';
-import { decodeRecords, World, type WorldOptions } from '../series/world.ts';
-
-const AT = 1_760_000_000_000;
-const type1 = { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' };
-const type2 = { 'content-type': 'application/x-protobuf;proto=io.prometheus.write.v2.Request', 'content-encoding': 'zstd' };
+import { decodeRecords } from '../series/world.ts';
+import { AT, series, setUp, type1, type2 } from './pusher.ts';
 
 beforeAll(initZstd);
-
-function series(labels: Readonly<Record<string, string>>, ...samples: readonly (readonly [value: number | string, timestampMs: number])[]): PlainSeries {
-  return { labels: Object.entries(labels), samples: samples.map(([value, timestampMs]) => ({ value: typeof value === 'string' ? value : valueBits(value), timestampMs })), exemplars: [] };
-}
-
-function setUp(options: WorldOptions = {}) {
-  const world = new World(options);
-  const receiver = createReceiver({ line: () => world.stage.line(), nowMs: () => AT, metrics: world.metrics, logger: silentLogger });
-  const push = (body: Uint8Array | AsyncIterable<Uint8Array>, headers: Record<string, string> = type1, client = ''): Promise<PushAnswer> =>
-    receiver.push({ headers, client, body: body instanceof Uint8Array ? chunks(body) : body });
-  const send = (all: readonly PlainSeries[], client = '') => push(snappyCompress(encodeWriteRequest({ series: all })), type1, client);
-  const stream = (name = 'd') => world.streams.get(name)!;
-  const sent = (name = 'd') => decodeRecords(stream(name).take()).map(({ labels, samples }) => [Object.fromEntries(labels), samples.map(({ value, timestampMs }) => [value, timestampMs])]);
-  return { world, receiver, push, send, sent, stream };
-}
-
-async function* chunks(body: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield body.subarray(0, 5);
-  yield body.subarray(5);
-}
 
 const up = series({ __name__: 'up', job: 'j' }, [1, AT]);
 const whole = () => snappyCompress(encodeWriteRequest({ series: [up] }));
 
 describe('answers', () => {
+  test.each(['', 'Snappy'])('content encoding %j is snappy', async (encoding) => {
+    expect(await setUp().push(whole(), { ...type1, 'content-encoding': encoding })).toMatchObject({ status: 204 });
+  });
+  test('metadata told last stays when there is too much of it, and what is no UTF-8 is none', async () => {
+    const { push, receiver } = setUp();
+    const metadata = Array.from({ length: 20_001 }, (_, i) => ({ type: 1, family: `f${i}`, help: 'Of f.', unit: '' }));
+    await push(snappyCompress(encodeWriteRequest({ metadata: [...metadata, { type: 1, family: 'f1', help: 'Again.', unit: '' }] })));
+    await push(snappyCompress(Buffer.concat([Buffer.from([0x1a, 7, 0x08, 1, 0x12, 3, 0x66, 0xff, 0x66])])));
+    const told = [...receiver.metadata()].map(({ family }) => family);
+    expect([told.length, told[0], told.at(-1), told.includes('f0')]).toEqual([20_000, 'f2', 'f1', false]);
+  });
   test('204 with what was written', async () => {
     const { status, headers } = await setUp().send([up]);
     expect([status, headers]).toEqual([204, { 'X-Prometheus-Remote-Write-Samples-Written': '1', 'X-Prometheus-Remote-Write-Histograms-Written': '0', 'X-Prometheus-Remote-Write-Exemplars-Written': '0' }]);
@@ -80,7 +66,7 @@ describe('answers', () => {
     stream().isSafe = false;
     expect(await send([up])).toMatchObject({ status: 503, headers: { 'X-Prometheus-Remote-Write-Samples-Written': '0' } });
   });
-  test('more requests than may be under way: 429, come again', async () => {
+  test('more requests than may be under way: 503, come again soon', async () => {
     const { push } = setUp();
     let release = (): void => undefined;
     const gate = new Promise<void>((resolve) => (release = resolve));
@@ -88,10 +74,25 @@ describe('answers', () => {
       await gate;
       yield whole();
     }
-    const waiting = Array.from({ length: 16 }, () => push(slow()));
-    expect(await push(whole())).toMatchObject({ status: 429, headers: { 'Retry-After': '5' } });
+    const waiting = Array.from({ length: 128 }, () => push(slow()));
+    expect(await push(whole())).toMatchObject({ status: 503, headers: { 'Retry-After': '1' } });
     release();
-    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(Array(16).fill(204));
+    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(Array(128).fill(204));
+    expect(await push(whole())).toMatchObject({ status: 204 });
+  });
+  test('more bytes than may be under way: 503 for the next body, and room again when one has ended', async () => {
+    const { push } = setUp();
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    async function* large(): AsyncGenerator<Uint8Array> {
+      yield new Uint8Array(16 * 1024 ** 2);
+      await gate;
+    }
+    const waiting = Array.from({ length: 4 }, () => push(large()));
+    await new Promise(setImmediate);
+    expect(await push(whole())).toMatchObject({ status: 503, text: expect.stringContaining('67108864 bytes are under way') });
+    release();
+    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(Array(4).fill(400));
     expect(await push(whole())).toMatchObject({ status: 204 });
   });
   test.each([

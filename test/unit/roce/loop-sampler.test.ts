@@ -6,23 +6,24 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parseCount } from '../../../src/roce/counter-file.ts';
 import { LoopSampler } from '../../../src/roce/loop-sampler.ts';
-import { defaultRules } from '../../../src/roce/reduction.ts';
 import type { Channel } from '../../../src/roce/sampler.ts';
 import { createTestClock } from '../../support/clock.ts';
+import { fileChannel, planOf } from '../../support/sampler-plan.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tributary-roce-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const lineRate = 1e9;
-const rules = { ...defaultRules, periodNs: 1e7, windowNs: 1e9 };
-const channel = (name: string, source = 'files'): Channel => ({ source, path: join(folder, name), rules: { bits: 64, saturates: false, multiplier: 1, lineRate, refreshNs: 0 } });
+const traffic = { bits: 64, saturates: false, multiplier: 1, lineRate, refreshNs: 0 };
+const channel = (name: string, source = 'files') => fileChannel(source, join(folder, name), { rules: traffic });
+const plan = (...channels: readonly Channel[]) => planOf(channels, { periodNs: 1e7, windowNs: 1e9 });
 const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
 
 describe('the loop sampler', () => {
   test('sees a burst that a generator writes, byte for byte', async () => {
     const clock = createTestClock();
     write('bytes', '0\n');
-    const sampler = new LoopSampler([channel('bytes')], rules, clock);
+    const sampler = new LoopSampler(plan(channel('bytes')), clock);
     sampler.start();
     // 5 periods of 10 MB are the whole line.
     for (let period = 1; period <= 60; period++) {
@@ -42,7 +43,7 @@ describe('the loop sampler', () => {
     let stallMs = 0;
     const clock = { ...test, monotonicMs: () => test.monotonicMs() + stallMs };
     write('stalled', '1\n');
-    const sampler = new LoopSampler([channel('stalled')], rules, clock);
+    const sampler = new LoopSampler(plan(channel('stalled')), clock);
     sampler.start();
     await test.advance(50);
     expect(sampler.figures()).toMatchObject({ ticks: 5, missed: 0 });
@@ -58,7 +59,7 @@ describe('the loop sampler', () => {
     const clock = createTestClock();
     write('good', '1\n');
     write('text', 'N/A (no PMA)\n');
-    const sampler = new LoopSampler([channel('good', 'good'), channel('text', 'bad'), channel('late', 'late')], rules, clock);
+    const sampler = new LoopSampler(plan(channel('good', 'good'), channel('text', 'bad'), channel('late', 'late')), clock);
     sampler.start();
     await clock.advance(500);
     write('late', '1\n');

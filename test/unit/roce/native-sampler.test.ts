@@ -7,16 +7,15 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { linkFields } from '../../../src/roce/link-fields.ts';
 import { createNativeSampler, loadNativeSampler, type NativeAddon } from '../../../src/roce/native-sampler.ts';
-import { defaultRules } from '../../../src/roce/reduction.ts';
-import type { Channel, Sampler } from '../../../src/roce/sampler.ts';
+import type { Sampler } from '../../../src/roce/sampler.ts';
+import { channelOf, fileChannel, planOf, steadySource } from '../../support/sampler-plan.ts';
 
 const loaded = loadNativeSampler();
 const addon = 'addon' in loaded ? loaded.addon : undefined;
 const withAddon = (run: (addon: NativeAddon) => void | Promise<void>) => () => (addon === undefined ? undefined : run(addon));
 
-const counter = { bits: 64, saturates: false, multiplier: 1, lineRate: 0, refreshNs: 0 };
-const bytesOf = (source: string, name: string): Channel => ({ source, path: `/sys/class/net/lo/statistics/${name}`, rules: counter });
-const linkBytes: Channel = { ...bytesOf('rtnetlink', 'rx_bytes'), link: { name: 'lo', field: linkFields.indexOf('rx_bytes') } };
+const bytesOf = (source: string, name: string) => fileChannel(source, `/sys/class/net/lo/statistics/${name}`);
+const linkBytes = channelOf('rtnetlink', { kind: 'link', link: 'lo', field: linkFields.indexOf('rx_bytes') });
 
 test('TRIBUTARY_NATIVE=0 keeps the addon out', () => {
   const before = process.env['TRIBUTARY_NATIVE'];
@@ -27,71 +26,99 @@ test('TRIBUTARY_NATIVE=0 keeps the addon out', () => {
 });
 
 describe.runIf(addon !== undefined)('arguments', () => {
-  const rules = { ...defaultRules, alignNs: 0 };
-  const channel = { source: 'a', path: '/x', rules: counter };
-  const link = { source: 'a', link: 'lo', field: 0, rules: counter };
+  const options = planOf([fileChannel('a', '/x')]);
+  const good = { ...options, reduction: { ...options.reduction, alignNs: 0 } };
+  const source = (more: object) => ({ ...good, sources: [{ ...steadySource('a', 1e6), ...more }] });
+  const reduction = (more: object) => ({ ...good, reduction: { ...good.reduction, ...more } });
+  const schedule = (more: object) => ({ ...good, schedule: { ...good.schedule, ...more } });
+  const channel = (more: object) => ({ ...good, channels: [{ ...fileChannel('a', '/x'), ...more }] });
+  const place = (more: object) => channel({ place: { kind: 'file', path: '/x', ...more } });
+  const link = (more: object) => channel({ place: { kind: 'link', link: 'lo', field: 0, ...more } });
+  const counter = (more: object) => channel({ rules: { ...fileChannel('a', '/x').rules, ...more } });
 
   test.each<readonly [string, unknown]>([
     ['options', undefined],
     ['options', 7],
-    ['rules', {}],
-    ['periodNs', { rules: { ...rules, periodNs: 0 }, channels: [] }],
-    ['periodNs', { rules: { ...rules, periodNs: NaN }, channels: [] }],
-    ['periodNs', { rules: { ...rules, periodNs: '1' }, channels: [] }],
-    ['windowNs', { rules: { ...rules, windowNs: Infinity }, channels: [] }],
-    ['leave', { rules: { ...rules, leave: 0.9 }, channels: [] }],
-    ['mergeGap', { rules: { ...rules, mergeGap: 0.5 }, channels: [] }],
-    ['thresholds', { rules: { ...rules, thresholds: [1, 2, 3, 4, 5] }, channels: [] }],
-    ['thresholds', { rules: { ...rules, thresholds: ['0.5'] }, channels: [] }],
-    ['channels', { rules }],
-    ['channels', { rules, channels: Array.from({ length: 5000 }) }],
-    ['channel', { rules, channels: [undefined] }],
-    ['path', { rules, channels: [{ ...channel, path: '' }] }],
-    ['path', { rules, channels: [{ ...channel, path: '/a\0b' }] }],
-    ['path', { rules, channels: [{ ...channel, path: 'x'.repeat(5000) }] }],
-    ['source', { rules, channels: [{ ...channel, source: 1n }] }],
-    ['bits', { rules, channels: [{ ...channel, rules: { ...counter, bits: 65 } }] }],
-    ['saturates', { rules, channels: [{ ...channel, rules: { ...counter, saturates: 1 } }] }],
-    ['multiplier', { rules, channels: [{ ...channel, rules: { ...counter, multiplier: -1 } }] }],
-    ['link', { rules, channels: [{ ...link, link: 'x'.repeat(65) }] }],
-    ['field', { rules, channels: [{ ...link, field: 24 }] }],
-    ['field', { rules, channels: [{ ...link, field: -1 }] }],
-  ])('%s is checked (%#)', (name, options) => withAddon(({ Sampler }) => {
-    expect(() => new Sampler(options as object)).toThrow(new RegExp(`^${name}: `));
+    ['reduction', { ...good, reduction: undefined }],
+    ['periodNs', reduction({ periodNs: 0 })],
+    ['periodNs', reduction({ periodNs: NaN })],
+    ['periodNs', reduction({ periodNs: '1' })],
+    ['windowNs', reduction({ windowNs: Infinity })],
+    ['leave', reduction({ leave: 0.9 })],
+    ['mergeGap', reduction({ mergeGap: 0.5 })],
+    ['thresholds', reduction({ thresholds: [1, 2, 3, 4, 5] })],
+    ['thresholds', reduction({ thresholds: ['0.5'] })],
+    ['schedule', { ...good, schedule: 'fifo' }],
+    ['policy', schedule({ policy: 'deadline' })],
+    ['priority', schedule({ priority: 100 })],
+    ['cpu', schedule({ cpu: -1 })],
+    ['cpu', schedule({ cpu: null })],
+    ['preNs', { ...good, capture: { preNs: -1, postNs: 0, maxNs: 0 } }],
+    ['ringBytes', { ...good, ringBytes: Infinity }],
+    ['sources', { ...good, sources: {} }],
+    ['source', { ...good, sources: [1] }],
+    ['name', source({ name: '' })],
+    ['name', { ...good, sources: [steadySource('a', 1e6), steadySource('a', 1e6)] }],
+    ['thread', source({ thread: 'other' })],
+    ['maxDuty', source({ maxDuty: 0 })],
+    ['idlePeriodNs', source({ idlePeriodNs: 1e12 })],
+    ['escalatedPeriodNs', source({ escalatedPeriodNs: undefined })],
+    ['channels', { ...good, channels: undefined }],
+    ['channels', { ...good, channels: Array.from({ length: 5000 }) }],
+    ['channel', { ...good, channels: [undefined] }],
+    ['source', channel({ source: 1n })],
+    ['source', channel({ source: 'b' })],
+    ['port', channel({ port: 4096 })],
+    ['isEvent', channel({ isEvent: 1 })],
+    ['isCaptured', channel({ isCaptured: undefined })],
+    ['place', channel({ place: '/x' })],
+    ['kind', place({ kind: 'socket' })],
+    ['path', place({ path: '' })],
+    ['path', place({ path: '/a\0b' })],
+    ['path', place({ path: 'x'.repeat(5000) })],
+    ['bits', counter({ bits: 65 })],
+    ['saturates', counter({ saturates: 1 })],
+    ['multiplier', counter({ multiplier: -1 })],
+    ['link', link({ link: 'x'.repeat(65) })],
+    ['field', link({ field: 24 })],
+    ['field', link({ field: -1 })],
+  ])('%s is checked (%#)', (name, wrong) => withAddon(({ Sampler }) => {
+    expect(() => new Sampler(wrong as object)).toThrow(new RegExp(`^${name}: `));
   })());
 
   test('a getter that throws, throws', withAddon(({ Sampler }) => {
-    const hostile = { get rules(): never { throw new Error('mine'); } };
+    const hostile = { get reduction(): never { throw new Error('mine'); } };
     expect(() => new Sampler(hostile)).toThrow('mine');
   }));
   test('methods refuse another receiver', withAddon(({ Sampler }) => {
     expect(() => Sampler.prototype.start.call({})).toThrow('Illegal invocation');
   }));
   test('a second start is refused, a second stop is nothing', withAddon(({ Sampler }) => {
-    const sampler = new Sampler({ rules, channels: [] });
+    const sampler = new Sampler(good);
     sampler.start();
     expect(() => sampler.start()).toThrow('started before');
     sampler.stop();
     sampler.stop();
-    expect(sampler.drain().windows.length).toBe(0);
+    expect(sampler.drain()).toMatchObject({ overwritten: 0 });
   }));
 });
 
 describe.runIf(addon !== undefined)('real counters', () => {
   test('what goes over loopback is counted, by rtnetlink and by files', withAddon(async (native) => {
-    const sampler = createNativeSampler(native, [linkBytes, bytesOf('files', 'rx_bytes'), bytesOf('absent', 'no_such_file')], defaultRules);
+    const sampler = createNativeSampler(native, planOf([linkBytes, bytesOf('files', 'rx_bytes'), bytesOf('absent', 'no_such_file')]));
     sampler.start();
     await ticks(sampler, 5);
     const sent = 1 << 20;
     await sendOverLoopback(sent);
     await ticks(sampler, 5);
     sampler.stop();
-    const { windows, overwritten } = sampler.drain();
+    const { windows, bursts, produced, overwritten } = sampler.drain();
     const units = (channel: number) => windows.filter((row) => row.channel === channel).reduce((sum, row) => sum + row.units, 0);
     expect(units(0)).toBeGreaterThanOrEqual(sent);
     expect(units(1)).toBeGreaterThanOrEqual(sent);
     expect(units(2)).toBe(0);
     expect(overwritten).toBe(0);
+    expect(produced).toBe(windows.length + bursts.length);
     const { policy, sources } = sampler.figures();
     expect(['fifo', 'nice', 'plain']).toContain(policy);
     const failed = new Map(sources.map(({ source, reads, failedReadings }) => [source, [failedReadings, reads]]));

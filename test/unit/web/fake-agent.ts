@@ -123,6 +123,23 @@ export const fakeView: AgentView = {
   ],
   kubernetes: () => [],
   owners: () => ({ source: 'podmetadata', isComplete: true, pods: 3, tombstones: 1, unresolved: 2, absent: 0, owners: [{ owner: 'a', pods: 2, tombstones: 0 }, { owner: 'gone', pods: 0, tombstones: 1 }] }),
+  roce: () => ({
+    sampler: 'native', reason: '', policy: 'fifo', output: 'remote_write', intervalSeconds: 0.001, windowSeconds: 15, ticks: 12_345, missedTicks: 6, latenessP99Seconds: 0.00004,
+    producedRows: 700, overwrittenRows: 0, captures: 2, lastWindowMs: Date.UTC(2026, 0, 2), pendingBytes: 0,
+    ports: [
+      {
+        kind: 'rdma', device: 'mlx5_0', port: 1, netdev: 'eth0', driver: 'mlx5_core', firmware: '28.43.1000', pci: '0000:3b:00.0', linkLayer: 'Ethernet', lineRate: 50e9, counters: 42,
+        peaks: [{ direction: 'receive', bytesPerSecond: 45e9, share: 0.9, atMs: Date.UTC(2026, 0, 2) - 1500, bursts: 3 }, { direction: 'transmit', bytesPerSecond: 0, share: 0, atMs: Date.UTC(2026, 0, 2), bursts: 0 }],
+        unreadable: [{ name: 'VL15_dropped', reason: 'EINVAL' }],
+      },
+      { kind: 'netdev', device: 'veth0', port: 0, netdev: 'veth0', driver: '', firmware: '', pci: '', linkLayer: '', lineRate: 0, counters: 24, peaks: [], unreadable: [] },
+    ],
+    sources: [
+      { source: 'mlx5_0/1 port_data', thread: 'fast', counters: 2, effectiveIntervalSeconds: 0.001, reads: 12_000, failedReadings: 0, readP50Seconds: 0.0000124, readP99Seconds: 0.00003, refreshSeconds: 0 },
+      { source: 'eth0 ethtool', thread: 'slow', counters: 20, effectiveIntervalSeconds: 0.2, reads: 60, failedReadings: 4, readP50Seconds: 0.0012, readP99Seconds: 0.002, refreshSeconds: undefined },
+    ],
+    problems: ['counters that cannot be read are left out: mlx5_0 VL15_dropped: EINVAL'],
+  }),
   ownerDestinations: () => new Map([['a', ['master-a']], ['new', ['master-n']]]),
   volume: () => ({
     jobs: [{ name: 'cadvisor', targets: 2, series: 1500, samplesPerSecond: 151, bytesPerSecond: 2048 }, { name: 'web', targets: 1, series: 20, samplesPerSecond: 2.5, bytesPerSecond: 64 }],

@@ -1,12 +1,15 @@
 // The door of the web server: the file of --web.config.file, passwords, tokens and certificates, and that all of it follows its files.
 
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { hashSync } from 'bcryptjs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { silentLogger } from '../../../src/telemetry/logger.ts';
+import { createGuard } from '../../../src/web/guard.ts';
 import { openWebFile } from '../../../src/web/web-file.ts';
 import { startTestServer, type TestServer } from './fake-agent.ts';
 
@@ -60,6 +63,13 @@ describe('who may come in', () => {
     writeFileSync(file, '');
     expect(await status(web)).toBe(200);
   });
+  test('without credentials only where the file opens probes or metrics', async () => {
+    const web = await start(`{basic_auth_users: {edge: '${hash}'}, tributary: {open: [probes]}}`);
+    const asked = () => Promise.all(['/-/healthy', '/-/ready', '/metrics', '/', '/api/v1/status/config', '/-/healthy/x'].map(async (path) => (await fetch(web.base + path)).status));
+    expect(await asked()).toEqual([200, 200, 401, 401, 401, 401]);
+    writeFileSync(file, `{basic_auth_users: {edge: '${hash}'}, tributary: {open: [metrics]}}`);
+    expect(await asked()).toEqual([401, 401, 200, 401, 401, 401]);
+  });
   test('headers are on every answer', async () => {
     const web = await start('http_server_config: {headers: {X-Frame-Options: deny}}');
     expect((await fetch(`${web.base}/-/healthy`)).headers.get('x-frame-options')).toBe('deny');
@@ -104,6 +114,16 @@ describe('TLS', () => {
     const web = await start(settings(`, client_auth_type: VerifyClientCertIfGiven, client_ca_file: ${join(tls, 'other-ca.pem')}`));
     expect(await handshake(web.port)).toMatch(/^200/);
     expect(await handshake(web.port, { cert: readFileSync(join(tls, 'client.pem')), key: readFileSync(join(tls, 'client-key.pem')) })).not.toMatch(/^200/);
+  });
+  test('what is only in force after the next start is told, once', async () => {
+    install('server');
+    writeFileSync(file, settings());
+    const told: string[] = [];
+    const guard = createGuard(file, { ...silentLogger, error: (message) => void told.push(message) });
+    const ask = () => guard.admit({ headers: {}, socket: {} } as IncomingMessage, {} as ServerResponse);
+    await ask();
+    writeFileSync(file, settings(`, client_auth_type: RequireAndVerifyClientCert, client_ca_file: ${join(tls, 'ca.pem')}`));
+    expect([await ask(), await ask(), told]).toEqual([{ client: '' }, { client: '' }, ['whether there is TLS, and client_auth_type, take effect at the next start']]);
   });
   test('a certificate that cannot be used stops the start', async () => {
     writeFileSync(join(folder, 'cert.pem'), 'no certificate');

@@ -75,6 +75,11 @@ labels:
 {{- /* fromYaml answers with its error under this key. */ -}}
 {{- if hasKey $jobs "Error" }}{{ fail $jobs.Error }}{{ end -}}
 {{- range $jobs.scrape_configs -}}
+{{- if and $.Values.web.tls (eq .job_name "tributary") -}}
+{{- /* The certificate is for the name of the Service, members are asked by address. */ -}}
+{{- $_ := set . "scheme" "https" -}}
+{{- $_ := set . "tls_config" (dict "insecure_skip_verify" true) -}}
+{{- end -}}
 {{- range .kubernetes_sd_configs -}}
 {{- if $names }}{{ $_ := set . "namespaces" (dict "names" $names) }}{{ end -}}
 {{- end -}}

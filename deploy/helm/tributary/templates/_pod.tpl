@@ -51,17 +51,28 @@ spec:
     - name: queue
       {{- . | nindent 6 }}
     {{- end }}
+    {{- with .Values.web.configSecret }}
+    - name: web
+      secret: {secretName: {{ . }}}
+    {{- end }}
     {{- with .Values.extraVolumes }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
 {{- end }}
 
 {{- define "tributary.container" -}}
+{{- $scheme := .Values.web.tls | ternary ", scheme: HTTPS" "" -}}
 image: {{ include "tributary.image" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 args:
   - --config.file=/etc/tributary/{{ .Values.existingConfig.key }}
   - --storage.agent.path=/var/lib/tributary
+  {{- if .Values.receiver.enabled }}
+  - --web.enable-remote-write-receiver
+  {{- end }}
+  {{- if .Values.web.configSecret }}
+  - --web.config.file=/etc/tributary-web/{{ .Values.web.configKey }}
+  {{- end }}
   {{- range .Values.extraArgs }}
   - {{ . | quote }}
   {{- end }}
@@ -79,13 +90,13 @@ ports:
   - name: http
     containerPort: 9090
 startupProbe:
-  httpGet: {path: /-/healthy, port: http}
+  httpGet: {path: /-/healthy, port: http{{ $scheme }}}
   {{- toYaml .Values.probes.startup | nindent 2 }}
 readinessProbe:
-  httpGet: {path: /-/ready, port: http}
+  httpGet: {path: /-/ready, port: http{{ $scheme }}}
   {{- toYaml .Values.probes.readiness | nindent 2 }}
 livenessProbe:
-  httpGet: {path: /-/healthy, port: http}
+  httpGet: {path: /-/healthy, port: http{{ $scheme }}}
   {{- toYaml .Values.probes.liveness | nindent 2 }}
 resources:
   {{- toYaml .Values.resources | nindent 2 }}
@@ -95,6 +106,9 @@ volumeMounts:
   # The folder, not a file of it: only so that the kubelet renews it.
   - {name: config, mountPath: /etc/tributary, readOnly: true}
   - {name: queue, mountPath: /var/lib/tributary}
+  {{- if .Values.web.configSecret }}
+  - {name: web, mountPath: /etc/tributary-web, readOnly: true}
+  {{- end }}
   {{- with .Values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

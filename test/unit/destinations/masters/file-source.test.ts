@@ -1,5 +1,6 @@
 // Documents in a folder: what is told, when, and what a folder that cannot be read means.
 
+import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync, mkdirSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -104,4 +105,18 @@ test('a mounted ConfigMap, whose link is swapped, is a change', async () => {
   await swapped;
   await source.stop();
   rmSync(folder, { recursive: true });
+});
+
+test('a pipe is no document: it is not read', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'masters-'));
+  const source = new FileSource({ folder, owner: '(.+)' }, { disk: systemDisk, clock: systemClock, watchFolder: systemWatchFolder });
+  try {
+    execFileSync('mkfifo', [join(folder, 'a.yml')]);
+    const told: unknown[] = [];
+    source.start({ told: ({ content }) => void told.push(content), vanished: () => undefined, synced: () => undefined });
+    expect(told).toEqual([{ problem: expect.stringContaining('no regular file') }]);
+  } finally {
+    await source.stop();
+    rmSync(folder, { recursive: true });
+  }
 });

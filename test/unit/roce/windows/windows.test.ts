@@ -26,10 +26,11 @@ describe('throughput', () => {
       'tributary_roce_throughput_peak_bytes_per_second{device="mlx5_0",direction="receive",port="1"} 1000000000 @30000',
     ]);
   });
-  test('a window without a believable interval has no peak', () => {
+  test('a window that moved without a believable interval has no peak, one that did not move has 0', () => {
     const world = worldOf([['port_rcv_data', receive]]);
     world.window([windowRow(0, 0, { intervals: 9, peakRate: 4e10, peakAtNs: 1.5e9 })]);
-    expect(matching(world.window([windowRow(0, 1)]), /peak/)).toEqual([]);
+    expect(matching(world.window([windowRow(0, 1, { units: 5e9 })]), /peak/)).toEqual([]);
+    expect(matching(world.window([windowRow(0, 2)]), /peak_b/)[0]).toContain(' 0 @45000');
   });
   test('time above thresholds and bursts add up', () => {
     const world = worldOf([['port_xmit_data', transmit]]);
@@ -57,6 +58,11 @@ describe('events', () => {
       'tributary_roce_event_active_seconds_total{device="mlx5_0",event="packet_seq_err",port="1"} 15 @15000',
       'tributary_roce_event_peak_per_interval{device="mlx5_0",event="packet_seq_err",port="1"} 9 @15000',
     ]);
+  });
+  test('one that never happened has no peak, the first has the 0 before it', () => {
+    const world = worldOf([['np_cnp_sent', event('cnp_sent')]]);
+    const peaks = [0, 0, 4, 0].map((peakUnits, window) => matching(world.window([windowRow(0, window, { intervals: 9, peakUnits })]), /peak/).map((line) => line.split('} ')[1]));
+    expect(peaks).toEqual([[], [], ['0 @30000', '4 @45000'], ['0 @60000']]);
   });
   test('those of different ports are not', () => {
     const world = new World();

@@ -1,0 +1,27 @@
+// A sleep that ends at an absolute time of the monotonic clock or by a call: a futex takes such a deadline and is as punctual as clock_nanosleep.
+
+#include "clock.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmath>
+
+namespace sampler {
+
+void SystemClock::sleep_until(double ns) {
+  const double seconds = std::floor(ns / 1e9);
+  const timespec deadline{static_cast<time_t>(seconds), static_cast<long>(ns - seconds * 1e9)};
+  // Interrupted by a signal, or returned for no reason: sleeps on.
+  while (is_called_.load(std::memory_order_acquire) == 0 && monotonic_ns() < ns)
+    syscall(SYS_futex, &is_called_, FUTEX_WAIT_BITSET_PRIVATE, 0, &deadline, nullptr, FUTEX_BITSET_MATCH_ANY);
+  is_called_.store(0, std::memory_order_release);
+}
+
+void SystemClock::wake() {
+  is_called_.store(1, std::memory_order_release);
+  syscall(SYS_futex, &is_called_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
+}  // namespace sampler

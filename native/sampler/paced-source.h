@@ -1,0 +1,105 @@
+// A source while it is sampled: its readers, what each counter stood at, its reducers, and its pace.
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clock.h"
+#include "durations.h"
+#include "pace.h"
+#include "plan.h"
+#include "port-events.h"
+#include "recorders.h"
+#include "reducer.h"
+
+namespace sampler {
+
+struct SourceFigures {
+  Durations read;
+  Tally<std::uint64_t> failed_readings;
+  Tally<double> period_ns;
+};
+
+class PacedSource {
+ public:
+  // Tells the recorders of its ports, where there are such.
+  PacedSource(SourcePlan plan, const ReductionRules& rules, const Recorders& recorders);
+  PacedSource(const PacedSource&) = delete;
+  PacedSource& operator=(const PacedSource&) = delete;
+
+  // Reads, reduces and settles when the next reading is due. `now_ns` is the time; returns the time after it. True in `has_event` when an event began
+  // at a calm port.
+  double read(double now_ns, Clock& clock, PortEvents& events, RowSink& sink, bool& has_event);
+  void finish(RowSink& sink);
+
+  double due_ns() const { return due_ns_; }
+  void set_due(double ns) { due_ns_ = ns; }
+  // Next reading a period after this deadline.
+  void follow(double deadline_ns, double now_ns);
+  // Deadlines that passed by `now_ns`, which are left out.
+  double skip_until(double now_ns);
+  // Looks for events at its ports; due no later than the first deadline after `now_ns` that the pace now asks for, counted from `grid_ns`.
+  void heed(const PortEvents& events, double now_ns, double grid_ns);
+
+  const std::string& name() const { return rules_.name; }
+  const SourceFigures& figures() const { return figures_; }
+  // Calls back with each block of memory that reading touches.
+  template <typename Visit>
+  void visit_memory(Visit visit) const {
+    for (const auto& part : parts_) {
+      visit(part.states.data(), part.states.size() * sizeof part.states[0]);
+      visit(part.reducers.data(), part.reducers.size() * sizeof part.reducers[0]);
+    }
+    visit(this, sizeof *this);
+  }
+
+ private:
+  // What the loop has to know about a counter, close together: most readings change nothing.
+  struct State {
+    std::uint64_t value = 0;
+    // Counts a nanosecond that are traffic; 0 for what is none or has no line rate.
+    double busy_rate = 0;
+    unsigned port = 0;
+    bool is_known = false;
+    bool is_event = false;
+    bool has_moved = false;
+  };
+  struct Part {
+    std::unique_ptr<Source> reader;
+    std::vector<State> states;
+    std::vector<Reducer> reducers;
+  };
+  // What a round of readings showed.
+  struct Round {
+    double now_ns;
+    double elapsed_ns;
+    PortEvents& events;
+    RowSink& sink;
+    bool is_busy = false;
+    bool has_event = false;
+  };
+
+  void record(Reducer& reducer, const Channel& channel, Recorder* recorder) const;
+  void take(Part& part, Round& round);
+  void note_move(State& state, const Reducer& reducer, std::uint64_t value, Round& round);
+  void lose(Part& part, std::size_t counter, RowSink& sink);
+  void judge_refresh();
+  void apply_period(double now_ns);
+
+  SourceRules rules_;
+  double tick_ns_;
+  std::vector<Part> parts_;
+  std::vector<unsigned> ports_;
+  bool has_line_rate_ = false;
+  Pace pace_;
+  double due_ns_ = 0;
+  // Of the last reading: when it was due, and when it was.
+  double deadline_ns_ = 0;
+  double read_ns_ = 0;
+  std::uint64_t events_seen_ = 0;
+  SourceFigures figures_;
+};
+
+}  // namespace sampler

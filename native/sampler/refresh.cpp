@@ -1,0 +1,70 @@
+// Learns the refresh period from the gaps between changes. See refresh.h.
+
+#include "refresh.h"
+
+#include <algorithm>
+
+namespace sampler {
+
+namespace {
+
+constexpr double kNearPeriods = 1.5;
+constexpr double kApartPeriods = 3;
+constexpr double kRefreshMaxNs = 2e9;
+constexpr unsigned kGapsNeeded = 8;
+constexpr double kHoldPeriods = 20;
+
+}  // namespace
+
+Refresh::Refresh(const CounterRules& counter, double period_ns)
+    : is_learning_(counter.learns_refresh), is_known_(!counter.learns_refresh), ns_(counter.learns_refresh ? kRefreshAssumedNs : counter.refresh_ns), period_ns_(period_ns) {
+  derive();
+}
+
+void Refresh::set_period(double period_ns) {
+  period_ns_ = period_ns;
+  gaps_ = 0;
+  derive();
+}
+
+void Refresh::note_gap(double gap_ns) {
+  if (!is_learning_) return;
+  if (gap_ns < kApartPeriods * period_ns_ || gap_ns > kRefreshMaxNs) {
+    gaps_ = 0;
+    return;
+  }
+  gap_min_ns_ = gaps_ == 0 ? gap_ns : std::min(gap_min_ns_, gap_ns);
+  gap_sum_ns_ = gaps_ == 0 ? gap_ns : gap_sum_ns_ + gap_ns;
+  gaps_++;
+  if (gaps_ == kGapsNeeded) learn_slow();
+}
+
+bool Refresh::proves_fresh(double first_ns, double second_ns) const {
+  // One who is known to be fresh needs no second witness.
+  return second_ns <= near_ns_ && (!is_slow_ || (first_ns <= near_ns_ && second_ns <= ns_ / 2));
+}
+
+void Refresh::set_fresh() {
+  ns_ = 0;
+  is_known_ = true;
+  gaps_ = 0;
+  derive();
+}
+
+void Refresh::learn_slow() {
+  const double mean_ns = gap_sum_ns_ / kGapsNeeded;
+  gaps_ = 0;
+  if (gap_min_ns_ < mean_ns / 2) return;
+  ns_ = mean_ns;
+  is_known_ = true;
+  derive();
+}
+
+void Refresh::derive() {
+  near_ns_ = kNearPeriods * period_ns_;
+  is_slow_ = ns_ > near_ns_;
+  hold_ns_ = is_slow_ ? ns_ : is_learning_ ? std::min(kHoldPeriods * period_ns_, kRefreshAssumedNs) : 0;
+  if (hold_ns_ <= near_ns_) hold_ns_ = 0;
+}
+
+}  // namespace sampler

@@ -1,0 +1,106 @@
+// Wakes up at fixed moments and does nothing else, which serves two ends. With a thread on each processor and a priority above everything that is measured it is a canary: when it did not
+// run, nothing could, so the host took the processor away. With one thread anywhere it is the empty loop whose cost any sampler has.
+//
+// canary <period us> <stall us> <priority> <processors, with commas; -1 for wherever the scheduler likes>
+//
+// A thread for each processor. Ends when its input does. Prints `stall <begin ns> <end ns>` for every time without a wake-up that was longer than period and stall together, then
+// `loop <fifo|plain> <seconds> <cpu seconds> <ticks> <p99 lateness ns> <most>` for each thread.
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../sampler/durations.h"
+#include "realtime.h"
+
+namespace {
+
+constexpr std::size_t kStallsMax = 4096;
+
+struct Stall {
+  double begin_ns = 0;
+  double end_ns = 0;
+};
+
+struct Settings {
+  double period_ns, stall_ns;
+  int priority;
+};
+
+class Watch {
+ public:
+  Watch(const Settings& settings, int cpu) : settings_(settings), stalls_(kStallsMax), thread_([this, cpu] { run(cpu); }) {}
+
+  void finish() {
+    is_stopping_.store(true, std::memory_order_relaxed);
+    thread_.join();
+    for (std::size_t i = 0; i < std::min(stall_count_, kStallsMax); i++) std::printf("stall %.0f %.0f\n", stalls_[i].begin_ns, stalls_[i].end_ns);
+    std::printf("loop %s %.6f %.6f %.0f %.0f %.0f\n", is_fifo_ ? "fifo" : "plain", seconds_, cpu_seconds_, ticks_, lateness_.quantile(0.99), lateness_.max());
+  }
+
+ private:
+  void run(int cpu) {
+    if (cpu >= 0) testbed::pin_thread(cpu);
+    is_fifo_ = testbed::raise_thread(settings_.priority);
+    const double begin_ns = sampler::monotonic_ns();
+    const double begin_cpu = sampler::seconds_of(CLOCK_THREAD_CPUTIME_ID);
+    double before_ns = begin_ns;
+    double deadline_ns = begin_ns;
+    while (!is_stopping_.load(std::memory_order_relaxed)) {
+      deadline_ns += settings_.period_ns;
+      testbed::sleep_until(deadline_ns);
+      const double now_ns = sampler::monotonic_ns();
+      lateness_.add(now_ns - deadline_ns);
+      if (now_ns - before_ns > settings_.period_ns + settings_.stall_ns) note({before_ns, now_ns});
+      before_ns = now_ns;
+      ticks_++;
+      while (deadline_ns + settings_.period_ns < now_ns) deadline_ns += settings_.period_ns;
+    }
+    seconds_ = (sampler::monotonic_ns() - begin_ns) / 1e9;
+    cpu_seconds_ = sampler::seconds_of(CLOCK_THREAD_CPUTIME_ID) - begin_cpu;
+  }
+
+  void note(const Stall& stall) {
+    if (stall_count_ < kStallsMax) stalls_[stall_count_] = stall;
+    stall_count_++;
+  }
+
+  Settings settings_;
+  std::atomic<bool> is_stopping_{false};
+  // Read after the thread has ended.
+  std::vector<Stall> stalls_;
+  std::size_t stall_count_ = 0;
+  sampler::Durations lateness_;
+  double ticks_ = 0, seconds_ = 0, cpu_seconds_ = 0;
+  bool is_fifo_ = false;
+  std::thread thread_;
+};
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  testbed::end_with_parent();
+  if (count != 5) return 2;
+  const Settings settings{std::atof(arguments[1]) * 1e3, std::atof(arguments[2]) * 1e3, std::atoi(arguments[3])};
+  if (!(settings.period_ns >= 1e4)) return 2;
+  mlockall(MCL_CURRENT | MCL_FUTURE);
+  std::vector<std::unique_ptr<Watch>> watches;
+  std::istringstream processors(arguments[4]);
+  for (std::string cpu; std::getline(processors, cpu, ',');) watches.push_back(std::make_unique<Watch>(settings, std::atoi(cpu.c_str())));
+  std::printf("ready\n");
+  std::fflush(stdout);
+  char sink[64];
+  while (read(STDIN_FILENO, sink, sizeof sink) > 0) {
+  }
+  for (auto& watch : watches) watch->finish();
+  return 0;
+}

@@ -1,0 +1,291 @@
+// Replay of RDMA netlink: a server at the other end of a socket pair answers as the kernel does, and as it never should.
+
+#include <cstdlib>
+#include <new>
+#include <optional>
+
+#include "../sampler/kernel-counters.h"
+#include "../sampler/rdma-source.h"
+#include "expect.h"
+#include "netlink-test.h"
+#include "rdma-world.h"
+
+namespace {
+
+thread_local unsigned long allocations = 0;
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  allocations++;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+using sampler::RdmaCounter;
+using sampler::RdmaSource;
+using test::Server;
+using test::World;
+
+World two_devices() {
+  World world;
+  world.devices = {{"mlx5_0", 3, {{{{"rx_write_requests", 1}, {"out_of_buffer", 2}, {"np_cnp_sent", 3}}, 0}, {{{"np_cnp_sent", 4}}, 0}}},
+                   {"mlx5_1", 0, {{{{"rx_write_requests", 5}, {"np_cnp_sent", 1ULL << 63}}, 0}}}};
+  return world;
+}
+
+const std::vector<RdmaCounter> kWanted = {
+    {"mlx5_0", 1, "np_cnp_sent"}, {"mlx5_1", 1, "np_cnp_sent"}, {"mlx5_0", 2, "np_cnp_sent"}, {"mlx5_0", 1, "out_of_buffer"}, {"mlx5_0", 1, "no_such"},
+};
+
+// A world, its server, and a source that reads it.
+struct Rig {
+  explicit Rig(World given = two_devices(), std::vector<RdmaCounter> wanted = kWanted)
+      : world(std::move(given)),
+        server([this](const nlmsghdr& header, const std::string& body) { return instead ? instead(header) : test::answer_rdma(world, header, body); }),
+        source(std::move(wanted), server.opener(), test::now) {}
+  std::optional<std::uint64_t> value(std::size_t reading) const {
+    const auto& one = source.readings()[reading];
+    return one.is_known ? std::optional(one.value) : std::nullopt;
+  }
+  bool knows_nothing() const {
+    for (const auto& reading : source.readings())
+      if (reading.is_known) return false;
+    return true;
+  }
+  void read_after_retry() {
+    test::now_ns += 1.1e9;
+    source.read();
+  }
+
+  World world;
+  // Of `world`, where it is set.
+  std::function<std::vector<std::string>(const nlmsghdr&)> instead;
+  Server server;
+  RdmaSource source;
+};
+
+void ports_are_read_with_one_question_each() {
+  Rig rig;
+  rig.source.read();
+  expect(rig.value(0) == 3 && rig.value(1) == 1ULL << 63 && rig.value(2) == 4 && rig.value(3) == 2, "every counter has its own value");
+  expect(!rig.value(4), "a counter that the driver does not have is unknown");
+  expect(rig.server.questions == 4, "one question for the devices, one for each port");
+  rig.source.read();
+  expect(rig.server.questions == 7 && rig.server.opened == 1, "then one for each port");
+  const auto& reading = rig.source.readings()[0];
+  expect(reading.end_ns > reading.begin_ns && rig.source.readings()[1].begin_ns > reading.begin_ns, "each port has its own read window");
+}
+
+void reading_allocates_nothing() {
+  Rig rig;
+  const unsigned long before = allocations;
+  // The first answer names the slots; the socket itself is the test's.
+  for (int i = 0; i < 20; i++) rig.source.read();
+  const unsigned long opening = allocations - before;
+  for (int i = 0; i < 20; i++) rig.source.read();
+  expect(allocations - before == opening, "reading allocates nothing");
+}
+
+void answers_come_in_parts_with_what_nobody_knows() {
+  World world = two_devices();
+  world.is_noisy = world.is_split = true;
+  Rig rig(world);
+  rig.source.read();
+  expect(rig.value(0) == 3 && rig.value(1) == 1ULL << 63 && rig.value(2) == 4 && rig.value(3) == 2, "unknown attributes and parts change nothing");
+}
+
+void counters_appear_and_vanish() {
+  Rig rig;
+  rig.source.read();
+  auto& counters = rig.world.devices[0].ports[0].counters;
+  rig.server.change([&] { counters = {{"np_cnp_sent", 30}, {"out_of_buffer", 20}, {"rx_write_requests", 10}}; });
+  rig.source.read();
+  expect(rig.value(0) == 30 && rig.value(3) == 20, "another order, the same values");
+  rig.server.change([&] { counters = {{"no_such", 7}, {"np_cnp_sent", 31}}; });
+  rig.source.read();
+  expect(rig.value(0) == 31 && !rig.value(3) && rig.value(4) == 7, "what vanished is unknown, what appeared is read");
+  rig.server.change([&] { counters = {{"np_cnp_sent", 32}, {"no_such", 8}}; });
+  rig.source.read();
+  expect(rig.value(0) == 32 && rig.value(4) == 8, "as many, in another order");
+  const std::string long_name(200, 'n');
+  rig.server.change([&] { counters = {{long_name, 9}, {"np_cnp_sent", 33}}; });
+  rig.source.read();
+  rig.source.read();
+  expect(rig.value(0) == 33, "a long name is passed over");
+  rig.server.change([&] {
+    counters.clear();
+    for (int i = 0; i < 600; i++) counters.emplace_back("c" + std::to_string(i), 1);
+    counters[1] = {"np_cnp_sent", 34};
+  });
+  rig.source.read();
+  expect(rig.value(0) == 34, "more counters than are believed do no harm");
+}
+
+void a_port_that_refuses_takes_no_other_with_it() {
+  Rig rig;
+  rig.source.read();
+  rig.server.change([&] { rig.world.devices[0].ports[0].error = ENODEV; });
+  rig.source.read();
+  expect(!rig.value(0) && rig.value(1) && rig.value(2), "the others are read");
+  const unsigned questions = rig.server.questions;
+  rig.source.read();
+  expect(rig.server.questions == questions + 2, "it is left alone for a second");
+  rig.server.change([&] { rig.world.devices[0].ports[0].error = 0; });
+  rig.read_after_retry();
+  expect(rig.value(0) == 3, "and is read again when it answers");
+}
+
+void a_device_goes_and_comes_back() {
+  Rig rig;
+  rig.source.read();
+  const World::Device device = rig.world.devices[0];
+  rig.server.change([&] { rig.world.devices.erase(rig.world.devices.begin()); });
+  rig.source.read();
+  expect(!rig.value(0) && !rig.value(2) && rig.value(1), "a device that is gone is unknown");
+  rig.read_after_retry();
+  expect(!rig.value(0) && rig.value(1), "and stays so");
+  rig.server.change([&] {
+    rig.world.devices.push_back(device);
+    rig.world.devices.back().index = 9;
+    rig.world.devices.back().ports[0].counters[2].second = 1;
+  });
+  rig.read_after_retry();
+  expect(rig.value(0) == 1 && rig.value(2) == 4, "made again under another number it is read");
+  rig.server.change([&] { rig.world.devices.back().name = "roce0"; });
+  rig.source.read();
+  expect(!rig.value(0) && rig.value(1), "renamed it is another one");
+}
+
+void no_netlink_is_ordinary() {
+  Rig rig;
+  rig.server.is_absent = true;
+  rig.source.read();
+  rig.source.read();
+  expect(rig.knows_nothing() && rig.server.questions == 0, "without a socket nothing is known");
+  rig.server.is_absent = false;
+  rig.source.read();
+  expect(rig.knows_nothing(), "and it is tried once a second");
+  rig.read_after_retry();
+  expect(rig.value(0) == 3, "then all is read");
+  Rig none({}, kWanted);
+  none.source.read();
+  expect(none.knows_nothing() && none.server.questions == 1, "without a device nothing is known");
+}
+
+// What no kernel says: the socket is left, and opened again after a second.
+void nonsense_is_survived() {
+  using Datagrams = std::vector<std::string>;
+  const std::pair<const char*, std::function<Datagrams(const nlmsghdr&)>> cases[] = {
+      {"no answer", [](const nlmsghdr&) { return Datagrams(); }},
+      {"half a header", [](const nlmsghdr&) { return Datagrams{std::string(7, '\1')}; }},
+      {"a length beyond the end",
+       [](const nlmsghdr& header) {
+         std::string text = test::message(header.nlmsg_type, header.nlmsg_seq, "body");
+         text[0] = 100;
+         return Datagrams{text};
+       }},
+      {"a length within the header",
+       [](const nlmsghdr& header) {
+         std::string text = test::message(header.nlmsg_type, header.nlmsg_seq, "body");
+         text[0] = 15;
+         return Datagrams{text};
+       }},
+      {"more than there is room for", [](const nlmsghdr& header) { return Datagrams{test::message(header.nlmsg_type, header.nlmsg_seq, std::string(70'000, 'x'))}; }},
+      {"half an error", [](const nlmsghdr& header) { return Datagrams{test::message(NLMSG_ERROR, header.nlmsg_seq, "e")}; }},
+  };
+  for (const auto& [name, answer] : cases) {
+    Rig rig;
+    rig.source.read();
+    rig.server.change([&] { rig.instead = answer; });
+    rig.source.read();
+    expect(rig.knows_nothing(), name);
+    rig.source.read();
+    expect(rig.server.opened == 1, name);
+    rig.server.change([&] { rig.instead = nullptr; });
+    rig.read_after_retry();
+    expect(rig.value(0) == 3 && rig.server.opened == 2, name);
+  }
+}
+
+void late_and_foreign_messages_are_passed_over() {
+  Rig rig;
+  rig.source.read();
+  rig.server.change([&] {
+    rig.instead = [&](const nlmsghdr& header) {
+      World::Device old = rig.world.devices[0];
+      old.ports[0].counters = {{"np_cnp_sent", 999}};
+      return std::vector<std::string>{test::message(test::kStatGet, header.nlmsg_seq - 1, test::port_body(rig.world, old, 1)), test::error_message(header.nlmsg_seq - 1, EIO),
+                                      test::message(NLMSG_NOOP, header.nlmsg_seq, ""),
+                                      test::message(test::kStatGet, header.nlmsg_seq, test::port_body(rig.world, rig.world.devices[0], 1))};
+    };
+  });
+  rig.source.read();
+  expect(rig.value(0) == 3, "the answer to this question counts");
+  expect(!rig.value(1) && !rig.value(2), "the answer for another port does not");
+}
+
+void broken_attributes_end_where_they_break() {
+  Rig rig;
+  rig.source.read();
+  rig.server.change([&] {
+    rig.instead = [&](const nlmsghdr& header) {
+      // The second counter claims more than there is.
+      std::string counters = test::counter_attribute("np_cnp_sent", 77) + test::counter_attribute("out_of_buffer", 78);
+      counters[test::counter_attribute("np_cnp_sent", 77).size()] = '\x7f';
+      const std::string body = test::device_attributes(rig.world, rig.world.devices[0]) + test::attribute(RDMA_NLDEV_ATTR_PORT_INDEX, test::bytes_of(std::uint32_t{1})) +
+                               test::attribute(RDMA_NLDEV_ATTR_STAT_HWCOUNTERS, counters);
+      return std::vector<std::string>{test::message(test::kStatGet, header.nlmsg_seq, body)};
+    };
+  });
+  rig.source.read();
+  expect(rig.value(0) == 77 && !rig.value(3), "what came before is read");
+}
+
+void counters_are_listed() {
+  World world = two_devices();
+  world.is_noisy = world.is_split = true;
+  world.devices.push_back({"hns_0", 7, {{{}, EINVAL}}});
+  Rig rig(world);
+  const auto ports = sampler::rdma_counters(rig.server.opener());
+  expect(ports.size() == 3, "ports with counters are listed");
+  expect(ports[0].device == "mlx5_0" && ports[0].port == 1 && ports[0].counters == std::vector<std::string>{"rx_write_requests", "out_of_buffer", "np_cnp_sent"}, "with their names");
+  expect(ports[2].device == "mlx5_1" && ports[2].counters.size() == 2, "of every device");
+  rig.server.is_absent = true;
+  expect(sampler::rdma_counters(rig.server.opener()).empty(), "no socket is an empty list");
+}
+
+// There may be devices on this machine or none, and the kernel may refuse the protocol.
+void the_real_kernel_answers_or_does_not() {
+  std::vector<RdmaCounter> wanted;
+  for (const auto& port : sampler::rdma_counters())
+    for (const auto& counter : port.counters) wanted.push_back({port.device, port.port, counter});
+  RdmaSource source(wanted);
+  source.read();
+  for (const auto& reading : source.readings()) expect(reading.is_known, "a listed counter of this machine is read");
+  std::printf("%zu counters of RDMA devices on this machine\n", wanted.size());
+  RdmaSource absent({{"no-such-device", 1, "rx"}});
+  absent.read();
+  expect(!absent.readings()[0].is_known, "an absent device is unknown");
+}
+
+}  // namespace
+
+void test_rdma() {
+  ports_are_read_with_one_question_each();
+  reading_allocates_nothing();
+  answers_come_in_parts_with_what_nobody_knows();
+  counters_appear_and_vanish();
+  a_port_that_refuses_takes_no_other_with_it();
+  a_device_goes_and_comes_back();
+  no_netlink_is_ordinary();
+  nonsense_is_survived();
+  late_and_foreign_messages_are_passed_over();
+  broken_attributes_end_where_they_break();
+  counters_are_listed();
+  the_real_kernel_answers_or_does_not();
+}

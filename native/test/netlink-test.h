@@ -1,0 +1,8 @@
+// The parts of the test program of netlink and ethtool.
+
+#pragma once
+
+void test_rdma();
+void test_ethtool();
+// `rounds` damaged messages.
+void test_damage(unsigned long seed, unsigned long rounds);

@@ -1,0 +1,165 @@
+// The outline of a port or an interface: what lists, links and texts tell of it without opening one counter. It is cheap to take, so that looking again
+// every ten seconds costs a node nothing, and two equal outlines mean that nothing changed.
+
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { EthtoolCounters, KernelCounters } from './kernel-counters.ts';
+
+/** Names below one folder. */
+export interface FileList {
+  readonly folder: string;
+  readonly names: readonly string[];
+}
+
+export interface PortOutline {
+  readonly kind: 'rdma' | 'netdev';
+  readonly device: string;
+  /** 0 for interfaces. */
+  readonly port: number;
+  /** Another one means that the device was made again. */
+  readonly inode: number;
+  readonly driver: string;
+  readonly isVirtualFunction: boolean;
+  /** As the files have them: "400 Gb/sec (4X NDR)", Mb/s of an interface. */
+  readonly rate: string;
+  readonly state: string;
+  readonly linkLayer: string;
+  readonly netdev: string;
+  /** Of the interface, where it is another device than the port. */
+  readonly netdevDriver: string;
+  readonly firmware: string;
+  readonly pci: string;
+  readonly numaNode: string;
+  /** `statistics` of interfaces; `counters` and `hw_counters` of ports. */
+  readonly statistics: FileList;
+  readonly counters: FileList;
+  readonly hardware: FileList;
+  /** By RDMA netlink. */
+  readonly rdmaCounters: readonly string[];
+  readonly ethtool: EthtoolCounters | undefined;
+  /** As DCB tells them. */
+  readonly lossless: readonly number[] | undefined;
+}
+
+export type RdmaPorts = ReturnType<KernelCounters['rdmaCounters']>;
+
+/** Where outlines are taken. */
+export interface Surroundings {
+  readonly root: string;
+  readonly kernel: KernelCounters | undefined;
+  /** Interfaces whose ethtool statistics belong to an outline already; each is asked once. */
+  readonly taken: Set<string>;
+}
+
+const noFiles: FileList = { folder: '', names: [] };
+
+export function rdmaPortOutline(surroundings: Surroundings, device: string, port: string, rdmaPorts: RdmaPorts): PortOutline {
+  const { root } = surroundings;
+  const folder = join(root, 'class/infiniband', device);
+  const portFolder = join(folder, 'ports', port);
+  const netdev = netdevOf(folder, port);
+  const facts = deviceFacts(folder);
+  return {
+    kind: 'rdma', device, port: Number(port), ...facts,
+    rate: textOf(join(portFolder, 'rate')), state: textOf(join(portFolder, 'state')), linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')),
+    netdev, netdevDriver: (netdev === '' ? '' : driverOf(join(root, 'class/net', netdev))) || facts.driver,
+    statistics: noFiles, counters: countersIn(join(portFolder, 'counters')), hardware: countersIn(join(portFolder, 'hw_counters')),
+    rdmaCounters: rdmaPorts.find((one) => one.device === device && one.port === Number(port))?.counters ?? [],
+    ...linkFacts(netdev, surroundings),
+  };
+}
+
+export function netdevOutline(surroundings: Surroundings, name: string): PortOutline {
+  const folder = join(surroundings.root, 'class/net', name);
+  const facts = deviceFacts(folder);
+  return {
+    kind: 'netdev', device: name, port: 0, ...facts, rate: textOf(join(folder, 'speed')), state: textOf(join(folder, 'operstate')), linkLayer: '', firmware: '',
+    netdev: name, netdevDriver: facts.driver, statistics: countersIn(join(folder, 'statistics')), counters: noFiles, hardware: noFiles, rdmaCounters: [],
+    ...linkFacts(name, surroundings),
+  };
+}
+
+export function isVirtualFunction(folder: string): boolean {
+  return linkOf(join(folder, 'device/physfn')) !== '';
+}
+
+/** Sorted; empty where there is no such folder. */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    // No RDMA at all, or nothing of this group: both are ordinary.
+    return [];
+  }
+}
+
+function deviceFacts(folder: string): Pick<PortOutline, 'inode' | 'driver' | 'isVirtualFunction' | 'pci' | 'numaNode'> {
+  const numaNode = textOf(join(folder, 'device/numa_node'));
+  return {
+    inode: inodeOf(folder), driver: driverOf(folder), isVirtualFunction: isVirtualFunction(folder), pci: pciOf(folder),
+    // -1 is a machine without nodes.
+    numaNode: numaNode.startsWith('-') ? '' : numaNode,
+  };
+}
+
+function linkFacts(link: string, { kernel, taken }: Surroundings): Pick<PortOutline, 'ethtool' | 'lossless'> {
+  if (link === '' || kernel === undefined) return { ethtool: undefined, lossless: undefined };
+  const ethtool = taken.has(link) ? undefined : kernel.ethtoolCounters(link);
+  taken.add(link);
+  return { ethtool, lossless: kernel.losslessPriorities(link) };
+}
+
+/** The interface of a port: that of its device, by `dev_port` where there are several; devices made of software name it themselves, bonds by their addresses. */
+function netdevOf(folder: string, port: string): string {
+  const names = namesIn(join(folder, 'device/net'));
+  const [only, ...more] = names.length > 1 ? names.filter((name) => isOfPort(join(folder, 'device/net', name), Number(port))) : names;
+  if (only !== undefined && more.length === 0) return only;
+  const named = textOf(join(folder, 'parent')) || textOf(join(folder, 'ports', port, 'gid_attrs/ndevs/0'));
+  return named || (only ?? '');
+}
+
+/** `dev_port` counts from 0. Representors of virtual functions share it with the port that carries them, and are named after both. */
+function isOfPort(folder: string, port: number): boolean {
+  return textOf(join(folder, 'dev_port')) === String(port - 1) && !/^(c\d+)?pf\d+(vf|sf)\d+$/.test(textOf(join(folder, 'phys_port_name')));
+}
+
+/** `lifespan` is how long the driver's answers are kept, and no counter. */
+function countersIn(folder: string): FileList {
+  return { folder, names: namesIn(folder).filter((name) => name !== 'lifespan') };
+}
+
+function driverOf(folder: string): string {
+  // Virtual devices have none.
+  return basename(linkOf(join(folder, 'device/driver')));
+}
+
+function pciOf(folder: string): string {
+  const address = basename(linkOf(join(folder, 'device')));
+  return /^[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/.test(address) ? address : '';
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
+
+function inodeOf(path: string): number {
+  try {
+    return statSync(path).ino;
+  } catch {
+    // Gone between the list and here.
+    return 0;
+  }
+}
+
+/** Without the newline; empty where it cannot be read, as the speed of an interface without one. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1').trim();
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,237 @@
+// A node agent end to end: a device whose counters move as planned -> the built program as its node's agent -> the receive endpoint of the built program as the cluster's
+// collector -> a real VictoriaMetrics. What is stored there tells the bursts: how many, how many bytes, how fast, how long, and the milliseconds around them.
+//
+// The machine may be busy. The writer of the counters says how late it was, and the sampler which deadlines it missed: windows in which the host stalled are judged by
+// their bytes alone, and where too few are left the run is repeated. No limit is widened.
+
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hashSync } from 'bcryptjs';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
+import { createFakeSysfs, type FakeSysfs } from '../support/fake-sysfs.ts';
+import { startOracle, type OracleServer } from '../support/oracle/server.ts';
+import { missingPeers } from '../support/peers.ts';
+import { burstsOf, lineRate, marks, planBursts, ways, wordBytes, type Burst, type Way } from './support/burst-plan.ts';
+import { startVictoriaMetrics, type Peer } from './support/peers.ts';
+import { endAll, until } from './support/process.ts';
+import { exportJob, increaseAt, queryNumber, samplesBetween, seriesOf, valueAt, type StoredSeries } from './support/stored-windows.ts';
+import { program, startTributary, workplace, type Tributary } from './support/tributary.ts';
+
+const missing = missingPeers('victoria-metrics');
+if (missing !== undefined) console.warn(`NOT RUN: a node agent (${missing})`);
+const isBuilt = existsSync(join(program, '..', 'native', 'sampler.node'));
+if (!isBuilt) console.warn('NOT RUN: a node agent with the native sampler: it was not built');
+
+/** By sampler: the shortest period it promises. */
+const samplers = [['native', 1], ['typescript', 10]] as const;
+/** The first ones teach the sampler how often the counters refresh. */
+const warmUp = 3;
+const windows = 12;
+/** Of `windows`, for each way. */
+const judgedMin = 4;
+const attempts = 6;
+const preMs = 20;
+const postMs = 20;
+
+/** One attempt: what was done to the counters, and in which windows the sampler was held up. */
+interface Attempt {
+  readonly seed: number;
+  readonly beginMs: number;
+  readonly bursts: readonly Burst[];
+  readonly missedIn: ReadonlySet<number>;
+}
+
+describe.skipIf(missing !== undefined).each(samplers.filter(([name]) => name !== 'native' || isBuilt))('a node agent with the %s sampler', (name, periodMs) => {
+  let tree: FakeSysfs;
+  let storage: Peer;
+  let other: OracleServer;
+  let collector: Tributary;
+  let agent: Tributary;
+
+  afterEach(() => vi.unstubAllEnvs());
+  afterAll(async () => {
+    await endAll();
+    tree?.remove();
+    await other?.stop();
+  });
+
+  test('its bursts are in the storage', async () => {
+    [tree, storage, other] = await Promise.all([createFakeSysfs(), startVictoriaMetrics(), startOracle()]);
+    collector = await startCollector(storage, other);
+    vi.stubEnv('TRIBUTARY_NATIVE', name === 'native' ? '1' : '0');
+    vi.stubEnv('NODE_NAME', 'node-a');
+    agent = await startAgent(tree, collector, periodMs);
+    for (let i = 1; ; i++) {
+      const attempt = await makeBursts(tree, agent, periodMs);
+      const stored = await storedUntil(storage, tree, agent, collector);
+      const judged = ways.map((way) => judgeWay(stored, way, attempt, periodMs));
+      console.log(`${name}, seed ${attempt.seed}: judged ${judged.join(' and ')} of ${windows} windows; held up in ${[...attempt.missedIn].join(' ') || 'none'}; lags, ms: ${attempt.bursts.map(({ lagMs }) => lagMs.toFixed(3)).join(' ')}`);
+      if (Math.min(...judged) >= judgedMin) return judgeCaptures(stored, attempt, periodMs);
+      expect(i, 'attempts in which the host did not stall').toBeLessThan(attempts);
+    }
+  }, 280_000);
+
+  test('everything is there once, under the names of its node and its cluster, and nowhere else', async () => {
+    const stored = await exportJob(storage.address, 'roce');
+    const wrong = stored.filter(({ labels }) => labels['node'] !== 'node-a' || labels['instance'] !== 'node-a' || labels['cluster'] !== 'member-1' || Object.keys(labels).some((label) => label.startsWith('__') && label !== '__name__'));
+    expect(wrong.map(({ labels }) => labels)).toEqual([]);
+    expect(stored.filter(({ timestampsMs }) => timestampsMs.some((ms, i) => i > 0 && ms <= timestampsMs[i - 1]!)).map(({ labels }) => labels)).toEqual([]);
+    expect(other.oracle.sampleCount()).toBe(0);
+  });
+
+  test('distributions answer queries', async () => {
+    const nowMs = Date.now();
+    const quantile = (q: number, metric: string) => queryNumber(storage.address, `histogram_quantile(${q}, sum by (le) (increase(${metric}_bucket{port="1", direction="receive"}[5m])))`, nowMs);
+    const duration = await quantile(0.5, 'tributary_roce_burst_duration_seconds');
+    expect(duration).toBeGreaterThan(periodMs === 1 ? 0.002 : 0.01);
+    expect(duration).toBeLessThan(periodMs === 1 ? 0.025 : 0.5);
+    // Bursts take a few hundredths of the time: most milliseconds are idle, the last ones are near the line.
+    expect(await quantile(0.5, 'tributary_roce_utilization_ratio')).toBeLessThan(0.02);
+    expect(await quantile(0.9999, 'tributary_roce_utilization_ratio')).toBeGreaterThan(0.5);
+  });
+
+  test('every window was read, sent and taken', async () => {
+    const own = await agent.metrics();
+    const sum = (prefix: string) => [...own].filter(([series]) => series.startsWith(prefix)).reduce((all, [, value]) => all + value, 0);
+    expect([sum('tributary_sampler_ring_overwritten_rows_total'), sum('tributary_roce_samples_dropped_total'), sum('tributary_roce_capture_samples_dropped_total')]).toEqual([0, 0, 0]);
+    expect(own.get('tributary_sampler_failed_readings_total{source="mlx5_0/1 port_data"}') ?? 0).toBe(0);
+    const { destinations } = await withPassword<{ destinations: { name: string; identityHolds: boolean; scrapeIdentityHolds: boolean }[] }>(collector, '/api/v1/status/destinations');
+    expect(destinations.map(({ identityHolds, scrapeIdentityHolds }) => [identityHolds, scrapeIdentityHolds])).toEqual([[true, true], [true, true]]);
+    expect((await agent.destinations()).map(({ identityHolds }) => identityHolds)).toEqual([true]);
+    expect([await agent.stop(), await collector.stop()]).toEqual([0, 0]);
+  });
+});
+
+function startCollector(storage: Peer, other: OracleServer): Promise<Tributary> {
+  const place = workplace(`
+global: {external_labels: {cluster: member-1}}
+remote_write:
+  - {name: fabric, url: 'http://${storage.address}/api/v1/write'}
+  - {name: other, url: '${other.url}'}
+tributary:
+  destinations: {fabric: {profile: victoriametrics}, other: {profile: generic}}
+  routing:
+    routes:
+      - {match: ['{__meta_receive_client="node-agent", job="roce"}'], to: [fabric]}
+      - {to: [other]}
+`);
+  const webFile = join(place.folder, 'web.yml');
+  writeFileSync(webFile, `{basic_auth_users: {node-agent: '${hashSync('secret', 4)}'}, tributary: {open: [probes, metrics]}}`);
+  return startTributary(place, '--web.enable-remote-write-receiver', `--web.config.file=${webFile}`);
+}
+
+function startAgent(tree: FakeSysfs, collector: Tributary, periodMs: number): Promise<Tributary> {
+  const place = workplace('');
+  writeFileSync(join(place.folder, 'password'), 'secret');
+  place.configure(`
+remote_write:
+  - {name: collector, url: '${collector.url}/api/v1/write', basic_auth: {username: node-agent, password_file: password}}
+tributary:
+  queue: {max_bytes: 64MiB}
+  roce:
+    paths: {sysfs: '${tree.root}'}
+    labels: {job: roce, instance: $NODE_NAME, node: $NODE_NAME}
+    interval: ${periodMs}ms
+    window: 1s
+    capture: {pre: ${preMs}ms, post: ${postMs}ms, budget: 1000000}
+`);
+  return startTributary(place);
+}
+
+async function withPassword<T>(collector: Tributary, path: string): Promise<T> {
+  const authorization = `Basic ${Buffer.from('node-agent:secret').toString('base64')}`;
+  const { data } = (await (await fetch(collector.url + path, { headers: { authorization } })).json()) as { data: T };
+  return data;
+}
+
+/** Makes the bursts, and watches the sampler meanwhile. */
+async function makeBursts(tree: FakeSysfs, agent: Tributary, periodMs: number): Promise<Attempt> {
+  const seed = Date.now() % 1_000_000;
+  const plan = planBursts(seed, warmUp + windows, periodMs);
+  const beginMs = (Math.ceil(Date.now() / 1000) + 1) * 1000;
+  const missedIn = new Set<number>();
+  const moving = tree.move(beginMs, plan.movements);
+  let last = { missed: NaN, atMs: beginMs };
+  while (Date.now() < beginMs + plan.windows * 1000) {
+    await sleep(100);
+    const now = { missed: (await agent.metrics()).get('tributary_sampler_missed_ticks_total') ?? NaN, atMs: Date.now() };
+    // One deadline more or less is no harm: rates are made with the time that really passed, and the shortest burst has room for it.
+    if (now.missed - last.missed > 1) for (const ms of [last.atMs, now.atMs]) missedIn.add(Math.floor((ms - beginMs) / 1000));
+    last = now;
+  }
+  return { seed, beginMs, bursts: burstsOf(await moving), missedIn };
+}
+
+/** Waits until the counters in the storage stand where the files do, to the byte, whatever the host did. */
+async function storedUntil(storage: Peer, tree: FakeSysfs, agent: Tributary, collector: Tributary): Promise<StoredSeries[]> {
+  let stored: StoredSeries[] = [];
+  const last = (metric: string, port: string) => seriesOf(stored, { __name__: metric, device: 'mlx5_0', port }).values.at(-1);
+  const found = () => [last(bytesMetric(ways[0]!), '1'), last(bytesMetric(ways[1]!), '2'), last('node_infiniband_np_ecn_marked_roce_packets_received_total', '1')];
+  const wanted = [tree.valueOf(ways[0]!.counter) * wordBytes, tree.valueOf(ways[1]!.counter) * wordBytes, tree.valueOf(marks.counter)];
+  await until(async () => {
+    stored = await exportJob(storage.address, 'roce');
+    return found().every((value, i) => value === wanted[i]);
+  }, { what: () => `${wanted.join(' ')}, found ${found().join(' ')}: ${agent.output().slice(-2000)}\n${collector.output().slice(-2000)}`, timeoutMs: 30_000 });
+  return stored;
+}
+
+function bytesMetric({ direction }: Way): string {
+  return `node_infiniband_port_data_${direction === 'receive' ? 'received' : 'transmitted'}_bytes_total`;
+}
+
+/** Judges the windows in which nothing stalled; returns how many these are. */
+function judgeWay(stored: readonly StoredSeries[], way: Way, { seed, beginMs, bursts, missedIn }: Attempt, periodMs: number): number {
+  const { port, direction } = way;
+  const series = (metric: string, more: Readonly<Record<string, string>> = {}) => seriesOf(stored, { __name__: metric, device: 'mlx5_0', port, direction, ...more });
+  const bytesOf = seriesOf(stored, { __name__: bytesMetric(way), device: 'mlx5_0', port });
+  let judged = 0;
+  for (let window = warmUp; window < warmUp + windows; window++) {
+    const own = bursts.filter((burst) => burst.way === way && burst.window === window);
+    // A reading within a lag is wrong by as much time: four hundredths of a period are four of the five percent.
+    if (missedIn.has(window) || own.some(({ lagMs }) => lagMs > 0.04 * periodMs)) continue;
+    judged++;
+    const endMs = beginMs + (window + 1) * 1000;
+    const found = {
+      bursts: increaseAt(series('tributary_roce_bursts_total'), endMs), bytes: increaseAt(bytesOf, endMs), peak: valueAt(series('tributary_roce_throughput_peak_bytes_per_second'), endMs),
+      seconds: increaseAt(series('tributary_roce_burst_duration_seconds_sum'), endMs), burstBytes: increaseAt(series('tributary_roce_burst_bytes_sum'), endMs),
+      counted: increaseAt(series('tributary_roce_burst_duration_seconds_count'), endMs), above: increaseAt(series('tributary_roce_time_above_threshold_seconds_total', { threshold: '0.9' }), endMs),
+      peakAt: valueAt(series('tributary_roce_throughput_peak_timestamp_seconds'), endMs) * 1000,
+    };
+    const where = `seed ${seed}, port ${port}, window ${window}: ${JSON.stringify({ found, own: own.map(({ startMs, durationMs, rate, lagMs }) => ({ startMs, durationMs, share: rate / lineRate, lagMs })) })}`;
+    const sum = (of: (burst: Burst) => number) => own.reduce((all, burst) => all + of(burst), 0);
+    const fastest = own.reduce((a, b) => (b.rate > a.rate ? b : a));
+    expect([found.bursts, found.counted], where).toEqual([own.length, own.length]);
+    expect([found.bytes, found.burstBytes], where).toEqual([sum(({ bytes }) => bytes), sum(({ bytes }) => bytes)]);
+    expect(Math.abs(found.peak / fastest.rate - 1), where).toBeLessThanOrEqual(0.05);
+    expect(Math.abs(found.seconds * 1000 - sum(({ durationMs }) => durationMs)), where).toBeLessThanOrEqual(own.length * periodMs);
+    expect(Math.abs(found.above * 1000 - sum(({ rate, durationMs }) => (rate >= 0.9 * lineRate ? durationMs : 0))), where).toBeLessThanOrEqual(own.length * periodMs);
+    expect(own.some(({ startMs, durationMs }) => found.peakAt > beginMs + startMs && found.peakAt <= beginMs + startMs + durationMs + 2 * periodMs), where).toBe(true);
+  }
+  return judged;
+}
+
+/** Captures hold the milliseconds around bursts, and no others. */
+function judgeCaptures(stored: readonly StoredSeries[], { beginMs, bursts, missedIn }: Attempt, periodMs: number): void {
+  for (const way of ways) {
+    const throughput = seriesOf(stored, { __name__: 'tributary_roce_capture_value', signal: 'throughput', port: way.port, direction: way.direction });
+    const own = bursts.filter((burst) => burst.way === way && burst.window >= warmUp);
+    // Ends of captures are marked a second later at most; markers are no numbers.
+    const all = samplesBetween(throughput, beginMs + warmUp * 1000, beginMs + (warmUp + windows) * 1000).filter(({ value }) => !Number.isNaN(value));
+    const around = (burst: Burst, { timestampMs }: { readonly timestampMs: number }) =>
+      timestampMs >= beginMs + burst.startMs - preMs - 2 * periodMs && timestampMs <= beginMs + burst.startMs + burst.durationMs + postMs + 30 + 2 * periodMs;
+    const undisturbed = (sample: { readonly timestampMs: number }) => !missedIn.has(Math.floor((sample.timestampMs - beginMs) / 1000));
+    expect(all.filter((sample) => undisturbed(sample) && !own.some((burst) => around(burst, sample)))).toEqual([]);
+    for (const burst of own.filter(({ window, lagMs }) => !missedIn.has(window) && lagMs <= 0.04 * periodMs)) {
+      const inside = all.filter((sample) => around(burst, sample));
+      const where = JSON.stringify({ burst: { ...burst, way: way.port }, inside });
+      expect(Math.abs(Math.max(...inside.map(({ value }) => value)) / burst.rate - 1), where).toBeLessThanOrEqual(0.05);
+      // Of every period there is a sample: some before, those of the burst, some after.
+      expect(inside.filter(({ value }) => value > 0.9 * burst.rate).length, where).toBeGreaterThanOrEqual(Math.floor(burst.durationMs / periodMs) - 2);
+      expect([inside[0]?.value, inside.at(-1)?.value], where).toEqual([0, 0]);
+    }
+  }
+  const events = seriesOf(stored, { __name__: 'tributary_roce_capture_value', signal: 'ecn_marked', port: '1' });
+  const counted = samplesBetween(events, beginMs, beginMs + (warmUp + windows) * 1000).filter(({ value }) => !Number.isNaN(value)).reduce((sum, { value }) => sum + value, 0);
+  expect(counted).toBe((warmUp + windows) * ways[0]!.startsMs.length * marks.counts);
+}

@@ -1,0 +1,295 @@
+// The life of the stage: windows reach the line, ports come and go, clocks step, the line refuses, settings change. Nothing is lost without a count, nothing ends the process.
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { STALE, StageWorld } from './stage-world.ts';
+
+let world: StageWorld;
+beforeEach(() => void (world = new StageWorld()));
+afterEach(() => world.close());
+
+const received = 'node_infiniband_port_data_received_bytes_total';
+const peak = 'tributary_roce_throughput_peak_bytes_per_second';
+
+describe('windows', () => {
+  test('bytes, peaks and bursts of a port arrive with the ends of windows', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.clock.advance(500);
+    await world.traffic('mlx5_0', 20, 90_000);
+    await world.clock.advance(4000);
+    expect(world.samples(received).at(-1)).toMatchObject({ labels: { device: 'mlx5_0', port: '1' }, value: 20 * 90_000 });
+    const peaks = world.samples(peak).filter(({ labels }) => labels['direction'] === 'receive');
+    expect(Math.max(...peaks.map(({ value }) => Number(value)))).toBe(9_000_000);
+    expect(peaks.every(({ timestampMs }) => timestampMs % 1000 === 0)).toBe(true);
+    expect(world.samples('tributary_roce_bursts_total').filter(({ labels }) => labels['direction'] === 'receive').at(-1)?.value).toBe(1);
+  });
+
+  test('histograms come in both forms', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.traffic('mlx5_0', 250, 10_000);
+    const forms = new Set(world.batches.flat().map(({ form }) => form));
+    expect(forms).toEqual(new Set([undefined, 'native', 'classic']));
+    expect(world.batches.flat().some(({ histograms, form }) => form === 'native' && histograms.length > 0)).toBe(true);
+  });
+
+  test('the last window of a process arrives when it stops, and no series ends', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.traffic('mlx5_0', 30, 4000);
+    expect(world.samples(received)).toEqual([]);
+    await world.stage.stop();
+    expect(world.samples(received).at(-1)?.value).toBe(30 * 4000);
+    expect(world.samples().filter(({ value }) => value === STALE)).toEqual([]);
+  });
+
+  test('samples are counted by kind', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.traffic('mlx5_0', 250, 10_000);
+    const plain = world.batches.flat().filter(({ form }) => form === undefined).reduce((sum, { samples }) => sum + samples.length, 0);
+    expect(await world.metric('tributary_roce_samples_total{kind="plain"}')).toBe(plain);
+  });
+});
+
+describe('what is there', () => {
+  test('nothing: said once, and waited for', async () => {
+    world.apply();
+    await world.clock.advance(30_000);
+    expect(world.lines.filter((line) => line.includes('nothing to sample'))).toHaveLength(1);
+    expect(world.stage.state()).toMatchObject({ sampler: 'none', ports: [], problems: [] });
+    world.addPort('mlx5_0');
+    await world.clock.advance(10_000);
+    await world.traffic('mlx5_0', 300, 4000);
+    expect(world.samples(received).length).toBeGreaterThan(0);
+    expect(world.stage.state()).toMatchObject({ sampler: 'typescript', ports: [{ device: 'mlx5_0', lineRate: 10_000_000, counters: 3 }] });
+  });
+
+  test('nothing, though it is enabled: a problem', () => {
+    world.apply('enabled: true');
+    expect(world.stage.state()?.problems).toEqual([expect.stringContaining('tributary.roce.enabled is true')]);
+  });
+
+  test('not enabled: nothing is done', async () => {
+    world.addPort('mlx5_0');
+    world.apply('enabled: false');
+    await world.clock.advance(20_000);
+    expect([world.stage.state(), world.batches, world.clock.pending()]).toEqual([undefined, [], 0]);
+  });
+
+  test('a port that vanishes ends with markers, the other one goes on', async () => {
+    world.addPort('mlx5_0');
+    world.addPort('mlx5_1');
+    world.apply();
+    await world.traffic('mlx5_0', 300, 4000);
+    world.removePort('mlx5_1');
+    await world.traffic('mlx5_0', 1300, 4000);
+    const ended = world.samples().filter(({ value }) => value === STALE);
+    expect(new Set(ended.map(({ labels }) => labels['device']))).toEqual(new Set(['mlx5_1']));
+    expect(ended.map(({ name }) => name)).toEqual(expect.arrayContaining([received, peak]));
+    const own = world.samples(received).filter(({ labels }) => labels['device'] === 'mlx5_0');
+    // A sampler that is started anew goes on where the last one was.
+    expect(own.map(({ value }) => Number(value))).toEqual(own.map(({ value }) => Number(value)).toSorted((a, b) => a - b));
+    expect(own.map(({ timestampMs }) => timestampMs)).toEqual([...new Set(own.map(({ timestampMs }) => timestampMs))].toSorted((a, b) => a - b));
+    await world.clock.advance(50);
+    await world.stage.stop();
+    expect(world.samples(received).findLast(({ labels }) => labels['device'] === 'mlx5_0')?.value).toBe(1600 * 4000);
+  });
+
+  test('a port that is excluded or not included is not sampled', () => {
+    for (const device of ['mlx5_0', 'mlx5_1', 'bnxt_re0']) world.addPort(device);
+    world.apply('devices: {include: ["mlx5_.*"], exclude: [mlx5_1]}');
+    expect(world.stage.state()?.ports.map(({ device }) => device)).toEqual(['mlx5_0']);
+  });
+
+  test('a malformed file costs itself and is named', () => {
+    world.addPort('mlx5_0', { port_rcv_data: '0', port_xmit_data: 'N/A (no PMA)' });
+    world.apply();
+    expect(world.stage.state()).toMatchObject({ ports: [{ counters: 1, unreadable: [{ name: 'port_xmit_data' }] }], problems: [expect.stringContaining('port_xmit_data: not a number')] });
+  });
+
+  test('a file that becomes nonsense is said once, and again when it is good', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.traffic('mlx5_0', 100, 4000);
+    world.write('mlx5_0', 'port_xmit_data', 'nonsense');
+    await world.clock.advance(35_000);
+    expect(world.lines.filter((line) => line.includes('counters of mlx5_0/1 port_data cannot be read'))).toHaveLength(1);
+    expect(world.stage.state()?.sources.find(({ source }) => source === 'mlx5_0/1 port_data')?.failedReadings).toBeGreaterThan(0);
+    world.write('mlx5_0', 'port_xmit_data', '5');
+    await world.clock.advance(25_000);
+    expect(world.lines).toContain('info counters of mlx5_0/1 port_data can be read again');
+    expect(await world.metric('tributary_sampler_failed_readings_total{source="mlx5_0/1 port_data"}')).toBeGreaterThan(0);
+  });
+});
+
+describe('settings', () => {
+  test('equal ones leave the sampler running', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.clock.advance(200);
+    const { ticks } = world.stage.state()!;
+    world.apply();
+    await world.clock.advance(200);
+    expect([ticks, world.stage.state()?.ticks]).toEqual([20, 40]);
+    expect(world.samples().filter(({ value }) => value === STALE)).toEqual([]);
+  });
+
+  test('others start it anew', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.clock.advance(200);
+    world.apply('interval: 20ms, idle_interval: 20ms');
+    await world.clock.advance(200);
+    expect(world.stage.state()).toMatchObject({ ticks: 10, intervalSeconds: 0.02 });
+    expect(await world.metric('tributary_sampler_ticks_total')).toBe(30);
+  });
+
+  test('without the section all series end', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.traffic('mlx5_0', 300, 4000);
+    const names = new Set(world.samples().map(({ name, labels }) => JSON.stringify([name, labels])));
+    world.stage.apply(undefined);
+    await world.clock.settle();
+    const ended = new Set(world.samples().filter(({ value }) => value === STALE).map(({ name, labels }) => JSON.stringify([name, labels])));
+    expect(ended).toEqual(names);
+    expect([world.stage.state(), world.clock.pending()]).toEqual([undefined, 0]);
+  });
+
+  test('output: metrics shows windows instead of sending them', async () => {
+    world.addPort('mlx5_0');
+    world.apply('output: metrics');
+    await world.traffic('mlx5_0', 300, 4000);
+    expect(world.batches).toEqual([]);
+    const text = await world.metrics.text();
+    expect(text).toMatch(new RegExp(`# TYPE ${received} counter\n${received}{device="mlx5_0",port="1"} \\d+ 17600000\\d{5}\n`));
+    expect(text).toContain('tributary_roce_utilization_ratio_bucket{');
+  });
+
+  test('output: remote_write shows none of them', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.traffic('mlx5_0', 300, 4000);
+    expect(await world.metrics.text()).not.toContain(received);
+  });
+});
+
+describe('a line that takes nothing now', () => {
+  test('is tried again, and every window arrives', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    let refused = 0;
+    world.take = () => ++refused > 20;
+    await world.traffic('mlx5_0', 6000, 4000);
+    expect(refused).toBeGreaterThan(20);
+    const times = world.samples(received).map(({ timestampMs }) => (timestampMs - 1_760_000_000_000) / 1000);
+    expect(times).toEqual(Array.from({ length: times.length }, (_, i) => i + 1));
+    expect(times.length).toBeGreaterThanOrEqual(58);
+    expect(world.stage.state()?.pendingBytes).toBe(0);
+  });
+
+  test('a line that fails is told, and tried again', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    world.take = () => {
+      throw new Error('no line');
+    };
+    await world.traffic('mlx5_0', 300, 4000);
+    expect(world.stage.state()?.problems).toEqual(['counters could not be appended: no line']);
+    world.take = () => true;
+    await world.traffic('mlx5_0', 300, 4000);
+    expect(world.stage.state()?.problems).toEqual([]);
+    expect(world.samples(received).at(-1)?.timestampMs).toBe(1_760_000_006_000 - 1000);
+  });
+
+  test('what it does not take at the end is counted', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    world.take = () => false;
+    await world.traffic('mlx5_0', 300, 4000);
+    await world.stage.stop();
+    expect(await world.metric('tributary_roce_samples_dropped_total{reason="stopped"}')).toBeGreaterThan(10);
+  });
+});
+
+describe('the wall clock', () => {
+  const times = () => world.samples(received).map(({ timestampMs }) => (timestampMs - 1_760_000_000_000) / 1000);
+
+  test('forward: windows are aligned anew', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.traffic('mlx5_0', 350, 4000);
+    world.wallMs = 100_300;
+    await world.traffic('mlx5_0', 400, 4000);
+    expect(times().slice(0, 3)).toEqual([1, 2, 3]);
+    expect(times().slice(-3)).toEqual([105, 106, 107]);
+    expect(await world.metric('tributary_roce_clock_steps_total{direction="forward"}')).toBe(1);
+    expect(world.lines.filter((line) => line.includes('set forward'))).toHaveLength(1);
+    expect(world.samples(received).at(-1)!.timestampMs % 1000).toBe(0);
+  });
+
+  test('backward: timestamps go on, said once, until the clock is there', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.traffic('mlx5_0', 350, 4000);
+    world.wallMs = -60_000;
+    await world.traffic('mlx5_0', 400, 4000);
+    expect(times()).toEqual([1, 2, 3, 4, 5, 6, 7].slice(0, times().length));
+    expect(times().length).toBeGreaterThanOrEqual(6);
+    expect(await world.metric('tributary_roce_clock_steps_total{direction="backward"}')).toBe(1);
+    expect(world.stage.state()?.problems).toEqual([expect.stringContaining('60.0 s ahead of it')]);
+    world.wallMs = 0;
+    await world.traffic('mlx5_0', 200, 4000);
+    expect(world.stage.state()?.problems).toEqual([]);
+    expect(await world.metric('tributary_roce_clock_steps_total{direction="forward"}')).toBe(NaN);
+  });
+
+  test('a port that comes while the clock is behind keeps the time of the others', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.traffic('mlx5_0', 300, 4000);
+    world.wallMs = -60_000;
+    world.addPort('mlx5_1');
+    await world.traffic('mlx5_0', 1300, 4000);
+    expect(times().every((time, i) => i === 0 || time > 0)).toBe(true);
+    expect(Math.min(...times())).toBeGreaterThan(0);
+    expect(await world.metric('tributary_roce_clock_steps_total{direction="backward"}')).toBe(1);
+  });
+});
+
+describe('what it tells about itself', () => {
+  test('figures, by source', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.traffic('mlx5_0', 200, 4000);
+    const text = await world.metrics.text();
+    expect(text).toContain('tributary_sampler_ticks_total 200');
+    expect(text).toContain('tributary_sampler_missed_ticks_total 0');
+    expect(text).toContain('tributary_sampler_info{sampler="typescript",policy="loop",pinned_cpu="",clock="event_loop"} 1');
+    expect(text).toContain('tributary_sampler_read_duration_seconds_count{source="mlx5_0/1 port_data"} 200');
+    expect(text).toContain('tributary_sampler_wakeup_lateness_seconds_bucket{le="+Inf"} 200');
+    expect(text).toContain('tributary_sampler_effective_interval_seconds{source="mlx5_0/1 counters"} 0.01');
+    expect(text).toContain('tributary_roce_ports 1');
+  });
+
+  test('produced rows are those that were read', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.traffic('mlx5_0', 500, 4000);
+    expect(await world.metric('tributary_sampler_ring_rows_total')).toBeGreaterThan(10);
+    expect(await world.metric('tributary_sampler_ring_overwritten_rows_total')).toBe(0);
+  });
+
+  test('how often a counter changes', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    // Every 100 ms, read every 10 ms.
+    for (let i = 0; i < 40; i++) {
+      world.count('mlx5_0', 'port_rcv_data', 1000);
+      await world.clock.advance(100);
+    }
+    expect(await world.metric('tributary_sampler_counter_refresh_seconds{source="mlx5_0/1 port_data",group="port_data"}')).toBeCloseTo(0.1, 2);
+    expect(world.stage.state()?.sources.find(({ source }) => source === 'mlx5_0/1 port_data')?.refreshSeconds).toBeCloseTo(0.1, 2);
+  });
+});

@@ -35,6 +35,8 @@ export interface FeedMaking {
   readonly plan: RocePlan;
   readonly settings: WindowSettings;
   readonly store: OutletStore;
+  /** Channels that tell again what another one tells. */
+  readonly second: ReadonlySet<PlannedChannel>;
 }
 
 /** Whether a window can tell a peak: there was a believable interval, or nothing moved. */

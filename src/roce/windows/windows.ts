@@ -20,6 +20,7 @@ import { OutletStore } from './outlet-store.ts';
 import type { Outlet } from './outlets.ts';
 import { renderPage } from './page.ts';
 import { PortOutlets, portName } from './port-outlets.ts';
+import { secondViews } from './second-views.ts';
 import type { WindowSettings } from './settings.ts';
 import { Turns } from './turns.ts';
 
@@ -88,7 +89,7 @@ export class RoceWindows {
     this.#release(batch, nowMs);
     for (const [windowMs, pending] of this.#pending) this.#add(windowMs, pending);
     this.#captures.begin(plan, settings.captureSamplesPerMinute, batch);
-    const making = { plan, settings, store: this.#store };
+    const making = { plan, settings, store: this.#store, second: secondViews(plan.channels) };
     this.#channels = makeFeeds(making, this.#tracks).map((feed) => ({ feed, isQuick: isQuick(plan, feed), toldMs: -Infinity, bursts: [] }));
     const before = new Map(this.#ports.map((port) => [port.name, port]));
     this.#ports = plan.ports.map((port, place) => new PortOutlets(port, lineRateOf(plan, place), this.#store, before.get(portName(port))));

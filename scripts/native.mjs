@@ -3,7 +3,7 @@
 // Without a compiler nothing is built and the program reads counters in TypeScript; with `--required` that is a failure, so that no image lacks it unnoticed.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,9 +28,10 @@ export function hasSanitizer(names) {
   return runs;
 }
 
-/** Builds `native/test/<name>.cpp`, and what is named `<name>-*.cpp`, with the core; returns the program's path. Throws what the compiler says. */
+/** Builds `native/test/<name>.cpp`, and what is named `<name>-*.cpp`, with the core, if that changed since the last time; returns the program's path. Throws what the compiler says. */
 export function buildProgram(name, sanitizers) {
   const to = join(root, '.cache', 'native', `${name}-${sanitizers === '' ? 'plain' : sanitizers}`);
+  if (isNewerThanSources(to)) return to;
   const flags = sanitizers === '' ? [] : [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all'];
   const own = sourcesIn('test').filter((path) => basename(path) === `${name}.cpp` || basename(path).startsWith(`${name}-`));
   compile([...warnings, '-O1', '-g', ...flags, ...sourcesIn('sampler'), ...own], to);
@@ -56,6 +57,14 @@ export function buildAddon() {
   }
 }
 
+function isNewerThanSources(program) {
+  if (!existsSync(program)) return false;
+  const { mtimeMs } = statSync(program);
+  const folders = ['sampler', 'test'].map((folder) => join(root, 'native', folder));
+  const sources = [fileURLToPath(import.meta.url), ...folders.flatMap((folder) => [folder, ...readdirSync(folder).map((name) => join(folder, name))])];
+  return sources.every((source) => statSync(source).mtimeMs < mtimeMs);
+}
+
 function sourcesIn(folder) {
   return readdirSync(join(root, 'native', folder)).filter((name) => name.endsWith('.cpp')).map((name) => join('native', folder, name));
 }
@@ -69,8 +78,11 @@ function nodeHeaders() {
 function compile(args, to) {
   mkdirSync(dirname(to), { recursive: true });
   const unfinished = `${to}.${process.pid}`;
+  const begun = new Date();
   const { status, stderr, error } = spawnSync(compiler, [...args, '-o', unfinished], { cwd: root, encoding: 'utf8' });
   if (status !== 0) throw new Error(`${compiler}: ${error?.message ?? stderr}`);
+  // What is edited meanwhile is newer than this.
+  utimesSync(unfinished, begun, begun);
   renameSync(unfinished, to);
 }
 

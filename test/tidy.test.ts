@@ -48,8 +48,8 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   // What others push is routed and written as scraped series are.
   receive: ['queue', 'route', 'series', 'telemetry', 'wire'],
   queue: ['io', 'telemetry', 'wire'],
-  // Counters read at this machine: which ones, patterns say; what became of them, metrics. Native histograms leave as remote write has them, edges of classic
-  // buckets as a scrape normalises them.
+  // Counters read at this machine: which ones, patterns say; what became of them, metrics. Native histograms are written as they go over the wire, edges of classic buckets
+  // as a scrape normalises them.
   roce: ['exposition', 'io', 'relabel', 'telemetry', 'wire'],
   sender: ['destinations', 'io', 'queue', 'telemetry', 'wire'],
   // What people see: words of every stage as types, and no stage at work.
@@ -197,7 +197,7 @@ describe('documents', () => {
   test('docs/config.md is what the declarations say (npm run docs)', () => expect(readDocument('docs/config.md') === renderConfigDocs()).toBe(true));
   test('docs/masters.schema.json is what the declarations say (npm run docs)', () => expect(readDocument('docs/masters.schema.json')).toBe(renderDocumentSchema()));
   test.each(filesBelow('deploy', /\.yml$/).map(({ path }) => path))('%s loads without a remark', (path) =>
-    expect(loadConfig(join(root, path), { hostName: 'tributary-0' })).toMatchObject({ ok: true, config: { remarks: [] } }));
+    expect(loadConfig(join(root, path), { hostName: 'tributary-0', env: { NODE_NAME: 'node-0' } })).toMatchObject({ ok: true, config: { remarks: [] } }));
   test('links between documents lead somewhere', () => expect(brokenLinks()).toEqual([]));
   test('every flag that acts has a sentence', () => expect(flagTable.filter((flag) => 'use' in flag && !flag.use.endsWith('.')).map(({ name }) => name)).toEqual([]));
 });

@@ -10,11 +10,11 @@ namespace sampler {
 double busy_ns(const Interval& interval, double rate) { return interval.units > 0 ? std::min(interval.ns, interval.units * 1e9 / rate) : 0; }
 
 BurstEvent BurstFinder::take(const Interval& interval, ClosedBurst& closed) {
-  if (!is_open_) {
-    if (interval.rate >= enter_rate_) return begin(interval);
-    before_ = interval;
+  if (is_calm(interval)) {
+    pass(interval);
     return BurstEvent::kNone;
   }
+  if (!is_open_) return begin(interval);
   if (interval.rate >= leave_rate_) return extend(interval);
   add_gap(interval);
   return gap_count_ > merge_gap_ && close(closed) ? BurstEvent::kEnded : BurstEvent::kNone;

@@ -34,6 +34,10 @@ class BurstFinder {
   BurstFinder(double channel, double line_rate, const ReductionRules& rules)
       : channel_(channel), enter_rate_(rules.enter * line_rate), leave_rate_(rules.leave * line_rate), merge_gap_(rules.merge_gap), min_intervals_(rules.min_intervals) {}
 
+  // Most intervals do nothing.
+  bool is_calm(const Interval& interval) const { return !is_open_ && interval.rate < enter_rate_; }
+  // Takes the next interval when it is calm.
+  void pass(const Interval& interval) { before_ = interval; }
   // Takes the next interval. When it ended a burst, that is in `closed`.
   BurstEvent take(const Interval& interval, ClosedBurst& closed);
   // An interval without a believable rate belongs to the burst around it with its units and its time, and neither begins nor ends one.

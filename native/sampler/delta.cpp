@@ -11,8 +11,7 @@ constexpr double kWrapShare = 1.0 / 16;
 
 }  // namespace
 
-Step step_of(std::uint64_t before, std::uint64_t now, double elapsed_ns, const CounterRules& rules) {
-  if (now >= before) return {StepKind::kCounted, static_cast<double>(now - before) * rules.multiplier};
+Step step_back(std::uint64_t before, std::uint64_t now, double elapsed_ns, const CounterRules& rules) {
   if (rules.saturates || rules.bits >= 64) return {StepKind::kReset, 0};
   const std::uint64_t range = std::uint64_t{1} << rules.bits;
   // A reading that does not fit the width means that the width is wrong: no wrap can be worked out.
@@ -21,10 +20,6 @@ Step step_of(std::uint64_t before, std::uint64_t now, double elapsed_ns, const C
   const double most = rules.line_rate > 0 ? kPlausibleShare * rules.line_rate * elapsed_ns / 1e9
                                           : static_cast<double>(range) * kWrapShare * rules.multiplier;
   return units <= most ? Step{StepKind::kWrapped, units} : Step{StepKind::kReset, 0};
-}
-
-bool is_saturated(std::uint64_t value, const CounterRules& rules) {
-  return rules.bits < 64 && value == (std::uint64_t{1} << rules.bits) - 1;
 }
 
 }  // namespace sampler

@@ -66,7 +66,7 @@ void PacedSource::take(Part& part, Round& round) {
     const Reading& reading = readings[i];
     State& state = part.states[i];
     if (!reading.is_known) {
-      lose(part, i, round.sink);
+      lose(part, i, round);
       continue;
     }
     if (state.value != reading.value || !state.is_known) note_move(state, part.reducers[i], reading.value, round);
@@ -88,12 +88,10 @@ void PacedSource::note_move(State& state, const Reducer& reducer, std::uint64_t 
   if (has_line_rate_ ? state.busy_rate > 0 && counts >= state.busy_rate * over_ns : true) round.is_busy = true;
 }
 
-void PacedSource::lose(Part& part, std::size_t counter, RowSink& sink) {
+void PacedSource::lose(Part& part, std::size_t counter, Round& round) {
   figures_.failed_readings.add(1);
-  State& state = part.states[counter];
-  if (!state.is_known) return;
-  state.is_known = false;
-  part.reducers[counter].lose(sink);
+  if (std::exchange(part.states[counter].is_known, false)) part.reducers[counter].lose(round.sink);
+  part.reducers[counter].expire(round.now_ns, round.sink);
 }
 
 // Counters that all refresh slowly need not be read more often than that; a fresh one among them, which has 0, does. What did not move says nothing.

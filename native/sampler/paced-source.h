@@ -49,6 +49,7 @@ class PacedSource {
   template <typename Visit>
   void visit_memory(Visit visit) const {
     for (const auto& part : parts_) {
+      visit(part.reader->readings().data(), part.reader->readings().size() * sizeof part.reader->readings()[0]);
       visit(part.states.data(), part.states.size() * sizeof part.states[0]);
       visit(part.reducers.data(), part.reducers.size() * sizeof part.reducers[0]);
     }
@@ -84,7 +85,7 @@ class PacedSource {
   void record(Reducer& reducer, const Channel& channel, Recorder* recorder) const;
   void take(Part& part, Round& round);
   void note_move(State& state, const Reducer& reducer, std::uint64_t value, Round& round);
-  void lose(Part& part, std::size_t counter, RowSink& sink);
+  void lose(Part& part, std::size_t counter, Round& round);
   void judge_refresh();
   void apply_period(double now_ns);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "delta.h"
 
@@ -15,6 +16,8 @@ constexpr double kNever = -std::numeric_limits<double>::infinity();
 constexpr double kShortestShare = 0.5;
 constexpr double kReadShareMax = 0.2;
 constexpr double kIdleHolds = 2;
+// 2^(-8/8) to 2^(-1/8), as src/roce/reduction.ts has them.
+constexpr std::array<double, 8> kOctaveEdges{0.5, 0.5452538663326288, 0.5946035575013605, 0.6484197773255048, 0.7071067811865476, 0.7711054127039704, 0.8408964152537145, 0.9170040432046712};
 
 }  // namespace
 
@@ -116,7 +119,7 @@ bool Reducer::note_change(std::uint64_t value, double ns, RowSink& sink) {
     window_[kGapMin] = gaps_ == 0 ? gap_ns : std::min(window_[kGapMin], gap_ns);
     gap_sum_ns_ += gap_ns;
     gaps_++;
-    refresh_.note_gap(gap_ns);
+    refresh_.note_gap(gap_ns, step.units);
   }
   if (is_saturated(value, counter_)) window_[kSaturations]++;
   window_[kChanges]++;
@@ -151,18 +154,23 @@ void Reducer::move(std::uint64_t value, double ns, RowSink& sink) {
   pending_units_ = 0;
   mark_ = value;
   mark_ns_ = ns;
+  if (is_settled()) return give_exact(moved, sink);
   if (refresh_.hold_ns() == 0) return move_fast(moved, sink);
   if (!refresh_.is_learning()) return give_span(ns, moved.units, ns - base_ns_, sink);
   if (has_held_ && refresh_.proves_fresh(held_.ns, moved.ns)) return refresh_.is_slow() ? prove(moved, sink) : move_fast(moved, sink);
   if (has_held_) settle_held(sink);
-  if (!refresh_.is_slow() && base_is_move_ && idle_count_ == 0) return give_exact(moved, sink);
+  if (is_settled()) return give_exact(moved, sink);
   held_ = moved;
   has_held_ = true;
 }
 
+// Nothing is open before the last reading: the interval since then is what it looks like.
+bool Reducer::is_settled() const {
+  return !has_held_ && idle_count_ == 0 && (refresh_.hold_ns() == 0 || (base_is_move_ && !refresh_.is_slow()));
+}
+
 void Reducer::move_fast(const Interval& moved, RowSink& sink) {
-  const Interval first = has_held_ ? held_ : moved;
-  give_idle(first.start_ns, idle_count_, sink);
+  give_idle(has_held_ ? held_.start_ns : moved.start_ns, idle_count_, sink);
   if (has_held_) give_exact(held_, sink);
   has_held_ = false;
   give_exact(moved, sink);
@@ -250,12 +258,12 @@ void Reducer::count(const Interval& interval, double active_ns) {
   }
   if (counter_.line_rate == 0) return;
   const double share = interval.rate / counter_.line_rate;
-  for (std::size_t i = 0; i < rules_.threshold_count; i++)
-    if (share >= rules_.thresholds[i]) window_[kAbove + i] += interval.ns;
+  for (std::size_t i = 0; i < rules_.threshold_count && share >= rules_.thresholds[i]; i++) window_[kAbove + i] += interval.ns;
   window_[kUtilization + utilization_bucket(share)] += interval.count;
 }
 
 void Reducer::offer_burst(const Interval& interval, RowSink& sink) {
+  if (bursts_.is_calm(interval)) return bursts_.pass(interval);
   ClosedBurst burst;
   const BurstEvent event = bursts_.take(interval, burst);
   if (event == BurstEvent::kEnded) note_burst(burst, sink);
@@ -279,10 +287,20 @@ void Reducer::note_burst(const ClosedBurst& burst, RowSink& sink) {
   if (recorder_ != nullptr) recorder_->end_burst(burst.row[1] + burst.row[2], sink);
 }
 
+// As the logarithm would have it, without one: the octave is in the exponent, and the part of it is found among its edges.
 std::size_t utilization_bucket(double share) {
   if (!(share > 1.0 / 1024)) return 0;
-  const double bucket = std::ceil((std::log2(share) + 10) * 8);
-  return static_cast<std::size_t>(std::min(static_cast<double>(kUtilizationBuckets - 1), bucket));
+  if (share > kOctaveEdges[7]) return kUtilizationBuckets - 1;
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, &share, sizeof bits);
+  const auto octave = static_cast<int>(bits >> 52) - 1013;
+  // The share's place in its octave, from one half to one.
+  bits = (bits & 0xfffffffffffff) | (std::uint64_t{1022} << 52);
+  double place = 0;
+  std::memcpy(&place, &bits, sizeof place);
+  int part = 0;
+  for (const double edge : kOctaveEdges) part += place > edge ? 1 : 0;
+  return static_cast<std::size_t>(octave * 8 + part);
 }
 
 }  // namespace sampler

@@ -22,6 +22,10 @@ class Reducer {
   void take(std::uint64_t value, double begin_ns, double end_ns, RowSink& sink);
   // The source is gone: what the counter does until it is back is not known.
   void lose(RowSink& sink);
+  // Nothing was read until then: a window that is over is given all the same.
+  void expire(double ns, RowSink& sink) {
+    if (!has_base_ && ns >= window_end_ns_) emit_window(sink);
+  }
   // Ends window and burst.
   void finish(RowSink& sink);
   // The source is read at another period from the next reading on.
@@ -33,6 +37,7 @@ class Reducer {
 
  private:
   bool is_wanted() const;
+  bool is_settled() const;
   void roll_window(double ns, RowSink& sink);
   void emit_window(RowSink& sink);
   void cover();

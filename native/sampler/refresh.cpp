@@ -13,11 +13,18 @@ constexpr double kApartPeriods = 3;
 constexpr double kRefreshMaxNs = 2e9;
 constexpr unsigned kGapsNeeded = 8;
 constexpr double kHoldPeriods = 20;
+constexpr double kTellingShare = 0.01;
+constexpr double kTellingCounts = 16;
 
 }  // namespace
 
 Refresh::Refresh(const CounterRules& counter, double period_ns)
-    : is_learning_(counter.learns_refresh), is_known_(!counter.learns_refresh), ns_(counter.learns_refresh ? kRefreshAssumedNs : counter.refresh_ns), period_ns_(period_ns) {
+    : is_learning_(counter.learns_refresh),
+      telling_rate_(kTellingShare * counter.line_rate),
+      telling_units_(counter.line_rate > 0 ? 0 : kTellingCounts * counter.multiplier),
+      is_known_(!counter.learns_refresh),
+      ns_(counter.learns_refresh ? kRefreshAssumedNs : counter.refresh_ns),
+      period_ns_(period_ns) {
   derive();
 }
 
@@ -27,9 +34,9 @@ void Refresh::set_period(double period_ns) {
   derive();
 }
 
-void Refresh::note_gap(double gap_ns) {
-  if (!is_learning_) return;
-  if (gap_ns < kApartPeriods * period_ns_ || gap_ns > kRefreshMaxNs) {
+void Refresh::note_long_gap(double gap_ns, double units) {
+  const bool is_telling = units >= telling_units_ && units * 1e9 >= telling_rate_ * period_ns_;
+  if (!is_telling || gap_ns > kRefreshMaxNs) {
     gaps_ = 0;
     return;
   }
@@ -62,6 +69,7 @@ void Refresh::learn_slow() {
 
 void Refresh::derive() {
   near_ns_ = kNearPeriods * period_ns_;
+  apart_ns_ = kApartPeriods * period_ns_;
   is_slow_ = ns_ > near_ns_;
   hold_ns_ = is_slow_ ? ns_ : is_learning_ ? std::min(kHoldPeriods * period_ns_, kRefreshAssumedNs) : 0;
   if (hold_ns_ <= near_ns_) hold_ns_ = 0;

@@ -14,8 +14,11 @@ class Refresh {
   Refresh(const CounterRules& counter, double period_ns);
 
   void set_period(double period_ns);
-  // Two changes followed each other after so long.
-  void note_gap(double gap_ns);
+  // Two changes followed each other after so long, and the second one was by so many units.
+  void note_gap(double gap_ns, double units) {
+    if (gap_ns < apart_ns_) gaps_ = 0;
+    else if (is_learning_) note_long_gap(gap_ns, units);
+  }
   // Readings before and after went missing: gaps begin anew.
   void forget_gaps() { gaps_ = 0; }
   // Two readings in a row changed, each of them so long after the one before: true when that shows each reading to be fresh.
@@ -38,15 +41,20 @@ class Refresh {
 
  private:
   void derive();
+  void note_long_gap(double gap_ns, double units);
   void learn_slow();
 
   bool is_learning_;
+  // A change by less in a period tells nothing.
+  double telling_rate_;
+  double telling_units_;
   bool is_known_;
   bool is_slow_ = false;
   double ns_;
   double period_ns_;
   double hold_ns_ = 0;
   double near_ns_ = 0;
+  double apart_ns_ = 0;
   // Gaps in a row that are long enough, the shortest, and all of them together.
   unsigned gaps_ = 0;
   double gap_min_ns_ = 0;

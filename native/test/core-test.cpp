@@ -11,6 +11,7 @@
 
 #include "../sampler/sampler.h"
 #include "expect.h"
+#include "capture-cases.h"
 #include "loop-cases.h"
 
 namespace {
@@ -140,6 +141,7 @@ int main() {
   thread_starts_and_stops();
   threads_tell_each_other_of_events();
   loop_cases::run_all();
+  capture_cases::run_all();
   std::printf("%d failed\n", failures);
   return failures == 0 ? 0 : 1;
 }

@@ -208,6 +208,15 @@ inline void every_deadline_is_used_or_missed(unsigned seed) {
   expect(std::abs(units - (times->back() - times->front()) * 1e8) < 1e8 * kTickNs / kSecond, ("and hold what was counted" + seeded).c_str());
 }
 
+inline void windows_of_what_vanished_are_given() {
+  Run run;
+  run.add(steady(kTickNs), {channel_of(0, 0)}, {[](double now) { return now > 0.505 ? SyntheticSource::kGone : now > 0.305 ? 9 : 5; }});
+  auto& windows = run.until(2.5).rings().windows;
+  sampler::WindowRow row{};
+  expect(windows.produced() == 1 && windows.pop(row), "a counter that vanished has no windows any more");
+  expect(row[sampler::kUnits] == 4 && row[sampler::kTotal] == 9 && std::abs(row[sampler::kCovered] - 0.49e9) < 1, "the last one holds what was read");
+}
+
 inline void rows_that_nobody_takes_are_counted() {
   Run run;
   run.window_ns = 1e8;
@@ -240,6 +249,7 @@ inline void run_all() {
   events_speed_up_the_sources_of_their_port();
   events_of_the_other_thread_wake_this_one();
   for (unsigned seed = 1; seed <= 5; seed++) every_deadline_is_used_or_missed(seed);
+  windows_of_what_vanished_are_given();
   rows_that_nobody_takes_are_counted();
   memory_of_rows_is_limited();
 }

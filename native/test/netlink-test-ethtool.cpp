@@ -156,6 +156,29 @@ void kernel_is_asked_what_there_is() {
   expect(sampler::ethtool_counters("eth1", rig.server.opener(), std::ref(driver)).mac.empty() && !sampler::lossless_priorities("eth0", rig.server.opener()), "no socket is nothing");
 }
 
+// Whatever this machine's loopback can tell: a question that the kernel did not understand would be an invalid argument.
+void the_real_kernel_understands() {
+  sampler::NetlinkClient client(NETLINK_GENERIC, sampler::open_netlink_socket);
+  std::uint16_t family = 0;
+  if (!client.open() || !sampler::find_ethtool_family(client, family)) return;
+  std::vector<std::uint64_t> groups;
+  sampler::Request stats = sampler::ethtool_stats_request(family, "lo");
+  const sampler::Answer answer = client.ask(stats, false, [&](unsigned, sampler::Bytes body) {
+    sampler::Bytes attributes;
+    if (!sampler::is_ethtool_stats(body, attributes)) return;
+    sampler::Attributes nests(attributes);
+    std::uint64_t id = 0;
+    for (sampler::Attribute nest; nests.next(nest);)
+      if (sampler::is_stats_nest(nest) && sampler::find_number(nest.value, ETHTOOL_A_STATS_GRP_ID, id)) groups.push_back(id);
+  });
+  std::sort(groups.begin(), groups.end());
+  // Kernels before 5.13 do not know the command.
+  expect(answer == sampler::Answer::kDone ? groups == std::vector<std::uint64_t>{ETHTOOL_STATS_ETH_MAC, ETHTOOL_STATS_ETH_CTRL} : client.error() != EINVAL, "statistics are asked for by group");
+  sampler::Request pause = sampler::ethtool_pause_request(family, "lo");
+  expect(client.ask(pause, false, [](unsigned, sampler::Bytes) {}) == sampler::Answer::kRefused && client.error() == EOPNOTSUPP, "loopback does not pause");
+  std::printf("the kernel answers for %zu groups\n", groups.size());
+}
+
 // Every interface of this machine, which needs no rights.
 void the_real_kernel_answers() {
   std::vector<sampler::EthtoolString> strings;
@@ -188,5 +211,6 @@ void test_ethtool() {
   strings_that_change_in_between_are_unknown();
   memory_has_an_end();
   kernel_is_asked_what_there_is();
+  the_real_kernel_understands();
   the_real_kernel_answers();
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 void test_rdma();
+void test_nonsense();
 void test_ethtool();
 // `rounds` damaged messages.
 void test_damage(unsigned long seed, unsigned long rounds);

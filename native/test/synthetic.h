@@ -60,6 +60,8 @@ class SyntheticClock : public sampler::Clock {
 class SyntheticSource : public sampler::Source {
  public:
   using Signal = std::function<std::uint64_t(double)>;
+  // There is no number at the moment.
+  static constexpr std::uint64_t kGone = UINT64_MAX;
 
   SyntheticSource(SyntheticTime& time, std::vector<Signal> signals, std::function<double(double)> cost_ns = nullptr)
       : Source(signals.size()), time_(time), signals_(std::move(signals)), cost_ns_(std::move(cost_ns)), begin_ns_(time.now_ns) {}
@@ -69,7 +71,10 @@ class SyntheticSource : public sampler::Source {
     const double seconds = (begin_ns - begin_ns_) / 1e9;
     times->push_back(seconds);
     if (cost_ns_) time_.now_ns += cost_ns_(seconds);
-    for (std::size_t i = 0; i < signals_.size(); i++) readings_[i] = {true, signals_[i](seconds), begin_ns, time_.now_ns};
+    for (std::size_t i = 0; i < signals_.size(); i++) {
+      const std::uint64_t value = signals_[i](seconds);
+      readings_[i] = {value != kGone, value, begin_ns, time_.now_ns};
+    }
   }
 
   // When it was read, in seconds; outlives the source.

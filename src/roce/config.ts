@@ -72,7 +72,7 @@ const devicesKeys = {
 const tiersKeys = {
   t1: key(fineDuration, 10 * ms, 'Between two readings of events, at least.', { unit: 'duration', limit: '1ms to 1m' }),
   t2: key(fineDuration, 200 * ms, 'Between two readings of a driver\'s statistics by ethtool, at least.', { unit: 'duration', limit: '100ms to 1m' }),
-  t3: key(fineDuration, 15 * second, 'Between two readings of everything else.', { unit: 'duration', limit: '1s to 10m' }),
+  t3: key(fineDuration, 15 * second, 'Between two readings of everything else.', { unit: 'duration', limit: '1s to 1m' }),
 };
 const dutyKeys = {
   firmware: key(float, 0.02, 'For counters that the firmware is asked for.', { limit: '0.0001 to 0.5' }),
@@ -81,7 +81,7 @@ const dutyKeys = {
 const dutyBlock = block(dutyKeys, { nullIsDefault: true, check: (at) => (['firmware', 'software'] as const).forEach((name) => inRange(at, name, at.values[name], [0.0001, 0.5], '0.0001 to 0.5')) });
 const governorKeys = { max_duty: key(dutyBlock, defaultBlock(dutyKeys), 'Share of the time that the readings of a source may take; above it the source is read more seldom.') };
 const burstKeys = {
-  enter: key(float, 0.5, 'A burst begins at this share of the line rate.', { limit: 'above 0, at most 1' }),
+  enter: key(float, 0.5, 'A burst begins at this share of the line rate.', { limit: '0.01 to 1' }),
   leave: key(float, 0.3, 'It ends below this share.', { limit: 'above 0, below enter' }),
   merge_gap: key(uint, 1, 'Intervals below `leave` that do not end it.', { limit: '0 to 1000' }),
   min: key(uint, 1, 'Intervals that make a burst, at least.', { limit: '1 to 1000' }),
@@ -151,12 +151,12 @@ function checkDevices(at: Block<typeof devicesKeys>): void {
 function checkTiers(at: Block<typeof tiersKeys>): void {
   inRange(at, 't1', at.values.t1, [ms, 60 * second], '1ms to 1m');
   inRange(at, 't2', at.values.t2, [100 * ms, 60 * second], '100ms to 1m');
-  inRange(at, 't3', at.values.t3, [second, 600 * second], '1s to 10m');
+  inRange(at, 't3', at.values.t3, [second, 60 * second], '1s to 1m');
 }
 
 function checkBurst(at: Block<typeof burstKeys>): void {
   const { enter, leave, merge_gap: gap, min } = at.values;
-  if (!(enter > 0 && enter <= 1)) fail(at, 'enter', `enter is ${enter}, expected above 0, at most 1`);
+  if (!(enter >= 0.01 && enter <= 1)) fail(at, 'enter', `enter is ${enter}, expected 0.01 to 1`);
   else if (!(leave > 0 && leave < enter)) fail(at, 'leave', `leave is ${leave}, expected above 0 and below enter, ${enter}`);
   inRange(at, 'merge_gap', gap, [0, 1000], '0 to 1000');
   inRange(at, 'min', min, [1, 1000], '1 to 1000');

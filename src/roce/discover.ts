@@ -82,13 +82,18 @@ export interface Scan {
   readonly hasChanged: boolean;
 }
 
+interface Found {
+  readonly outline: PortOutline;
+  readonly port: FoundPort;
+}
+
 /** Finds ports again and again. */
 export class Discovery {
   readonly #root: string;
   readonly #options: DiscoverOptions;
-  /** By outline: what it was made into. */
-  #found = new Map<string, FoundPort>();
-  #isFirst = true;
+  /** By what does not change when a link goes down and up. */
+  #found = new Map<string, Found>();
+  #ports: readonly FoundPort[] | undefined;
 
   constructor(root: string, options: DiscoverOptions = {}) {
     this.#root = root;
@@ -97,26 +102,36 @@ export class Discovery {
 
   /** Ports at which nothing changed are the same objects as in the scan before, and none of their counters is opened. */
   scan(): Scan {
-    const before = [...this.#found.keys()];
-    const found = new Map(this.#outlines().map((outline): [string, FoundPort] => {
-      const key = JSON.stringify(outline);
-      return [key, this.#found.get(key) ?? portOf(outline, this.#options.kernel !== undefined)];
-    }));
-    const hasChanged = this.#isFirst || before.length !== found.size || before.some((key) => !found.has(key));
-    this.#found = found;
-    this.#isFirst = false;
-    return { ports: [...found.values()].filter(({ kind, groups }) => kind === 'rdma' || groups.length > 0), hasChanged };
+    const known = [...this.#found.values()];
+    this.#found = new Map(this.#outlines().map((told) => this.#foundAt(withSteadyRate(told, known))));
+    const ports = [...this.#found.values()].map(({ port }) => port).filter(({ kind, groups }) => kind === 'rdma' || groups.length > 0);
+    const hasChanged = ports.length !== this.#ports?.length || ports.some((port, index) => port !== this.#ports?.[index]);
+    this.#ports = ports;
+    return { ports, hasChanged };
+  }
+
+  #foundAt(outline: PortOutline): [string, Found] {
+    const key = JSON.stringify({ ...outline, isUp: undefined });
+    const before = this.#found.get(key);
+    // What could not be read while there was no link may be readable now.
+    const isOpened = before === undefined || (outline.isUp && !before.outline.isUp && before.port.unreadable.length > 0);
+    return [key, { outline, port: isOpened ? portOf(outline, this.#options.kernel !== undefined) : before.port }];
   }
 
   #outlines(): PortOutline[] {
     const { netdevs = () => true, kernel } = this.#options;
-    const rdmaPorts = kernel?.rdmaCounters() ?? [];
+    const devices = this.#devices();
+    // Without devices the kernel would look for the module every time.
+    const rdmaPorts = devices.length === 0 ? [] : (kernel?.rdmaCounters() ?? []);
     /** Interfaces whose ethtool statistics have a port that they belong to. */
     const taken = new Set<string>();
-    const ports = this.#devices().flatMap((device) => namesIn(join(this.#root, 'class/infiniband', device, 'ports')).map((port) =>
-      rdmaPortOutline({ root: this.#root, kernel, taken }, device, port, rdmaPorts)));
+    const ports = devices.flatMap((device) => this.#portsOf(device).map((port, index) => rdmaPortOutline({ root: this.#root, kernel, taken }, { device, port, isFirst: index === 0 }, rdmaPorts)));
     const names = namesIn(join(this.#root, 'class/net')).filter((name) => netdevs(name) && this.#isWanted('class/net', name));
     return [...ports, ...names.map((name) => netdevOutline({ root: this.#root, kernel, taken }, name))];
+  }
+
+  #portsOf(device: string): number[] {
+    return namesIn(join(this.#root, 'class/infiniband', device, 'ports')).map(Number).filter(Number.isInteger).sort((a, b) => a - b);
   }
 
   #devices(): string[] {
@@ -129,13 +144,19 @@ export class Discovery {
   }
 }
 
+/** Without a link devices tell the rate of the slowest one, or none: the port keeps the rate that it had. */
+function withSteadyRate(outline: PortOutline, known: readonly Found[]): PortOutline {
+  const before = outline.isUp ? undefined : known.find(({ port: { kind, device, port } }) => kind === outline.kind && device === outline.device && port === outline.port);
+  return before === undefined ? outline : { ...outline, rate: before.outline.rate, speed: before.outline.speed };
+}
+
 function portOf(outline: PortOutline, canAskKernel: boolean): FoundPort {
   const isRdma = outline.kind === 'rdma';
   const vendor = isRdma ? vendorOf(outline.driver, outline.device) : undefined;
   const { kind, device, port, driver, linkLayer, netdev, firmware, pci, numaNode, lossless = [] } = outline;
   return {
     kind, device, port, driver, vendor, linkLayer, netdev, firmware, pci, numaNode,
-    lineRate: isRdma ? lineRateOf(outline.rate) : lineRateOfSpeed(outline.rate),
+    lineRate: lineRateOf(outline.rate) || lineRateOfSpeed(outline.speed),
     priorities: lossless.length > 0 ? lossless : [usualPriority],
     ...(isRdma ? rdmaPortCounters(outline, vendor) : netdevCounters(outline, canAskKernel)),
   };

@@ -45,19 +45,22 @@ function withLinkPlace(counter: FoundCounter, link: string): FoundCounter {
   return field < 0 ? counter : { ...counter, places: [{ kind: 'link', link, field }, ...counter.places] };
 }
 
-/** What netlink tells goes before the file: one question for all of them. Optional counters exist there alone. */
-function hardwareCounters({ device, port, hardware, rdmaCounters }: PortOutline, vendor: Vendor | undefined): CountersOfFolder {
+/** What netlink tells goes before the file: one question for all of them. Optional counters exist there alone, those of the device in files alone. */
+function hardwareCounters({ device, port, hardware, deviceHardware, rdmaCounters }: PortOutline, vendor: Vendor | undefined): CountersOfFolder {
   const meaningOf = (name: string) => hardwareCounterMeaning(vendor, name);
   const placeOf = (counter: string): CounterPlace => ({ kind: 'rdma', device, port, counter });
   const told = new Set(rdmaCounters);
   const files = readCounters(hardware, meaningOf);
   const inFiles = new Set(files.readable.map(({ name }) => name));
+  const known = new Set([...hardware.names, ...rdmaCounters]);
+  const ofDevice = readCounters({ ...deviceHardware, names: deviceHardware.names.filter((name) => !known.has(name)) }, meaningOf);
   return {
     readable: [
       ...files.readable.map((counter) => (told.has(counter.name) ? { ...counter, places: [placeOf(counter.name), ...counter.places] } : counter)),
       ...rdmaCounters.filter((name) => !inFiles.has(name)).map((name) => ({ name, meaning: meaningOf(name), places: [placeOf(name)] })),
+      ...ofDevice.readable,
     ],
-    unreadable: files.unreadable.filter(({ name }) => !told.has(name)),
+    unreadable: [...files.unreadable.filter(({ name }) => !told.has(name)), ...ofDevice.unreadable],
   };
 }
 

@@ -127,6 +127,7 @@ export class LoopSource {
     if (value === undefined) {
       this.#failedReadings++;
       if (before !== undefined) reducer.lose();
+      reducer.expire(beginMs * 1e6);
       return false;
     }
     reducer.take(value, beginMs * 1e6, endMs * 1e6);

@@ -44,8 +44,7 @@ export function loadNativeSampler(): { readonly addon: NativeAddon } | { readonl
 
 /** Throws a TypeError or RangeError when an argument is outside of what the addon takes. */
 export function createNativeSampler({ Sampler }: NativeAddon, plan: SamplerPlan): Sampler {
-  // The clock of the thread is the one behind hrtime.
-  const alignNs = Date.now() * 1e6 - Number(process.hrtime.bigint());
+  const alignNs = wallOffsetNs();
   const native = new Sampler({ ...plan, reduction: { ...plan.reduction, alignNs } });
   return {
     wallOffsetNs: alignNs,
@@ -61,6 +60,21 @@ export function createNativeSampler({ Sampler }: NativeAddon, plan: SamplerPlan)
       };
     },
   };
+}
+
+/**
+ * From the clock of the thread, which is the one behind hrtime, to the wall clock. That tells whole milliseconds: the beginning of one is waited for, so that
+ * timestamps are right to some microseconds.
+ */
+function wallOffsetNs(): number {
+  const beganMs = Date.now();
+  let nowMs = beganMs;
+  let ns = 0n;
+  while (nowMs === beganMs) {
+    ns = process.hrtime.bigint();
+    nowMs = Date.now();
+  }
+  return nowMs * 1e6 - Number(ns);
 }
 
 function rowsOf<T>(numbers: Float64Array, width: number, rowAt: (numbers: Float64Array, at: number) => T): T[] {

@@ -3,7 +3,7 @@
 
 import type { RoceSettings } from './config.ts';
 import type { FoundCounter, FoundPort, GroupKind } from './discover.ts';
-import { channelsMax, loopPeriodNsMin, type CaptureRules, type Channel, type SamplerPlan, type SourceRules } from './sampler.ts';
+import { channelsMax, loopPeriodNsMin, sourcesMax, type CaptureRules, type Channel, type SamplerPlan, type SourceRules } from './sampler.ts';
 import { throughputOf } from './throughput.ts';
 import { placeOf, sourceRules, wayOf, type Way } from './tiers.ts';
 import type { RoceEvent } from './vendors.ts';
@@ -42,10 +42,12 @@ interface Wanted extends Way {
   readonly isThroughput: boolean;
 }
 
-/** `ports` are those to be sampled. `leftOut` counters were too many. */
-export function planRoce(settings: RoceSettings, ports: readonly FoundPort[], isNative: boolean): { readonly plan: RocePlan; readonly leftOut: number } {
+/** `found` are the ports to be sampled. `leftOut` counters were too many. */
+export function planRoce(settings: RoceSettings, found: readonly FoundPort[], isNative: boolean): { readonly plan: RocePlan; readonly leftOut: number } {
+  const { priorities } = settings;
+  const ports = priorities === 'lossless' ? found : found.map((port) => ({ ...port, priorities }));
   const wanted = ports.flatMap((port, number) => wantedOf(port, number, settings, isNative)).toSorted((a, b) => a.tier - b.tier);
-  const taken = wanted.slice(0, channelsMax);
+  const taken = withinSources(wanted).slice(0, channelsMax);
   const tickNs = isNative ? settings.intervalNs : Math.max(settings.intervalNs, loopPeriodNsMin);
   const capture = captureRules(settings);
   const captured = capture === undefined ? new Set<Wanted>() : chooseCaptured(taken, settings.capture.signals);
@@ -61,10 +63,15 @@ export function planRoce(settings: RoceSettings, ports: readonly FoundPort[], is
   return { plan: { sampler, channels, ports }, leftOut: wanted.length - taken.length };
 }
 
-function wantedOf(port: FoundPort, number: number, { sources, priorities }: RoceSettings, isNative: boolean): Wanted[] {
-  const lossless = priorities === 'lossless' ? port.priorities : priorities;
+/** What of the first sources there is. */
+function withinSources(wanted: readonly Wanted[]): Wanted[] {
+  const names = new Set([...new Set(wanted.map(({ source }) => source))].slice(0, sourcesMax));
+  return wanted.filter(({ source }) => names.has(source));
+}
+
+function wantedOf(port: FoundPort, number: number, { sources }: RoceSettings, isNative: boolean): Wanted[] {
   const found = port.groups
-    .flatMap(({ kind: group, counters }) => counters.filter((counter) => isOfUse(counter, lossless)).map((counter) => ({ group, counter, place: placeOf(counter, group, sources, isNative) })));
+    .flatMap(({ kind: group, counters }) => counters.filter((counter) => isOfUse(counter, port.priorities)).map((counter) => ({ group, counter, place: placeOf(counter, group, sources, isNative) })));
   const readable = found.flatMap(({ place, ...candidate }) => (place === undefined ? [] : [{ ...candidate, place }]));
   const throughput = throughputOf(port, readable, sources);
   return readable.map(({ group, counter, place }) => {
@@ -105,7 +112,7 @@ function captureRules({ output, capture: { preNs, postNs, maxNs, signals, sample
   return output === 'metrics' || signals === 0 || samplesPerMinute === 0 ? undefined : { preNs, postNs, maxNs };
 }
 
-/** Of each port, of what is read quickly. */
+/** From the fast tiers alone: what is read every few seconds shows nothing of a millisecond. */
 function chooseCaptured(wanted: readonly Wanted[], signals: number): Set<Wanted> {
   return capturedChannels(wanted.filter(({ tier }) => tier <= 1), signals);
 }

@@ -1,9 +1,11 @@
 // The outline of a port or an interface: what lists, links and texts tell of it without opening one counter. It is cheap to take, so that looking again
 // every ten seconds costs a node nothing, and two equal outlines mean that nothing changed.
 
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { ethtoolMeaning } from './ethtool-names.ts';
 import type { EthtoolCounters, KernelCounters } from './kernel-counters.ts';
+import { vendorOf } from './vendors.ts';
 
 /** Names below one folder. */
 export interface FileList {
@@ -20,9 +22,12 @@ export interface PortOutline {
   readonly inode: number;
   readonly driver: string;
   readonly isVirtualFunction: boolean;
-  /** As the files have them: "400 Gb/sec (4X NDR)", Mb/s of an interface. */
+  /** As the file has it: "400 Gb/sec (4X NDR)"; empty for interfaces. */
   readonly rate: string;
-  readonly state: string;
+  /** Of the interface, Mb/s; of that of a port where the port does not tell its rate. */
+  readonly speed: string;
+  /** Whether there is a link, as far as it is told. */
+  readonly isUp: boolean;
   readonly linkLayer: string;
   readonly netdev: string;
   /** Of the interface, where it is another device than the port. */
@@ -30,12 +35,14 @@ export interface PortOutline {
   readonly firmware: string;
   readonly pci: string;
   readonly numaNode: string;
-  /** `statistics` of interfaces; `counters` and `hw_counters` of ports. */
+  /** `statistics` of interfaces; `counters` and `hw_counters` of ports, and `hw_counters` of their devices. */
   readonly statistics: FileList;
   readonly counters: FileList;
   readonly hardware: FileList;
+  readonly deviceHardware: FileList;
   /** By RDMA netlink. */
   readonly rdmaCounters: readonly string[];
+  /** Of the driver's own statistics those that a table knows: rows of queues come and go. */
   readonly ethtool: EthtoolCounters | undefined;
   /** As DCB tells them. */
   readonly lossless: readonly number[] | undefined;
@@ -51,21 +58,32 @@ export interface Surroundings {
   readonly taken: Set<string>;
 }
 
+export interface RdmaPort {
+  readonly device: string;
+  readonly port: number;
+  /** Of its device. */
+  readonly isFirst: boolean;
+}
+
 const noFiles: FileList = { folder: '', names: [] };
 
-export function rdmaPortOutline(surroundings: Surroundings, device: string, port: string, rdmaPorts: RdmaPorts): PortOutline {
+/** Counters of the device itself are told with its first port. */
+export function rdmaPortOutline(surroundings: Surroundings, { device, port, isFirst }: RdmaPort, rdmaPorts: RdmaPorts): PortOutline {
   const { root } = surroundings;
   const folder = join(root, 'class/infiniband', device);
-  const portFolder = join(folder, 'ports', port);
+  const portFolder = join(folder, 'ports', String(port));
   const netdev = netdevOf(folder, port);
+  const rate = textOf(join(portFolder, 'rate'));
   const facts = deviceFacts(folder);
+  const netdevDriver = (netdev === '' ? '' : driverOf(join(root, 'class/net', netdev))) || facts.driver;
   return {
-    kind: 'rdma', device, port: Number(port), ...facts,
-    rate: textOf(join(portFolder, 'rate')), state: textOf(join(portFolder, 'state')), linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')),
-    netdev, netdevDriver: (netdev === '' ? '' : driverOf(join(root, 'class/net', netdev))) || facts.driver,
+    kind: 'rdma', device, port, ...facts,
+    rate, speed: netdev === '' || /^\d/.test(rate) ? '' : textOf(join(root, 'class/net', netdev, 'speed')), isUp: isUp(textOf(join(portFolder, 'state'))),
+    linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')), netdev, netdevDriver,
     statistics: noFiles, counters: countersIn(join(portFolder, 'counters')), hardware: countersIn(join(portFolder, 'hw_counters')),
-    rdmaCounters: rdmaPorts.find((one) => one.device === device && one.port === Number(port))?.counters ?? [],
-    ...linkFacts(netdev, surroundings),
+    deviceHardware: isFirst ? countersIn(join(folder, 'hw_counters')) : noFiles,
+    rdmaCounters: rdmaPorts.find((one) => one.device === device && one.port === port)?.counters ?? [],
+    ...linkFacts(netdev, netdevDriver, surroundings),
   };
 }
 
@@ -73,9 +91,9 @@ export function netdevOutline(surroundings: Surroundings, name: string): PortOut
   const folder = join(surroundings.root, 'class/net', name);
   const facts = deviceFacts(folder);
   return {
-    kind: 'netdev', device: name, port: 0, ...facts, rate: textOf(join(folder, 'speed')), state: textOf(join(folder, 'operstate')), linkLayer: '', firmware: '',
-    netdev: name, netdevDriver: facts.driver, statistics: countersIn(join(folder, 'statistics')), counters: noFiles, hardware: noFiles, rdmaCounters: [],
-    ...linkFacts(name, surroundings),
+    kind: 'netdev', device: name, port: 0, ...facts, rate: '', speed: textOf(join(folder, 'speed')), isUp: isUp(textOf(join(folder, 'operstate'))), linkLayer: '', firmware: '',
+    netdev: name, netdevDriver: facts.driver, statistics: countersIn(join(folder, 'statistics')), counters: noFiles, hardware: noFiles, deviceHardware: noFiles, rdmaCounters: [],
+    ...linkFacts(name, facts.driver, surroundings),
   };
 }
 
@@ -85,10 +103,11 @@ export function isVirtualFunction(folder: string): boolean {
 
 /** Sorted; empty where there is no such folder. */
 export function namesIn(folder: string): string[] {
+  if (!exists(folder)) return [];
   try {
     return readdirSync(folder).sort();
   } catch {
-    // No RDMA at all, or nothing of this group: both are ordinary.
+    // Gone meanwhile, or no folder.
     return [];
   }
 }
@@ -102,19 +121,24 @@ function deviceFacts(folder: string): Pick<PortOutline, 'inode' | 'driver' | 'is
   };
 }
 
-function linkFacts(link: string, { kernel, taken }: Surroundings): Pick<PortOutline, 'ethtool' | 'lossless'> {
+function linkFacts(link: string, driver: string, { kernel, taken }: Surroundings): Pick<PortOutline, 'ethtool' | 'lossless'> {
   if (link === '' || kernel === undefined) return { ethtool: undefined, lossless: undefined };
   const ethtool = taken.has(link) ? undefined : kernel.ethtoolCounters(link);
   taken.add(link);
-  return { ethtool, lossless: kernel.losslessPriorities(link) };
+  return { ethtool: ethtool && { ...ethtool, strings: ethtool.strings.filter((name) => ethtoolMeaning(vendorOf(driver, ''), name) !== undefined) }, lossless: kernel.losslessPriorities(link) };
+}
+
+/** `4: ACTIVE` of a port; `up` of an interface, `unknown` of one made of software. */
+function isUp(state: string): boolean {
+  return state === '' || state.endsWith('ACTIVE') || state === 'up' || state === 'unknown';
 }
 
 /** The interface of a port: that of its device, by `dev_port` where there are several; devices made of software name it themselves, bonds by their addresses. */
-function netdevOf(folder: string, port: string): string {
+function netdevOf(folder: string, port: number): string {
   const names = namesIn(join(folder, 'device/net'));
-  const [only, ...more] = names.length > 1 ? names.filter((name) => isOfPort(join(folder, 'device/net', name), Number(port))) : names;
+  const [only, ...more] = names.length > 1 ? names.filter((name) => isOfPort(join(folder, 'device/net', name), port)) : names;
   if (only !== undefined && more.length === 0) return only;
-  const named = textOf(join(folder, 'parent')) || textOf(join(folder, 'ports', port, 'gid_attrs/ndevs/0'));
+  const named = textOf(join(folder, 'parent')) || textOf(join(folder, 'ports', String(port), 'gid_attrs/ndevs/0'));
   return named || (only ?? '');
 }
 
@@ -139,6 +163,7 @@ function pciOf(folder: string): string {
 }
 
 function linkOf(path: string): string {
+  if (!exists(path)) return '';
   try {
     return readlinkSync(path);
   } catch {
@@ -155,8 +180,19 @@ function inodeOf(path: string): number {
   }
 }
 
+/** Asked first where something is often missing: an exception costs twenty times as much as the question. */
+function exists(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // What should be a folder is none, as `class/net/bonding_masters`.
+    return false;
+  }
+}
+
 /** Without the newline; empty where it cannot be read, as the speed of an interface without one. */
 function textOf(path: string): string {
+  if (!exists(path)) return '';
   try {
     return readFileSync(path, 'latin1').trim();
   } catch {

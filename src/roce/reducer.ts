@@ -120,6 +120,11 @@ export class Reducer {
     this.#refresh.forgetGaps();
   }
 
+  /** Nothing was read until then: a window that is over is given all the same. */
+  expire(ns: number): void {
+    if (!this.#hasBase && this.#window !== undefined && ns >= this.#window.endNs) this.#emitWindow();
+  }
+
   /** Ends window and burst. */
   finish(): void {
     this.lose();
@@ -181,7 +186,7 @@ export class Reducer {
   #noteChange(window: OpenWindow, value: bigint, ns: number): boolean {
     const sinceNs = this.#refresh.isSlow ? this.#baseNs : this.#markNs;
     const step = stepOf(this.#latest, value, Math.max(ns - sinceNs, this.#periodNs), this.#counter);
-    if (this.#changedNs !== -Infinity) this.#noteGap(window, ns - this.#changedNs);
+    if (this.#changedNs !== -Infinity) this.#noteGap(window, ns - this.#changedNs, step.units);
     if (isSaturated(value, this.#counter)) window.saturations++;
     window.changes++;
     this.#changedNs = ns;
@@ -198,11 +203,11 @@ export class Reducer {
     return true;
   }
 
-  #noteGap(window: OpenWindow, gapNs: number): void {
+  #noteGap(window: OpenWindow, gapNs: number, units: number): void {
     window.gapMinNs = window.gaps === 0 ? gapNs : Math.min(window.gapMinNs, gapNs);
     window.gapSumNs += gapNs;
     window.gaps++;
-    this.#refresh.noteGap(gapNs);
+    this.#refresh.noteGap(gapNs, units);
   }
 
   #reset(window: OpenWindow, value: bigint, ns: number): void {
@@ -219,12 +224,18 @@ export class Reducer {
     this.#pendingUnits = 0;
     this.#mark = value;
     this.#markNs = ns;
+    if (this.#isSettled()) return this.#giveExact(moved);
     if (this.#refresh.holdNs === 0) return this.#moveFast(moved);
     if (!this.#refresh.isLearning) return this.#giveSpan(ns, moved.units, ns - this.#baseNs);
     if (this.#held !== undefined && this.#refresh.provesFresh(this.#held.ns, moved.ns)) return this.#refresh.isSlow ? this.#prove(moved) : this.#moveFast(moved);
     this.#settleHeld();
-    if (!this.#refresh.isSlow && this.#baseIsMove && this.#idleCount === 0) return this.#giveExact(moved);
+    if (this.#isSettled()) return this.#giveExact(moved);
     this.#held = moved;
+  }
+
+  /** Nothing is open before the last reading: the interval since then is what it looks like. */
+  #isSettled(): boolean {
+    return this.#held === undefined && this.#idleCount === 0 && (this.#refresh.holdNs === 0 || (this.#baseIsMove && !this.#refresh.isSlow));
   }
 
   /** Each reading is fresh: what came before is what it looked like. */
@@ -330,9 +341,7 @@ export class Reducer {
     }
     if (this.#counter.lineRate === 0) return;
     const share = rate / this.#counter.lineRate;
-    this.#rules.thresholds.forEach((threshold, index) => {
-      if (share >= threshold) window.aboveNs[index] = (window.aboveNs[index] ?? 0) + ns;
-    });
+    for (const [index, threshold] of this.#rules.thresholds.entries()) if (share >= threshold) window.aboveNs[index] = (window.aboveNs[index] ?? 0) + ns;
     const bucket = utilizationBucket(share);
     window.utilization[bucket] = (window.utilization[bucket] ?? 0) + count;
   }

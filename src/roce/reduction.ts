@@ -147,13 +147,23 @@ export function captureRowAt(rows: Float64Array, at: number): CaptureRow {
   return { channel: rows[at] ?? 0, atNs: rows[at + 1] ?? 0, value: rows[at + 2] ?? 0 };
 }
 
-/** The bucket of a share of the line rate; 0 holds everything below 0.1 %, the last one everything from 1 on. */
+/** 2^(-8/8) to 2^(-1/8): written down, so that the native sampler has the same to the last bit. */
+const octaveEdges = [0.5, 0.5452538663326288, 0.5946035575013605, 0.6484197773255048, Math.SQRT1_2, 0.7711054127039704, 0.8408964152537145, 0.9170040432046712] as const;
+const edges = Float64Array.from({ length: utilizationBuckets }, (_, bucket) => (octaveEdges[bucket % 8] ?? 0) * 2 ** (Math.floor(bucket / 8) - 9));
+
+/** The bucket of a share of the line rate, the first whose upper edge it does not exceed; 0 holds everything below 0.1 %, the last one everything above 92 %. */
 export function utilizationBucket(share: number): number {
-  if (!(share > 2 ** -10)) return 0;
-  return Math.min(utilizationBuckets - 1, Math.ceil((Math.log2(share) + 10) * 8));
+  let from = 0;
+  let until = utilizationBuckets - 1;
+  while (from < until) {
+    const middle = (from + until) >> 1;
+    if (share <= (edges[middle] ?? 1)) until = middle;
+    else from = middle + 1;
+  }
+  return from;
 }
 
 /** The upper edge of a bucket as a share of the line rate. */
 export function utilizationEdge(bucket: number): number {
-  return 2 ** (bucket / 8 - 10);
+  return edges[bucket] ?? NaN;
 }

@@ -16,12 +16,18 @@ const apartPeriods = 3;
 /** ... and at most so long: what moves less often is idle. */
 const refreshMaxNs = 2e9;
 const gapsNeeded = 8;
+/** Regular but small changes are a heartbeat rather than a refresh: less than this share of the line in one period, or counts where there is no line rate. */
+const tellingShare = 0.01;
+const tellingCounts = 16;
 /** Periods without a change that stay open while readings are fresh. More would delay what is judged, less would miss caches of sysfs (16 ms). */
 const holdPeriods = 20;
 
 export class Refresh {
   /** A single change is judged together with the time before it: the next reading tells what it was. */
   readonly isLearning: boolean;
+  /** A change by less in a period tells nothing. */
+  readonly #tellingRate: number;
+  readonly #tellingUnits: number;
   #isKnown: boolean;
   #ns: number;
   #periodNs: number;
@@ -33,7 +39,9 @@ export class Refresh {
   #gapMinNs = 0;
   #gapSumNs = 0;
 
-  constructor({ refreshNs }: CounterRules, periodNs: number) {
+  constructor({ refreshNs, lineRate, multiplier }: CounterRules, periodNs: number) {
+    this.#tellingRate = tellingShare * lineRate;
+    this.#tellingUnits = lineRate > 0 ? 0 : tellingCounts * multiplier;
     this.isLearning = refreshNs === 'learn';
     this.#isKnown = refreshNs !== 'learn';
     this.#ns = refreshNs === 'learn' ? refreshAssumedNs : refreshNs;
@@ -75,10 +83,11 @@ export class Refresh {
     this.#derive();
   }
 
-  /** Two changes followed each other after so long. */
-  noteGap(gapNs: number): void {
+  /** Two changes followed each other after so long, and the second one was by so many units. */
+  noteGap(gapNs: number, units: number): void {
     if (!this.isLearning) return;
-    if (gapNs < apartPeriods * this.#periodNs || gapNs > refreshMaxNs) return this.forgetGaps();
+    const isTelling = units >= this.#tellingUnits && units * 1e9 >= this.#tellingRate * this.#periodNs;
+    if (!isTelling || gapNs < apartPeriods * this.#periodNs || gapNs > refreshMaxNs) return this.forgetGaps();
     this.#gapMinNs = this.#gaps === 0 ? gapNs : Math.min(this.#gapMinNs, gapNs);
     this.#gapSumNs = this.#gaps === 0 ? gapNs : this.#gapSumNs + gapNs;
     this.#gaps++;

@@ -28,14 +28,17 @@ interface Totals {
   readonly missed: number;
   readonly cpuSeconds: number;
   readonly produced: number;
+  readonly read: number;
   readonly overwritten: number;
 }
 
-const noTotals: Totals = { ticks: 0, missed: 0, cpuSeconds: 0, produced: 0, overwritten: 0 };
-const totalNames = ['ticks', 'missed', 'cpuSeconds', 'produced', 'overwritten'] as const;
+const noTotals: Totals = { ticks: 0, missed: 0, cpuSeconds: 0, produced: 0, read: 0, overwritten: 0 };
+const totalNames = ['ticks', 'missed', 'cpuSeconds', 'produced', 'read', 'overwritten'] as const;
 
+/** Since the start of the sampler: `produced` is the sum of the others. */
 export interface RowCounts {
   readonly produced: number;
+  readonly read: number;
   readonly overwritten: number;
 }
 
@@ -75,6 +78,7 @@ export class RoceMetrics {
       missed: metrics.counter('tributary_sampler_missed_ticks_total', 'Deadlines that passed unused; they are not caught up.'),
       cpuSeconds: metrics.counter('tributary_sampler_cpu_seconds_total', 'CPU time of the sampler.'),
       produced: metrics.counter('tributary_sampler_ring_rows_total', 'Rows that the sampler gave: windows, bursts, intervals of captures.'),
+      read: metrics.counter('tributary_sampler_ring_read_rows_total', 'Of these, rows that were read.'),
       overwritten: metrics.counter('tributary_sampler_ring_overwritten_rows_total', 'Of these, rows that were lost because nobody read them in time.'),
     };
     this.#lateness = metrics.bucketHistograms('tributary_sampler_wakeup_lateness_seconds', 'How late ticks came.', [], edges).with();

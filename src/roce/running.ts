@@ -16,7 +16,7 @@ export class RunningSampler {
   readonly #sampler: Sampler;
   readonly #metrics: RoceMetrics;
   readonly #failed = new Map<string, number>();
-  #rows: RowCounts = { produced: 0, overwritten: 0 };
+  #rows: RowCounts = { produced: 0, read: 0, overwritten: 0 };
 
   /** Starts it. Throws what the native sampler throws when it does not take the plan. */
   constructor(plan: RocePlan, native: Native, clock: Clock, metrics: RoceMetrics) {
@@ -51,7 +51,8 @@ export class RunningSampler {
 
   drain(): Rows {
     const { produced, overwritten, ...rows } = this.#sampler.drain();
-    this.#rows = { produced, overwritten };
+    const count = rows.windows.length + rows.bursts.length + rows.captureStarts.length + rows.captures.length;
+    this.#rows = { produced, read: this.#rows.read + count, overwritten };
     this.watch.captures += rows.captureStarts.length;
     for (const row of rows.windows) {
       this.#metrics.window(row);

@@ -8,7 +8,7 @@ export interface SourceRules {
   readonly name: string;
   /** `fast` may be read every tick; `slow` sources may block in firmware and have a thread of their own. */
   readonly thread: 'fast' | 'slow';
-  /** Between two readings, at least: a whole number of periods of `SamplingRules`. */
+  /** Between two readings, at least; the sampler takes a whole number of its ticks. */
   readonly periodNs: number;
   /** Share of the time that readings may take: above it the source is read more seldom. */
   readonly maxDuty: number;
@@ -59,6 +59,7 @@ export interface SourceFigures {
   readonly readSumNs: number;
 }
 
+/** Ticks and lateness are those of the fast thread, or of the slow one where it is alone; CPU time is that of both. */
 export interface SamplerFigures {
   /** What the scheduler granted; `loop` is the event loop of the process. */
   readonly policy: 'fifo' | 'nice' | 'plain' | 'loop';
@@ -135,3 +136,5 @@ export const durationEdgesNs = [1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 5e6, 1e7] as 
 export const loopPeriodNsMin = 1e7;
 /** Two thousand ports with two hot counters each; bounds the memory of windows. */
 export const channelsMax = 4096;
+/** Three for each port of a thousand; bounds what the two threads look after. */
+export const sourcesMax = 1024;

@@ -10,6 +10,7 @@ import type { BurstRow, WindowRow } from './reduction.ts';
 import { loopPeriodNsMin, type Sampler, type SamplerFigures, type SourceFigures } from './sampler.ts';
 import type { PlannedChannel } from './plan.ts';
 import { placeKey, planSelfcheck, type PlanOptions, type SelfcheckPlan } from './selfcheck-plan.ts';
+import { showsOwnInterfaces } from './surroundings.ts';
 
 export interface SelfcheckOptions {
   readonly sysfs: string;
@@ -73,8 +74,6 @@ export interface SelfcheckReport {
   readonly bursts: readonly BurstReport[] | undefined;
 }
 
-/** Rtnetlink tells of the interfaces of this process, which the system's own sysfs shows too, and no other. */
-const kernelSysfs = '/sys';
 /** Milliseconds. Rows are fetched this often; a window is as long. */
 const drainMs = 1000;
 /** Milliseconds for learning refresh periods before bursts are recorded. */
@@ -87,7 +86,7 @@ const slowPeriods = 3;
 
 /** Takes `durationMs`, and for bursts as much again with the learning; reads only. */
 export async function selfcheck(options: SelfcheckOptions, deps: SelfcheckDeps): Promise<SelfcheckReport> {
-  const kernel = 'addon' in deps.native && options.sysfs === kernelSysfs ? deps.native.addon : undefined;
+  const kernel = 'addon' in deps.native && showsOwnInterfaces(options.sysfs) ? deps.native.addon : undefined;
   const ports = discover(options.sysfs, kernel === undefined ? {} : { kernel });
   const isNative = 'addon' in deps.native;
   const periodMs = isNative ? options.periodMs : Math.max(options.periodMs, loopPeriodNsMin / 1e6);

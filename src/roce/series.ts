@@ -8,7 +8,7 @@ export interface RoceSeries {
   readonly labels: LabelMap;
   /** Halves of the double, so that the staleness marker survives. */
   readonly samples: readonly { readonly low: number; readonly high: number; readonly timestampMs: number }[];
-  /** Native histograms: Histogram messages without tag and length. The staleness marker of such a series is one, too. */
+  /** Native histograms: Histogram messages without tag and length; a marker says that the series ended. */
   readonly histograms: readonly { readonly bytes: Uint8Array; readonly timestampMs: number; readonly isMarker: boolean }[];
   /** Set on histograms, which exist in both forms: for destinations that take native ones, and for all others. */
   readonly form?: 'native' | 'classic';

@@ -20,6 +20,9 @@ export interface Way {
 /** The driver's statistics are not asked for more often, whatever happens: some take a millisecond, with the lock of all network settings held. */
 const bulkPeriodNsMin = 1e8;
 
+/** What the native sampler takes. */
+const periodNsMax = 60e9;
+
 const wordByKind = { rdma: 'rdma_netlink', link: 'rtnetlink' } as const;
 
 /** The word in `sources` that allows a place; undefined for files that are always allowed: they stand in for what the kernel cannot be asked for. */
@@ -73,5 +76,5 @@ export function sourceRules(name: string, tier: Tier, { isSoftware, isNative, ti
 }
 
 function wholeTicks(ns: number, tickNs: number): number {
-  return Math.max(1, Math.ceil(ns / tickNs)) * tickNs;
+  return Math.min(Math.max(1, Math.ceil(ns / tickNs)), Math.floor(periodNsMax / tickNs)) * tickNs;
 }

@@ -18,6 +18,9 @@ export interface Guard {
   admit(request: IncomingMessage, response: ServerResponse, opening?: Opening): Promise<{ readonly client: string } | Answer>;
 }
 
+/** An error that goes on is told again after this time, milliseconds. */
+const TELL_AGAIN_MS = 600_000;
+
 const openDoor: Guard = { createServer, admit: () => Promise.resolve({ client: '' }) };
 
 /** What counts at the start. */
@@ -32,6 +35,7 @@ export function createGuard(file: string, logger: Logger): Guard {
   const credentials = new Credentials();
   const auth = authOf(opened.current());
   let lastError = '';
+  let toldMs = -Infinity;
   let isOtherTold = false;
 
   /** Told once per change: what was added for safety is not in force yet. */
@@ -41,10 +45,14 @@ export function createGuard(file: string, logger: Logger): Guard {
     isOtherTold = isOther;
   }
 
-  /** Told once per change. */
+  /** Each error once, and again after a while: who is let in all the same, such as users while a token cannot be read, is no sign that it is over. */
   function tell(error: unknown): void {
-    const reason = error === undefined ? '' : errorText(error);
-    if (reason !== lastError && reason !== '') logger.error('the web configuration is wrong, nobody is let in', { error: reason });
+    const reason = errorText(error);
+    const nowMs = performance.now();
+    if (reason !== lastError || nowMs - toldMs >= TELL_AGAIN_MS) {
+      logger.error('the web configuration is wrong, nobody is let in', { error: reason });
+      toldMs = nowMs;
+    }
     lastError = reason;
   }
 
@@ -53,12 +61,17 @@ export function createGuard(file: string, logger: Logger): Guard {
       const tls = opened.tls();
       if (tls === undefined) return createServer(options, listener);
       const server = createTlsServer({ ...options, ...tls.options, requestCert: auth !== 'NoClientCert', rejectUnauthorized: auth === 'RequireAndVerifyClientCert' }, listener);
+      // Of this server: each address has one.
+      let { version } = tls;
       // Before the handshake begins.
       server.prependListener('connection', (socket: { destroy(): void }) => {
         try {
           const now = opened.tls();
           // Without authorities nobody's certificate is good, instead of everybody's who has one of a public authority.
-          if (now !== undefined && now.isNew) server.setSecureContext({ ca: [], ...now.options });
+          if (now !== undefined && now.version !== version) {
+            server.setSecureContext({ ca: [], ...now.options });
+            version = now.version;
+          }
         } catch (error) {
           tell(error);
           socket.destroy();
@@ -75,7 +88,6 @@ export function createGuard(file: string, logger: Logger): Guard {
         for (const [name, value] of values.http_server_config?.values.headers ?? []) response.setHeader(name, value);
         if (opening !== undefined && values.tributary?.values.open.includes(opening) === true) return { client: '' };
         const identity = await credentials.identify(headers.authorization, values, socket.remoteAddress ?? '');
-        tell(undefined);
         if (identity === 'unknown') return text(401, 'Unauthorized\n', { 'WWW-Authenticate': values.basic_auth_users.size > 0 ? 'Basic' : 'Bearer' });
         return identity === 'busy' ? text(503, 'too many passwords are being checked\n', { 'Retry-After': '1' }) : identity;
       } catch (error) {

@@ -14,8 +14,8 @@ const versions: Readonly<Record<ServerTlsVersion, SecureVersion>> = { TLS10: 'TL
 export interface WebFile {
   /** The file as it is now. Fails with WEB_CONFIG_INVALID. */
   current(): WebBlock['values'];
-  /** What TLS needs, and whether it differs from the last call; undefined without TLS. Fails with WEB_CONFIG_INVALID. */
-  tls(): { readonly options: SecureContextOptions; readonly isNew: boolean } | undefined;
+  /** What TLS needs, with a text that is another one for other options; undefined without TLS. Fails with WEB_CONFIG_INVALID. */
+  tls(): { readonly options: SecureContextOptions; readonly version: string } | undefined;
 }
 
 /** Fails with WEB_CONFIG_INVALID when the file, a certificate or a key is wrong. */
@@ -36,11 +36,10 @@ export function openWebFile(file: string): WebFile {
       const settings = opened.current().tls_server_config;
       if (settings === undefined) return undefined;
       const options = secureOptions(settings);
-      const text = JSON.stringify(options);
-      const isNew = text !== lastTls;
-      if (isNew) check(file, options);
-      lastTls = text;
-      return { options, isNew };
+      const version = JSON.stringify(options);
+      if (version !== lastTls) check(file, options);
+      lastTls = version;
+      return { options, version };
     },
   };
   opened.tls();

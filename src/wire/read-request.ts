@@ -67,8 +67,10 @@ const HISTOGRAM_TIMESTAMP = 15;
 
 const typeByNumber = Object.fromEntries(Object.entries(METADATA_TYPE).map(([type, number]) => [number, type])) as Record<number, MetricType>;
 
-/** Series, labels, references, symbols and items of one request: some 200 MB when they are read. A request of 32 MiB with usual labels has fewer. */
-const PARTS_MAX = 2_000_000;
+/** Series of one request: two seconds of work for whoever reads them, in which nothing else is done. Senders send some 10,000 at most. */
+const SERIES_MAX = 100_000;
+/** Series, labels, symbols and items of one: some 200 MB when they are read. A request of 8 MiB with usual labels has half of that. */
+const PARTS_MAX = 1_000_000;
 /** Labels of the series of a 2.0 request together when they are written out, characters: what a request of 1.0 can say at most. */
 const TEXT_MAX = 32 * 1024 ** 2;
 
@@ -96,7 +98,7 @@ function readRequest1(bytes: Uint8Array): PushedRequest {
   const metadata: WireMetadata[] = [];
   const field = createField(bytes);
   while (nextField(field)) {
-    if (field.tag === tagOf(1)) series.push(readSeries(field, shape1, undefined));
+    if (field.tag === tagOf(1)) addSeries(series, readSeries(field, shape1, undefined));
     else if (field.tag === tagOf(3)) put(metadata, readMetadata1(fieldsOf(field)));
   }
   return { series, metadata };
@@ -109,7 +111,7 @@ function readRequest2(bytes: Uint8Array): PushedRequest {
   while (nextField(table)) if (table.tag === tagOf(4)) put(symbols, textOf(table));
   const series: PushedSeries[] = [];
   const field = createField(bytes);
-  while (nextField(field)) if (field.tag === tagOf(5)) series.push(readSeries(field, shape2, symbols));
+  while (nextField(field)) if (field.tag === tagOf(5)) addSeries(series, readSeries(field, shape2, symbols));
   return { series, metadata: [] };
 }
 
@@ -119,12 +121,15 @@ function put<T>(list: T[], item: T): T[] {
   return list;
 }
 
+function addSeries(list: PushedSeries[], one: PushedSeries): void {
+  if (put(list, one).length > SERIES_MAX) throw new TributaryError('WRITE_REQUEST_TOO_LARGE', `a write request of more than ${SERIES_MAX} series`);
+}
+
 /** Most series have no exemplars, and no histograms. */
 const none: readonly never[] = [];
 
 /** `symbols`: of a 2.0 request. */
 function readSeries(field: Field, shape: Shape, symbols: readonly string[] | undefined): PushedSeries {
-  countPart();
   let labels: LabelPair[] | undefined;
   let samples: PushedSample[] | undefined;
   let exemplars: PushedExemplar[] | undefined;
@@ -156,7 +161,7 @@ function isRefs(tag: number): boolean {
 }
 
 function takeRefs(part: Field, refs: number[]): void {
-  if (part.tag === 0x08) return void put(refs, int64Of(part));
+  if (part.tag === 0x08) return takeRef(refs, int64Of(part));
   for (let at = part.contentStart; at < part.end; ) {
     let value = 0;
     for (let factor = 1; at < part.end; factor *= 128) {
@@ -164,8 +169,13 @@ function takeRefs(part: Field, refs: number[]): void {
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) break;
     }
-    put(refs, value);
+    takeRef(refs, value);
   }
+}
+
+/** Two are a label. */
+function takeRef(refs: number[], value: number): void {
+  if (refs.push(value) % 2 === 0) countPart();
 }
 
 /** What is wrong with the references, if anything. */

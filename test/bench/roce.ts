@@ -3,12 +3,15 @@
 // that bursts are measured by. Needs root, `ip` and a compiler for the first three.
 
 import { cpuSection } from './support/roce-cpu.ts';
+import { serveExporter } from './support/roce-exporter.ts';
+import { jitterSection } from './support/roce-jitter.ts';
+import { peersSection } from './support/roce-peers.ts';
 import { openRig, rigProblem, type Rig } from './support/roce-rig.ts';
 import type { Bar, Section } from './support/roce-section.ts';
 import { serveSubject } from './support/roce-subject.ts';
 import { truthSection } from './support/roce-truth.ts';
 
-export { serveSubject };
+export { serveExporter, serveSubject };
 
 const pairs = 9;
 
@@ -18,6 +21,8 @@ interface Options {
   readonly bursts: number;
   readonly windowSeconds: number;
   readonly repeats: number;
+  /** One line of `cpu` alone. */
+  readonly load: string | undefined;
 }
 
 type SectionOf = (rig: Rig, options: Options) => Promise<Section>;
@@ -26,6 +31,8 @@ const seed = 20261129;
 const inNamespace: Readonly<Record<string, SectionOf>> = {
   truth: (rig, { lineRate, bursts }) => truthSection(rig, { lineRate, bursts, seed }),
   cpu: cpuSection,
+  jitter: jitterSection,
+  peers: peersSection,
 };
 
 export async function run(args: readonly string[]): Promise<{ table: string[]; figures: Record<string, number>; bars: Bar[] }> {
@@ -35,7 +42,8 @@ export async function run(args: readonly string[]): Promise<{ table: string[]; f
 }
 
 function optionsOf(args: readonly string[]): Options {
-  const number = (name: string, otherwise: number) => Number(args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise);
+  const text = (name: string) => args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
+  const number = (name: string, otherwise: number) => Number(text(name) ?? otherwise);
   const asked = args.filter((arg) => !arg.startsWith('--'));
   const unknown = asked.filter((name) => inNamespace[name] === undefined);
   if (unknown.length > 0) throw new Error(`unknown section ${unknown.join(', ')}, expected ${Object.keys(inNamespace).join(', ')}`);
@@ -45,6 +53,7 @@ function optionsOf(args: readonly string[]): Options {
     bursts: number('bursts', 100),
     windowSeconds: number('window', 5),
     repeats: number('repeats', 5),
+    load: text('load'),
   };
 }
 

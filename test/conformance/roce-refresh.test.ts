@@ -90,6 +90,13 @@ describe.each(reducers)('%s', (_name, reduce) => {
     expect(Math.max(...windows.map(({ peakUnits }) => peakUnits))).toBe(7);
   });
 
+  test('a heartbeat on an idle line is not taken for a slow refresh, nor are single events at regular times', () => {
+    const beats = (units: number) => Array.from({ length: 2000 }, (_, tick) => ({ value: BigInt(Math.floor(tick / 100) * units), beginNs: tick * ms, endNs: tick * ms + 1000 }));
+    expect(reduce(beats(4096), unknown, rules).windows.at(-1)?.refreshNs).toBe(0);
+    expect(reduce(beats(1), { ...unknown, lineRate: 0 }, rules).windows.at(-1)?.refreshNs).toBe(0);
+    expect(reduce(beats(1000), { ...unknown, lineRate: 0 }, rules).windows.at(-1)?.refreshNs).toBe(100 * ms);
+  });
+
   test('a source that is read more seldom and more often again keeps units, bursts and what is known', () => {
     const truth: TrueBurst[] = [100, 700, 1100].map((at) => ({ startNs: at * ms, durationNs: 30 * ms, rate: 0.95 * lineRate }));
     const fine = readingsOf(truth, { periodNs: ms, untilNs: 1500 * ms, jitter: 0 }, seed);

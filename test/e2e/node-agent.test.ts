@@ -23,9 +23,21 @@ if (missing !== undefined) console.warn(`NOT RUN: a node agent (${missing})`);
 const isBuilt = existsSync(join(program, '..', 'native', 'sampler.node'));
 if (!isBuilt) console.warn('NOT RUN: a node agent with the native sampler: it was not built');
 
-/** By sampler: the shortest period it promises. */
-const samplers = [['native', 1], ['typescript', 10]] as const;
-/** The first ones teach the sampler how often the counters refresh. */
+interface Sampling {
+  readonly name: 'native' | 'typescript';
+  readonly periodMs: number;
+  /** Of bursts, in periods. */
+  readonly lengths: readonly number[];
+  /** Deadlines in a tenth of a second, at most, that may pass unused: the shortest burst has room for them, and rates are made with the time that really passed. */
+  readonly missedMax: number;
+}
+
+const samplings: readonly Sampling[] = [
+  { name: 'native', periodMs: 1, lengths: [3.5, 7, 12], missedMax: 1 },
+  // The event loop comes late by more, so bursts are longer.
+  { name: 'typescript', periodMs: 10, lengths: [7, 12, 20], missedMax: 3 },
+];
+/** In the first ones the sampler learns how often the counters refresh. */
 const warmUp = 3;
 const windows = 12;
 /** Of `windows`, for each way. */
@@ -42,7 +54,8 @@ interface Attempt {
   readonly missedIn: ReadonlySet<number>;
 }
 
-describe.skipIf(missing !== undefined).each(samplers.filter(([name]) => name !== 'native' || isBuilt))('a node agent with the %s sampler', (name, periodMs) => {
+describe.skipIf(missing !== undefined).each(samplings.filter(({ name }) => name !== 'native' || isBuilt))('a node agent with the $name sampler', (sampling) => {
+  const { name, periodMs } = sampling;
   let tree: FakeSysfs;
   let storage: Peer;
   let other: OracleServer;
@@ -63,11 +76,11 @@ describe.skipIf(missing !== undefined).each(samplers.filter(([name]) => name !==
     vi.stubEnv('NODE_NAME', 'node-a');
     agent = await startAgent(tree, collector, periodMs);
     for (let i = 1; ; i++) {
-      const attempt = await makeBursts(tree, agent, periodMs);
+      const attempt = await makeBursts(tree, agent, sampling);
       const stored = await storedUntil(storage, tree, agent, collector);
-      const judged = ways.map((way) => judgeWay(stored, way, attempt, periodMs));
+      const judged = ways.map((way) => judgeWay(stored, way, attempt, sampling));
       console.log(`${name}, seed ${attempt.seed}: judged ${judged.join(' and ')} of ${windows} windows; held up in ${[...attempt.missedIn].join(' ') || 'none'}; lags, ms: ${attempt.bursts.map(({ lagMs }) => lagMs.toFixed(3)).join(' ')}`);
-      if (Math.min(...judged) >= judgedMin) return judgeCaptures(stored, attempt, periodMs);
+      if (Math.min(...judged) >= judgedMin) return judgeCaptures(stored, attempt, sampling);
       expect(i, 'attempts in which the host did not stall').toBeLessThan(attempts);
     }
   }, 280_000);
@@ -94,7 +107,8 @@ describe.skipIf(missing !== undefined).each(samplers.filter(([name]) => name !==
   test('every window was read, sent and taken', async () => {
     const own = await agent.metrics();
     const sum = (prefix: string) => [...own].filter(([series]) => series.startsWith(prefix)).reduce((all, [, value]) => all + value, 0);
-    expect([sum('tributary_sampler_ring_overwritten_rows_total'), sum('tributary_roce_samples_dropped_total'), sum('tributary_roce_capture_samples_dropped_total')]).toEqual([0, 0, 0]);
+    expect([sum('tributary_sampler_ring_overwritten_rows_total'), sum('tributary_roce_samples_dropped_total')]).toEqual([0, 0]);
+    expect([...own].filter(([series, value]) => series.startsWith('tributary_roce_capture_samples_dropped_total') && value > 0)).toEqual([]);
     expect(own.get('tributary_sampler_failed_readings_total{source="mlx5_0/1 port_data"}') ?? 0).toBe(0);
     const { destinations } = await withPassword<{ destinations: { name: string; identityHolds: boolean; scrapeIdentityHolds: boolean }[] }>(collector, '/api/v1/status/destinations');
     expect(destinations.map(({ identityHolds, scrapeIdentityHolds }) => [identityHolds, scrapeIdentityHolds])).toEqual([[true, true], [true, true]]);
@@ -134,6 +148,8 @@ tributary:
     labels: {job: roce, instance: $NODE_NAME, node: $NODE_NAME}
     interval: ${periodMs}ms
     window: 1s
+    # No firmware answers for these files: a reading that takes long was interrupted.
+    governor: {max_duty: {firmware: 0.5}}
     capture: {pre: ${preMs}ms, post: ${postMs}ms, budget: 1000000}
 `);
   return startTributary(place);
@@ -146,9 +162,9 @@ async function withPassword<T>(collector: Tributary, path: string): Promise<T> {
 }
 
 /** Makes the bursts, and watches the sampler meanwhile. */
-async function makeBursts(tree: FakeSysfs, agent: Tributary, periodMs: number): Promise<Attempt> {
+async function makeBursts(tree: FakeSysfs, agent: Tributary, { periodMs, lengths, missedMax }: Sampling): Promise<Attempt> {
   const seed = Date.now() % 1_000_000;
-  const plan = planBursts(seed, warmUp + windows, periodMs);
+  const plan = planBursts(seed, { windows: warmUp + windows, periodMs, lengths });
   const beginMs = (Math.ceil(Date.now() / 1000) + 1) * 1000;
   const missedIn = new Set<number>();
   const moving = tree.move(beginMs, plan.movements);
@@ -156,8 +172,7 @@ async function makeBursts(tree: FakeSysfs, agent: Tributary, periodMs: number): 
   while (Date.now() < beginMs + plan.windows * 1000) {
     await sleep(100);
     const now = { missed: (await agent.metrics()).get('tributary_sampler_missed_ticks_total') ?? NaN, atMs: Date.now() };
-    // One deadline more or less is no harm: rates are made with the time that really passed, and the shortest burst has room for it.
-    if (now.missed - last.missed > 1) for (const ms of [last.atMs, now.atMs]) missedIn.add(Math.floor((ms - beginMs) / 1000));
+    if (now.missed - last.missed > missedMax) for (const ms of [last.atMs, now.atMs]) missedIn.add(Math.floor((ms - beginMs) / 1000));
     last = now;
   }
   return { seed, beginMs, bursts: burstsOf(await moving), missedIn };
@@ -181,15 +196,16 @@ function bytesMetric({ direction }: Way): string {
 }
 
 /** Judges the windows in which nothing stalled; returns how many these are. */
-function judgeWay(stored: readonly StoredSeries[], way: Way, { seed, beginMs, bursts, missedIn }: Attempt, periodMs: number): number {
+function judgeWay(stored: readonly StoredSeries[], way: Way, attempt: Attempt, sampling: Sampling): number {
+  const { seed, beginMs, bursts } = attempt;
+  const { periodMs } = sampling;
   const { port, direction } = way;
   const series = (metric: string, more: Readonly<Record<string, string>> = {}) => seriesOf(stored, { __name__: metric, device: 'mlx5_0', port, direction, ...more });
   const bytesOf = seriesOf(stored, { __name__: bytesMetric(way), device: 'mlx5_0', port });
   let judged = 0;
   for (let window = warmUp; window < warmUp + windows; window++) {
     const own = bursts.filter((burst) => burst.way === way && burst.window === window);
-    // A reading within a lag is wrong by as much time: four hundredths of a period are four of the five percent.
-    if (missedIn.has(window) || own.some(({ lagMs }) => lagMs > 0.04 * periodMs)) continue;
+    if (own.some((burst) => isHeldUp(stored, burst, attempt, sampling))) continue;
     judged++;
     const endMs = beginMs + (window + 1) * 1000;
     const found = {
@@ -206,23 +222,41 @@ function judgeWay(stored: readonly StoredSeries[], way: Way, { seed, beginMs, bu
     expect(Math.abs(found.peak / fastest.rate - 1), where).toBeLessThanOrEqual(0.05);
     expect(Math.abs(found.seconds * 1000 - sum(({ durationMs }) => durationMs)), where).toBeLessThanOrEqual(own.length * periodMs);
     expect(Math.abs(found.above * 1000 - sum(({ rate, durationMs }) => (rate >= 0.9 * lineRate ? durationMs : 0))), where).toBeLessThanOrEqual(own.length * periodMs);
-    expect(own.some(({ startMs, durationMs }) => found.peakAt > beginMs + startMs && found.peakAt <= beginMs + startMs + durationMs + 2 * periodMs), where).toBe(true);
+    expect(own.some(({ startMs, durationMs }) => found.peakAt > beginMs + startMs && found.peakAt <= beginMs + startMs + durationMs + periodMs), where).toBe(true);
   }
   return judged;
 }
 
+function captureOf(stored: readonly StoredSeries[], way: Way, fromMs: number, toMs: number): { readonly value: number; readonly timestampMs: number }[] {
+  const series = seriesOf(stored, { __name__: 'tributary_roce_capture_value', signal: 'throughput', device: 'mlx5_0', port: way.port, direction: way.direction });
+  // The markers at the ends of captures are no numbers.
+  return samplesBetween(series, fromMs, toMs).filter(({ value }) => !Number.isNaN(value));
+}
+
+/** Whether the host stalled around a burst: the writer of the counter says so, or the sampler's deadlines, or a hole in what it captured. */
+function isHeldUp(stored: readonly StoredSeries[], burst: Burst, { beginMs, missedIn }: Attempt, { periodMs }: Sampling): boolean {
+  // A reading within a lag is wrong by as much time: four hundredths of a period are four of the five percent.
+  if (missedIn.has(burst.window) || burst.lagMs > 0.04 * periodMs) return true;
+  const startMs = beginMs + burst.startMs;
+  const times = captureOf(stored, burst.way, startMs - 2 * periodMs, startMs + burst.durationMs + 2 * periodMs).map(({ timestampMs }) => timestampMs);
+  // Timestamps are whole milliseconds.
+  return times.some((ms, i) => i > 0 && ms - times[i - 1]! > 1.5 * periodMs + 1);
+}
+
 /** Captures hold the milliseconds around bursts, and no others. */
-function judgeCaptures(stored: readonly StoredSeries[], { beginMs, bursts, missedIn }: Attempt, periodMs: number): void {
+function judgeCaptures(stored: readonly StoredSeries[], attempt: Attempt, sampling: Sampling): void {
+  const { beginMs, bursts, missedIn } = attempt;
+  const { periodMs } = sampling;
   for (const way of ways) {
-    const throughput = seriesOf(stored, { __name__: 'tributary_roce_capture_value', signal: 'throughput', port: way.port, direction: way.direction });
     const own = bursts.filter((burst) => burst.way === way && burst.window >= warmUp);
-    // Ends of captures are marked a second later at most; markers are no numbers.
-    const all = samplesBetween(throughput, beginMs + warmUp * 1000, beginMs + (warmUp + windows) * 1000).filter(({ value }) => !Number.isNaN(value));
+    const all = captureOf(stored, way, beginMs + warmUp * 1000, beginMs + (warmUp + windows) * 1000);
+    // A mark may come after the burst and be read a period of its own later; it begins the time of afterwards anew.
+    const lateMs = marks.apartMs * 2;
     const around = (burst: Burst, { timestampMs }: { readonly timestampMs: number }) =>
-      timestampMs >= beginMs + burst.startMs - preMs - 2 * periodMs && timestampMs <= beginMs + burst.startMs + burst.durationMs + postMs + 30 + 2 * periodMs;
+      timestampMs >= beginMs + burst.startMs - preMs - 2 * periodMs && timestampMs <= beginMs + burst.startMs + burst.durationMs + lateMs + postMs + 2 * periodMs;
     const undisturbed = (sample: { readonly timestampMs: number }) => !missedIn.has(Math.floor((sample.timestampMs - beginMs) / 1000));
     expect(all.filter((sample) => undisturbed(sample) && !own.some((burst) => around(burst, sample)))).toEqual([]);
-    for (const burst of own.filter(({ window, lagMs }) => !missedIn.has(window) && lagMs <= 0.04 * periodMs)) {
+    for (const burst of own.filter((one) => !isHeldUp(stored, one, attempt, sampling))) {
       const inside = all.filter((sample) => around(burst, sample));
       const where = JSON.stringify({ burst: { ...burst, way: way.port }, inside });
       expect(Math.abs(Math.max(...inside.map(({ value }) => value)) / burst.rate - 1), where).toBeLessThanOrEqual(0.05);
@@ -233,5 +267,5 @@ function judgeCaptures(stored: readonly StoredSeries[], { beginMs, bursts, misse
   }
   const events = seriesOf(stored, { __name__: 'tributary_roce_capture_value', signal: 'ecn_marked', port: '1' });
   const counted = samplesBetween(events, beginMs, beginMs + (warmUp + windows) * 1000).filter(({ value }) => !Number.isNaN(value)).reduce((sum, { value }) => sum + value, 0);
-  expect(counted).toBe((warmUp + windows) * ways[0]!.startsMs.length * marks.counts);
+  expect(counted).toBe((warmUp - 1 + windows) * ways[0]!.startsMs.length * marks.counts.reduce((a, b) => a + b));
 }

@@ -2,50 +2,33 @@
 // quota gives trouble.
 
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
 import { createServer as createSocketServer, type AddressInfo, type Server as SocketServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { missingPeers } from '../support/peers.ts';
 import { recordFamilies } from '../support/metric-families.ts';
-import { startReceiver, type Receiver } from '../support/receiver.ts';
 import { startPrometheus } from './support/peers.ts';
-import { endAll, temporaryFolder, until } from './support/process.ts';
+import { temporaryFolder, until } from './support/process.ts';
+import { startStage, type Stage } from './support/stage.ts';
 import { agentArguments, runProgram, startTributary, workplace, type DestinationStatus, type Tributary } from './support/tributary.ts';
 
-let target: Server;
-let targetAddress: string;
+let stage: Stage;
 let scrapes = 0;
 let pageSeries = 1;
-const receivers: Receiver[] = [];
 
 beforeAll(async () => {
-  target = createServer((_request, response) => {
+  stage = await startStage(() => {
     scrapes++;
-    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
-    response.end(Array.from({ length: pageSeries }, (_, i) => `page_number{i="${i}"} ${scrapes + Math.random()}\n`).join(''));
+    return Array.from({ length: pageSeries }, (_, i) => `page_number{i="${i}"} ${scrapes + Math.random()}\n`).join('');
   });
-  await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
-  targetAddress = `127.0.0.1:${(target.address() as AddressInfo).port}`;
 });
 
-afterAll(async () => {
-  await endAll();
-  target.closeAllConnections();
-  target.close();
-  await Promise.all(receivers.map((receiver) => receiver.stop()));
-});
-
-async function newReceiver(): Promise<Receiver> {
-  const receiver = await startReceiver();
-  receivers.push(receiver);
-  return receiver;
-}
+afterAll(() => stage.end());
 
 function scraping(job: string, more = ''): string {
   return `
 global: {scrape_interval: 200ms, scrape_timeout: 200ms}
-scrape_configs: [{job_name: ${job}, static_configs: [{targets: ['${targetAddress}']}]}]
+scrape_configs: [{job_name: ${job}, static_configs: [{targets: ['${stage.address}']}]}]
 ${more}`;
 }
 
@@ -84,10 +67,10 @@ describe('a start that fails', () => {
   });
 
   test('a port in use exits with 1 and says so', async () => {
-    const running = runProgram(...agentArguments(workplace(scraping('a'))).filter((flag) => !flag.startsWith('--web.listen')), `--web.listen-address=${targetAddress}`);
+    const running = runProgram(...agentArguments(workplace(scraping('a'))).filter((flag) => !flag.startsWith('--web.listen')), `--web.listen-address=${stage.address}`);
     expect(await running.ended).toBe(1);
     expect(running.output()).toContain('WEB_LISTEN');
-    expect(running.output()).toContain(`cannot listen on ${targetAddress}: the port is in use by another process`);
+    expect(running.output()).toContain(`cannot listen on ${stage.address}: the port is in use by another process`);
   });
 
   test('a queue folder of another process exits with 1 and names the process', async () => {
@@ -177,7 +160,7 @@ describe('reload', () => {
 
 describe('trouble at a destination', () => {
   test('a graceful stop while the receiver is down exits with 0; the next start delivers what is on disk', async () => {
-    const receiver = await newReceiver();
+    const receiver = await stage.newReceiver();
     receiver.always({ status: 503 });
     const place = workplace(scraping('kept', writingTo({ a: receiver.url })));
     const first = await startTributary(place, '--storage.remote.flush-deadline=500ms');
@@ -197,7 +180,7 @@ describe('trouble at a destination', () => {
   });
 
   test('a stop delivers what is pending within the deadline', async () => {
-    const receiver = await newReceiver();
+    const receiver = await stage.newReceiver();
     const tributary = await startTributary(workplace(scraping('late', writingTo({ a: receiver.url }, 'destinations: {a: {max_delay: 5m}}'))));
     await until(async () => (await destination(tributary, 'a')).counters.pending > 20, { what: () => 'samples that wait for company' });
     expect(receiver.sampleCount()).toBe(0);
@@ -206,7 +189,7 @@ describe('trouble at a destination', () => {
   });
 
   test('a full quota loses the oldest and counts them, scraping goes on, delivery resumes', async () => {
-    const receiver = await newReceiver();
+    const receiver = await stage.newReceiver();
     receiver.always({ status: 503 });
     pageSeries = 1500;
     const place = workplace(scraping('full', writingTo({ a: receiver.url }, 'queue: {max_bytes: 128KiB, segment_bytes: 64KiB}')));
@@ -236,7 +219,7 @@ describe('trouble at a destination', () => {
   });
 
   test('a dead destination slows neither scraping nor another destination', async () => {
-    const receiver = await newReceiver();
+    const receiver = await stage.newReceiver();
     const silent = await startSilent();
     const names = { alive: receiver.url, silent: `http://127.0.0.1:${(silent.address() as AddressInfo).port}/api/v1/write`, refusing: 'http://127.0.0.1:1/api/v1/write' };
     const tributary = await startTributary(workplace(scraping('several', writingTo(names, 'destinations: {alive: {max_delay: 100ms}}'))), '--storage.remote.flush-deadline=100ms');
@@ -270,7 +253,7 @@ async function startSilent(): Promise<SocketServer> {
 }
 
 test('the metrics page and docs/metrics.md name the same families', async () => {
-  const receiver = await newReceiver();
+  const receiver = await stage.newReceiver();
   // With all that is off by default.
   const tributary = await startTributary(workplace(scraping('own', writingTo({ a: receiver.url }))), '--web.enable-remote-write-receiver');
   await receiver.until(() => receiver.sampleCount() > 0);
@@ -286,10 +269,10 @@ const missing = missingPeers('prometheus');
 if (missing !== undefined) console.warn(`SKIPPED: federation: ${missing}`);
 
 test.skipIf(missing !== undefined)('/federate of a Prometheus is a target: its labels and times are kept', async () => {
-  const receiver = await newReceiver();
+  const receiver = await stage.newReceiver();
   const prometheus = await startPrometheus(`
 global: {scrape_interval: 500ms, scrape_timeout: 500ms, external_labels: {region: eu}}
-scrape_configs: [{job_name: inner, static_configs: [{targets: ['${targetAddress}'], labels: {instance: 'inner:1'}}]}]`, 'server');
+scrape_configs: [{job_name: inner, static_configs: [{targets: ['${stage.address}'], labels: {instance: 'inner:1'}}]}]`, 'server');
   const tributary = await startTributary(
     workplace(`
 global: {scrape_interval: 500ms, scrape_timeout: 500ms}

@@ -1,11 +1,10 @@
 // The built program with two masters: exporters that speak about the pods of both, a pod of one of them, the routes that lead to owners, and the drop rule
 // that people write today. What reached whom is read from what the receivers decoded.
 
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startReceiver, type Receiver } from '../support/receiver.ts';
-import { endAll, until } from './support/process.ts';
+import type { Receiver } from '../support/receiver.ts';
+import { until } from './support/process.ts';
+import { startStage, type Stage } from './support/stage.ts';
 import { startTributary, workplace, type Tributary } from './support/tributary.ts';
 
 const pages: Readonly<Record<string, string>> = {
@@ -15,37 +14,16 @@ const pages: Readonly<Record<string, string>> = {
   '/app': 'loss{namespace="hero-user-b",pod="serve-1"} 0.1\n',
 };
 
-let target: Server;
-let address = '';
-const receivers: Receiver[] = [];
+let stage: Stage;
 
-beforeAll(async () => {
-  target = createServer(({ url = '' }, response) => {
-    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' });
-    response.end(pages[url] ?? '');
-  });
-  await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
-  address = `127.0.0.1:${(target.address() as AddressInfo).port}`;
-});
-
-afterAll(async () => {
-  await endAll();
-  target.closeAllConnections();
-  target.close();
-  await Promise.all(receivers.map((receiver) => receiver.stop()));
-});
-
-async function newReceiver(): Promise<Receiver> {
-  const receiver = await startReceiver();
-  receivers.push(receiver);
-  return receiver;
-}
+beforeAll(async () => (stage = await startStage((path) => pages[path] ?? '')));
+afterAll(() => stage.end());
 
 function job(name: string, path: string, namespace: string, more = ''): string {
   return `
 - job_name: ${name}
   metrics_path: ${path}
-  static_configs: [{targets: ['${address}'], labels: {__meta_kubernetes_namespace: ${namespace}, __meta_kubernetes_pod_name: ${name}-x}}]${more}`;
+  static_configs: [{targets: ['${stage.address}'], labels: {__meta_kubernetes_namespace: ${namespace}, __meta_kubernetes_pod_name: ${name}-x}}]${more}`;
 }
 
 /** dcgm without honor_labels and with the exporter's own labels, as GPU charts have it. */
@@ -89,7 +67,7 @@ async function collect(tributary: Tributary, wanted: ReadonlyMap<Receiver, reado
 
 describe('two masters', () => {
   test('routes to owners by namespace: each gets its own, the system storage the rest', async () => {
-    const [a, b, system] = [await newReceiver(), await newReceiver(), await newReceiver()];
+    const [a, b, system] = [await stage.newReceiver(), await stage.newReceiver(), await stage.newReceiver()];
     const place = workplace(`${scraping()}
 remote_write: [{name: a, url: '${a.url}'}, {name: b, url: '${b.url}'}, {name: system, url: '${system.url}'}]
 tributary:
@@ -101,7 +79,7 @@ tributary:
     - {to: [system]}
 `);
     const tributary = await startTributary(place);
-    const explained = await tributary.api<{ destinations: string[]; owner: string }>(`/api/v1/route?series=${encodeURIComponent('x{job="app",instance="' + address + '"}')}`);
+    const explained = await tributary.api<{ destinations: string[]; owner: string }>(`/api/v1/route?series=${encodeURIComponent('x{job="app",instance="' + stage.address + '"}')}`);
     expect(explained).toMatchObject({ destinations: ['a'], owner: 'a' });
     const rest = ['DCGM_FI_DEV_GPU_UTIL of gpu-operator', 'container_cpu of ', 'kube_node_info of '];
     await collect(tributary, new Map([
@@ -112,7 +90,7 @@ tributary:
   });
 
   test('the drop rule of today, with exporters that speak about others', async () => {
-    const [a, b] = [await newReceiver(), await newReceiver()];
+    const [a, b] = [await stage.newReceiver(), await stage.newReceiver()];
     const drop = (other: string) => `write_relabel_configs: [{source_labels: [__meta_kubernetes_namespace], regex: hero-user-${other}, action: drop}]`;
     const tributary = await startTributary(workplace(`${scraping()}
 remote_write: [{name: a, url: '${a.url}', ${drop('b')}}, {name: b, url: '${b.url}', ${drop('a')}}]

@@ -11,6 +11,8 @@ export interface CpuOptions {
   readonly windowSeconds: number;
   readonly repeats: number;
   readonly lineRate: number;
+  /** The figure that alone is wanted; undefined: all. */
+  readonly load: string | undefined;
 }
 
 interface Load {
@@ -47,12 +49,13 @@ const loads: readonly Load[] = [
 ];
 
 export async function cpuSection(rig: Rig, options: CpuOptions): Promise<Section> {
-  const samples = new Map<Load, Sample[]>(loads.map((load) => [load, []]));
+  const wanted = loads.filter(({ figure }) => options.load === undefined || options.load === figure);
+  const samples = new Map<Load, Sample[]>(wanted.map((load) => [load, []]));
   for (let turn = 0; turn < options.repeats; turn++) {
-    for (const load of loads) samples.get(load)?.push(await measure(rig, load, options));
+    for (const load of wanted) samples.get(load)?.push(await measure(rig, load, options));
     say(`cpu: turn ${turn + 1} of ${options.repeats}`);
   }
-  const results = loads.map((load) => ({ load, samples: samples.get(load) ?? [] }));
+  const results = wanted.map((load) => ({ load, samples: samples.get(load) ?? [] }));
   return {
     table: [
       `share of a core, the median of ${options.repeats} windows of ${options.windowSeconds} s; every counter is reduced; the counters of ${rig.senders.length} pairs of interfaces move every millisecond`,
@@ -68,7 +71,7 @@ export async function cpuSection(rig: Rig, options: CpuOptions): Promise<Section
 async function measure(rig: Rig, load: Load, { windowSeconds, lineRate }: CpuOptions): Promise<Sample> {
   if (load.counters === 0) return measureEmpty(rig, load, windowSeconds);
   const { place, counters, periodMs, isWhole } = load;
-  const options: SubjectOptions = { kind: 'native', place, counters, periodMs, isWhole, links: rig.links, windowMs: 15_000, lineRate };
+  const options: SubjectOptions = { kind: 'native', place, counters, periodMs, policy: 'auto', isWhole, links: rig.links, windowMs: 15_000, lineRate };
   return sampleOf(await measureSubject(rig, options, windowSeconds));
 }
 

@@ -5,6 +5,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type * as Native from '../../../scripts/native.mjs';
 import { root } from './process.ts';
 
 export interface Rig {
@@ -21,7 +22,7 @@ export interface Rig {
 
 type ProgramName = 'burst-generator' | 'canary' | 'burners';
 
-const { buildProgram, hasCompiler } = (await import(pathToFileURL(join(root, 'scripts', 'native.mjs')).href)) as typeof import('../../../scripts/native.mjs');
+const { buildProgram, hasCompiler } = (await import(pathToFileURL(join(root, 'scripts', 'native.mjs')).href)) as typeof Native;
 const programs = new Map<ProgramName, string>();
 const leftovers = new Set<() => void>();
 /** That this process may use: the sender has the last one to itself while it sends. */
@@ -213,7 +214,7 @@ function reportOf(lines: readonly string[][]): CanaryReport {
 }
 
 /** So many threads that compute all the time. */
-export async function startBurners(count: number): Promise<{ stop(): Promise<void> }> {
+export function startBurners(count: number): { stop(): Promise<void> } {
   const program = new Program('burners', [count]);
   return { stop: async () => void (await program.finish(false)) };
 }

@@ -5,6 +5,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { systemClock } from '../../../src/io/clock.ts';
+import { Durations } from '../../../src/roce/durations.ts';
 import { linkFields } from '../../../src/roce/link-fields.ts';
 import { LoopSampler } from '../../../src/roce/loop-sampler.ts';
 import { createNativeSampler, loadNativeSampler } from '../../../src/roce/native-sampler.ts';
@@ -23,6 +24,8 @@ export interface SubjectOptions {
   readonly windowMs: number;
   /** Bytes per second. */
   readonly lineRate: number;
+  /** What is asked of the scheduler. */
+  readonly policy: 'auto' | 'plain';
   /** As the program has it by default: captures around bursts, and a limit on the time that readings take. */
   readonly isWhole: boolean;
 }
@@ -55,8 +58,8 @@ export function isTraffic(field: string): boolean {
 
 /** Runs until the parent goes, and answers every message with a `SubjectReport`. */
 export function serveSubject(options: SubjectOptions): void {
-  // A busy machine shall delay what is measured, and not the answers: only allowed to some, and of no use to a loop that is measured itself.
-  if (options.kind === 'native' && process.getuid?.() === 0) setPriority(-20);
+  // A busy machine shall not delay the answers of a process whose thread has a priority of its own.
+  if (options.kind === 'native' && options.policy === 'auto' && process.getuid?.() === 0) setPriority(-20);
   const take = options.kind === 'promises' ? servePromises(options) : serveSampler(options);
   process.on('message', () => process.send!(take()));
   process.on('disconnect', () => process.exit(0));
@@ -101,7 +104,7 @@ function subjectPlan(options: SubjectOptions): SamplerPlan {
   const periodNs = periodMs * 1e6;
   const rules: SourceRules = steadySource(source, periodNs, options.isWhole ? { maxDuty: 0.05 } : {});
   const capture = options.isWhole ? captureRules : undefined;
-  return planOf(channels, { periodNs, windowNs: windowMs * 1e6, sources: [rules], capture });
+  return planOf(channels, { periodNs, windowNs: windowMs * 1e6, sources: [rules], capture, schedule: { policy: options.policy, priority: 10, cpu: undefined } });
 }
 
 function channel(options: SubjectOptions, link: string, field: string): Channel {
@@ -118,33 +121,31 @@ function counterPath(link: string, field: string): string {
 /** All files at once in each turn, as they come; a turn that takes longer than the period delays the next. */
 function servePromises(options: SubjectOptions): () => SubjectReport {
   const paths = subjectCounters(options).map(({ link, field }) => counterPath(link, field));
-  const startMs = performance.now();
-  const latenessNs: number[] = [];
-  let deadlineMs = startMs;
+  const lateness = new Durations();
+  let deadlineMs = performance.now();
   let missed = 0;
   let isReading = false;
   const turn = async () => {
     if (isReading) return;
-    const nowMs = performance.now();
     deadlineMs += options.periodMs;
-    const passed = Math.max(0, Math.floor((nowMs - deadlineMs) / options.periodMs));
+    const lateMs = Math.max(0, performance.now() - deadlineMs);
+    const passed = Math.floor(lateMs / options.periodMs);
+    lateness.add(lateMs * 1e6);
     missed += passed;
     deadlineMs += passed * options.periodMs;
-    latenessNs.push(Math.max(0, nowMs - deadlineMs) * 1e6 + passed * options.periodMs * 1e6);
     isReading = true;
     await Promise.all(paths.map(async (path) => Number(await readFile(path, 'latin1'))));
     isReading = false;
   };
   setInterval(() => void turn(), options.periodMs);
-  return () => ({ figures: promiseFigures(latenessNs, missed), bursts: [], windows: [], captured: 0, cpuSeconds: cpuSeconds(), threadSeconds: 0, atNs: nowNs() });
+  return () => ({ figures: promiseFigures(lateness, missed), bursts: [], windows: [], captured: 0, cpuSeconds: cpuSeconds(), threadSeconds: 0, atNs: nowNs() });
 }
 
-function promiseFigures(latenessNs: readonly number[], missed: number): SamplerFigures {
-  const sorted = latenessNs.toSorted((a, b) => a - b);
-  const quantile = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
+function promiseFigures(lateness: Durations, missed: number): SamplerFigures {
   return {
-    policy: 'loop', ticks: latenessNs.length, missed, cpuSeconds: cpuSeconds(), latenessP50Ns: quantile(0.5), latenessP99Ns: quantile(0.99), latenessMaxNs: quantile(1),
-    latenessBuckets: [], latenessSumNs: 0, sources: [],
+    policy: 'loop', ticks: lateness.count, missed, cpuSeconds: cpuSeconds(),
+    latenessP50Ns: lateness.quantile(0.5), latenessP99Ns: lateness.quantile(0.99), latenessMaxNs: lateness.maxNs,
+    latenessBuckets: lateness.buckets, latenessSumNs: lateness.sumNs, sources: [],
   };
 }
 

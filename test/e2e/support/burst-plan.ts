@@ -23,8 +23,8 @@ export const ways: readonly Way[] = [
   { counter: 'mlx5_0/ports/2/counters/port_xmit_data', port: '2', direction: 'transmit', startsMs: [380] },
 ];
 
-/** A counter of events, which moves in the middle of each burst of the first way. */
-export const marks = { counter: 'mlx5_0/ports/1/hw_counters/np_ecn_marked_roce_packets', counts: 5 };
+/** A counter of events, which moves in the middle of each burst of the first way, and once more soon after: so soon that it cannot be one that refreshes slowly. */
+export const marks = { counter: 'mlx5_0/ports/1/hw_counters/np_ecn_marked_roce_packets', counts: [5, 3], apartMs: 10 };
 
 export interface Burst {
   readonly way: Way;
@@ -44,22 +44,25 @@ export interface BurstPlan {
   readonly movements: readonly Movement[];
 }
 
-/** Lengths in periods, away from the edges of the buckets of durations by more than a period, and shares of the line on both sides of 90 %. */
-const lengths = [3.5, 7, 12];
+/** Shares of the line on both sides of 90 %. */
 const shares = [0.62, 0.75, 0.93, 0.97];
 
-export function planBursts(seed: number, windows: number, periodMs: number): BurstPlan {
+/** Moves for most of the first second, at a tenth of the line: a sampler that has seen it knows that each of its readings is fresh. */
+const ramps: readonly Movement[] = ways.map(({ counter }) => ({ counter, startMs: 100, durationMs: 800, counts: (0.1 * lineRate * 0.8) / wordBytes }));
+
+/** `lengths` in periods of the sampler. The first window has a ramp and no bursts. */
+export function planBursts(seed: number, { windows, periodMs, lengths }: { readonly windows: number; readonly periodMs: number; readonly lengths: readonly number[] }): BurstPlan {
   const random = seededRandom(seed);
   const oneOf = (list: readonly number[]) => list[Math.floor(random.next() * list.length)]!;
-  const movements: Movement[] = [];
-  for (let window = 0; window < windows; window++) {
+  const movements = [...ramps];
+  for (let window = 1; window < windows; window++) {
     for (const { counter, startsMs } of ways) {
       for (const start of startsMs) {
         // Anywhere in a period, and never all at once with the other port.
         const startMs = window * 1000 + start + random.next() * periodMs;
         const durationMs = oneOf(lengths) * periodMs;
         movements.push({ counter, startMs, durationMs, counts: Math.round((oneOf(shares) * lineRate * durationMs) / 1000 / wordBytes) });
-        if (counter === ways[0]!.counter) movements.push({ counter: marks.counter, startMs: startMs + durationMs / 2, durationMs: 0, counts: marks.counts });
+        if (counter === ways[0]!.counter) movements.push(...marks.counts.map((counts, i) => ({ counter: marks.counter, startMs: startMs + durationMs / 2 + i * marks.apartMs, durationMs: 0, counts })));
       }
     }
   }
@@ -70,7 +73,7 @@ export function planBursts(seed: number, windows: number, periodMs: number): Bur
 export function burstsOf(moved: readonly Moved[]): Burst[] {
   return moved.flatMap(({ counter, startMs, durationMs, counts, lagMs }) => {
     const way = ways.find((one) => one.counter === counter);
-    if (way === undefined) return [];
+    if (way === undefined || startMs < 1000) return [];
     const bytes = counts * wordBytes;
     return [{ way, window: Math.floor(startMs / 1000), startMs, durationMs, bytes, rate: (bytes * 1000) / durationMs, lagMs }];
   });

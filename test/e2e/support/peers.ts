@@ -36,7 +36,7 @@ async function startPeer(name: PeerName, argumentsFor: (place: PeerPlace) => rea
 }
 
 export function startVictoriaMetrics(before?: PeerPlace): Promise<Peer> {
-  return startPeer('victoria-metrics', ({ address, folder }) => [`-httpListenAddr=${address}`, `-storageDataPath=${folder}`, '-retentionPeriod=1y'], '/health', before);
+  return startPeer('victoria-metrics', ({ address, folder }) => [`-httpListenAddr=${address}`, `-storageDataPath=${folder}`, '-retentionPeriod=1y', '-search.latencyOffset=1ms'], '/health', before);
 }
 
 export function startNodeExporter(): Promise<Peer> {

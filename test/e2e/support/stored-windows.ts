@@ -40,9 +40,9 @@ export function samplesBetween({ values, timestampsMs }: StoredSeries, fromMs: n
   return timestampsMs.map((timestampMs, i) => ({ timestampMs, value: values[i]! })).filter(({ timestampMs }) => timestampMs > fromMs && timestampMs <= toMs);
 }
 
-/** One number of an instant query; NaN without a result. Of the last half minute, too, which VictoriaMetrics leaves out by itself. */
+/** One number of an instant query; NaN without a result. */
 export async function queryNumber(address: string, query: string, timeMs: number): Promise<number> {
-  const parameters = new URLSearchParams({ query, time: String(timeMs / 1000), latency_offset: '1ms' });
+  const parameters = new URLSearchParams({ query, time: String(timeMs / 1000) });
   const response = await fetch(`http://${address}/api/v1/query?${parameters.toString()}`);
   const { data } = (await response.json()) as { data: { result: readonly { value: readonly [number, string] }[] } };
   return Number(data.result[0]?.value[1]);

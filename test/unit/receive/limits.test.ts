@@ -20,9 +20,22 @@ const many = (count: number, make: (i: number) => [number, number]) => Array.fro
 
 describe('few bytes that say much', () => {
   test('two bytes a series: refused before they are all read', async () => {
-    const body = Buffer.alloc(2 * 2_000_001);
+    const body = Buffer.alloc(2 * 100_001);
     for (let i = 0; i < body.length; i += 2) body[i] = 0x0a;
-    expect(await setUp().push(snappyCompress(body))).toMatchObject({ status: 413, text: expect.stringContaining('more than 2000000 series, labels and samples') });
+    expect(await setUp().push(snappyCompress(body))).toMatchObject({ status: 413, text: expect.stringContaining('more than 100000 series') });
+  });
+  test.each([['labels', 0x0a], ['samples', 0x12], ['exemplars', 0x1a], ['histograms', 0x22]])('two bytes for each of the %s of one series', async (_name, tag) => {
+    const body = Buffer.alloc(5 + 2 * 1_000_001);
+    body.set([0x0a, 0x80 | (2_000_002 & 0x7f), 0x80 | ((2_000_002 >> 7) & 0x7f), (2_000_002 >> 14) & 0x7f]);
+    for (let i = 4; i + 1 < body.length; i += 2) body[i] = tag;
+    expect(await setUp().push(snappyCompress(body.subarray(0, 4 + 2_000_002)))).toMatchObject({ status: 413, text: expect.stringContaining('more than 1000000 series, labels and samples') });
+  });
+  test('one byte for each reference of a series', async () => {
+    const length = 2_000_002;
+    const packed = Buffer.from([0x0a, 0x80 | (length & 0x7f), 0x80 | ((length >> 7) & 0x7f), (length >> 14) & 0x7f]);
+    const inner = length + packed.length;
+    const head = Buffer.from([0x2a, 0x80 | (inner & 0x7f), 0x80 | ((inner >> 7) & 0x7f), (inner >> 14) & 0x7f]);
+    expect(await setUp().push(zstdCompress(Buffer.concat([head, packed, Buffer.alloc(length)]), 1), type2)).toMatchObject({ status: 413 });
   });
   test('references to a long text: refused before they are written out', async () => {
     const timeseries = Array.from({ length: 600 }, () => ({ labels_refs: [1, 2, 3, 4], samples: [sample] }));
@@ -39,11 +52,6 @@ describe('few bytes that say much', () => {
 });
 
 describe('series of very different length', () => {
-  test('more series than a call may have arguments', async () => {
-    const { send, stream } = setUp();
-    expect(await send(Array.from({ length: 130_000 }, (_, i) => series({ __name__: `m${i}` }, [1, AT])))).toMatchObject({ status: 204 });
-    expect(stream().appended).toBe(130_000);
-  }, 30_000);
   test('a long one makes no column for each of its samples', async () => {
     const { send, stream } = setUp();
     const long = series({ __name__: 'long' }, ...many(20_000, (i) => [i, AT + i]));

@@ -38,7 +38,7 @@ function running(sources: readonly SourceRules[], channels: readonly Channel[], 
     sampler,
     advance: async (ms: number) => {
       const untilMs = clock.monotonicMs() + ms;
-      while (clock.monotonicMs() < untilMs) await testClock.advance(Math.min(10, untilMs - clock.monotonicMs()));
+      while (clock.monotonicMs() < untilMs) await testClock.advance(Math.min(100, untilMs - clock.monotonicMs()));
     },
     periodMs: (source: string) => (sampler.figures().sources.find((one) => one.source === source)?.periodNs ?? 0) / 1e6,
     /** Readings of a channel in a span of time. */

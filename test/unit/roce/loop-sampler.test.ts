@@ -55,6 +55,23 @@ describe('the loop sampler', () => {
     sampler.stop();
   });
 
+  test('the last window of a counter that vanished comes when it is over', async () => {
+    const clock = createTestClock(1_700_000_000_000);
+    write('vanishes', '5\n');
+    const sampler = new LoopSampler(plan(channel('vanishes')), clock);
+    sampler.start();
+    await clock.advance(300);
+    write('vanishes', '9\n');
+    await clock.advance(200);
+    write('vanishes', 'N/A (no PMA)\n');
+    await clock.advance(490);
+    expect(sampler.drain().windows).toEqual([]);
+    await clock.advance(1500);
+    expect(sampler.drain().windows).toMatchObject([{ startNs: 0, units: 4, total: 9, coveredNs: 490e6 }]);
+    sampler.stop();
+    expect(sampler.drain().windows).toEqual([]);
+  });
+
   test('a text, an absent file and one that comes later cost themselves alone', async () => {
     const clock = createTestClock();
     write('good', '1\n');

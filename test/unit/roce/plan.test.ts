@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { discover, type FoundCounter, type FoundPort } from '../../../src/roce/discover.ts';
 import type { KernelCounters } from '../../../src/roce/kernel-counters.ts';
+import { createNativeSampler, loadNativeSampler } from '../../../src/roce/native-sampler.ts';
 import { planRoce, type RocePlan } from '../../../src/roce/plan.ts';
-import { channelsMax } from '../../../src/roce/sampler.ts';
+import { channelsMax, sourcesMax } from '../../../src/roce/sampler.ts';
 import { roceSettings } from './settings.ts';
 
 const sys = join(import.meta.dirname, '../../fixtures/sys');
@@ -151,5 +152,27 @@ test('too many counters: the slow ones are left out, and counted', () => {
   expect([made.channels.length, leftOut]).toEqual([channelsMax, 5]);
   expect(throughput(made)).toEqual(['port_rcv_data', 'port_xmit_data']);
 });
+
+test('too many sources: those of the slow counters are left out', () => {
+  const [port] = rdmaPorts('mlx5-representor');
+  const ports = Array.from({ length: sourcesMax }, (_, i) => ({ ...port!, port: i + 1 }));
+  const { plan: made, leftOut } = planRoce(roceSettings(), ports, false);
+  expect(made.sampler.sources).toHaveLength(sourcesMax);
+  expect(made.sampler.sources.every(({ name }) => name.endsWith(' port_data'))).toBe(true);
+  expect([made.channels.length, leftOut]).toEqual([2 * sourcesMax, 3 * sourcesMax]);
+});
+
+const loaded = loadNativeSampler();
+
+test.runIf('addon' in loaded).each([
+  '', 'interval: 100us, idle_interval: 100us, window: 1s, tiers: {t1: 1ms, t2: 100ms, t3: 1s}', 'interval: 1s, idle_interval: 1s, window: 1m, tiers: {t1: 1m, t2: 1m, t3: 1m}',
+  'burst: {enter: 0.01, leave: 0.001, merge_gap: 0, min: 1000}, thresholds: []', 'burst: {enter: 1, merge_gap: 1000}, thresholds: [0.1, 0.2, 0.3, 1]', 'ring_bytes: 1MiB', 'ring_bytes: 1GiB',
+  'capture: {pre: 0, post: 0, max: 10ms, signals: 64}', 'capture: {pre: 10s, post: 10s, max: 1m}', 'governor: {max_duty: {firmware: 0.0001, software: 0.5}}', 'sched: {policy: fifo, priority: 99, cpu: 1023}',
+])('the native sampler takes what the settings allow: %s', (lines) => {
+  if (!('addon' in loaded)) return;
+  for (const tree of ['mlx5-two-ports', 'rxe', 'bnxt-re-old']) expect(() => createNativeSampler(loaded.addon, plan(discover(join(sys, tree), { kernel }), lines, true).sampler)).not.toThrow();
+});
+
+test('no period is longer than samplers take', () => expect(Math.max(...sources(plan(rdmaPorts('rxe'), 'interval: 700ms, idle_interval: 700ms, tiers: {t1: 1m, t3: 1m}', true)).map(([, ms]) => ms))).toBeLessThanOrEqual(60_000));
 
 test('nothing to sample is an empty plan', () => expect(plan([])).toMatchObject({ channels: [], sampler: { sources: [], channels: [], capture: undefined } }));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../../src/io/clock.ts';
 import { STALE_HIGH, STALE_LOW } from '../../../src/model/sample.ts';
 import { Roce } from '../../../src/roce/roce.ts';
+import type { Native } from '../../../src/roce/running.ts';
 import type { RoceSeries } from '../../../src/roce/series.ts';
 import type { Logger } from '../../../src/telemetry/logger.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
@@ -26,6 +27,7 @@ export interface Sample {
 
 export class StageWorld {
   readonly root = mkdtempSync(join(tmpdir(), 'tributary-stage-'));
+  /** Unless the system's is asked for. */
   readonly clock = createTestClock(1_760_000_000_000);
   readonly metrics = createMetrics();
   readonly lines: string[] = [];
@@ -37,10 +39,9 @@ export class StageWorld {
   readonly stage: Roce;
   readonly #totals = new Map<string, number>();
 
-  constructor() {
-    const clock: Clock = { ...this.clock, nowMs: () => this.clock.nowMs() + this.wallMs };
+  constructor({ clock, native = { reason: 'a test' } }: { readonly clock?: Clock; readonly native?: Native } = {}) {
     this.stage = new Roce({
-      clock, logger: this.#logger(), metrics: this.metrics, native: { reason: 'a test' },
+      clock: clock ?? { ...this.clock, nowMs: () => this.clock.nowMs() + this.wallMs }, logger: this.#logger(), metrics: this.metrics, native,
       append: async (batch) => {
         const isTaken = this.take(batch);
         if (isTaken) this.batches.push([...batch]);
@@ -72,7 +73,9 @@ export class StageWorld {
   }
 
   write(device: string, counter: string, text: string): void {
-    writeFileSync(join(this.root, 'class/infiniband', device, 'ports/1/counters', counter), `${text}\n`);
+    const file = join(this.root, 'class/infiniband', device, 'ports/1/counters', counter);
+    // Of a fixed width in place: a reader in another thread never sees an empty file.
+    writeFileSync(file, `${text}\n`, { flag: text.length === 20 ? 'r+' : 'w' });
   }
 
   /** Counts 4-byte words. */

@@ -1,6 +1,9 @@
 // The life of the stage: windows reach the line, ports come and go, clocks step, the line refuses, settings change. Nothing is lost without a count, nothing ends the process.
 
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { showsOwnInterfaces } from '../../../src/roce/surroundings.ts';
 import { STALE, StageWorld } from './stage-world.ts';
 
 let world: StageWorld;
@@ -123,6 +126,48 @@ describe('what is there', () => {
   });
 });
 
+describe('what stands around a port', () => {
+  const write = (path: string, text: string) => {
+    mkdirSync(dirname(join(world.root, path)), { recursive: true });
+    writeFileSync(join(world.root, path), text);
+  };
+
+  test('where the port does not tell its rate, the interface does', () => {
+    world.addPort('mlx5_0');
+    world.addPort('mlx5_1');
+    write('class/infiniband/mlx5_0/ports/1/rate', 'unknown\n');
+    write('class/infiniband/mlx5_1/ports/1/rate', 'unknown\n');
+    mkdirSync(join(world.root, 'class/infiniband/mlx5_0/device/net/eth9'), { recursive: true });
+    write('class/net/eth9/speed', '25000\n');
+    world.apply();
+    expect(world.stage.state()?.ports.map(({ netdev, lineRate }) => [netdev, lineRate])).toEqual([['eth9', 25_000 * 125_000], ['', 0]]);
+  });
+
+  test('lifespans are written when that is asked for', () => {
+    world.addPort('mlx5_0');
+    write('class/infiniband/mlx5_0/ports/1/hw_counters/lifespan', '10\n');
+    write('class/infiniband/mlx5_0/ports/1/hw_counters/out_of_sequence', '0\n');
+    const lifespan = () => readFileSync(join(world.root, 'class/infiniband/mlx5_0/ports/1/hw_counters/lifespan'), 'latin1');
+    world.apply();
+    expect(lifespan()).toBe('10\n');
+    world.apply('lifespan: 1s');
+    expect(lifespan()).toBe('1000\n');
+  });
+
+  test('a lifespan that cannot be written is told, and no file is made', () => {
+    world.addPort('mlx5_0');
+    write('class/infiniband/mlx5_0/ports/1/hw_counters/out_of_sequence', '0\n');
+    world.apply('lifespan: 1s');
+    expect(world.stage.state()?.problems).toEqual([expect.stringMatching(/^lifespan of .*hw_counters could not be set to 1000 ms: ENOENT/)]);
+  });
+
+  test('the kernel is asked where it has the interfaces that the files show', () => {
+    expect([showsOwnInterfaces('/sys'), showsOwnInterfaces(world.root)]).toEqual([true, false]);
+    write('class/net/lo/ifindex', '1\n');
+    expect(showsOwnInterfaces(world.root)).toBe(false);
+  });
+});
+
 describe('settings', () => {
   test('equal ones leave the sampler running', async () => {
     world.addPort('mlx5_0');
@@ -149,11 +194,10 @@ describe('settings', () => {
     world.addPort('mlx5_0');
     world.apply();
     await world.traffic('mlx5_0', 300, 4000);
-    const names = new Set(world.samples().map(({ name, labels }) => JSON.stringify([name, labels])));
     world.stage.apply(undefined);
     await world.clock.settle();
-    const ended = new Set(world.samples().filter(({ value }) => value === STALE).map(({ name, labels }) => JSON.stringify([name, labels])));
-    expect(ended).toEqual(names);
+    const namesOf = (isEnd: boolean) => new Set(world.samples().filter(({ value }) => (value === STALE) === isEnd).map(({ name, labels }) => JSON.stringify([name, labels])));
+    expect(namesOf(true)).toEqual(namesOf(false));
     expect([world.stage.state(), world.clock.pending()]).toEqual([undefined, 0]);
   });
 
@@ -277,7 +321,9 @@ describe('what it tells about itself', () => {
     world.addPort('mlx5_0');
     world.apply();
     await world.traffic('mlx5_0', 500, 4000);
-    expect(await world.metric('tributary_sampler_ring_rows_total')).toBeGreaterThan(10);
+    const produced = await world.metric('tributary_sampler_ring_rows_total');
+    expect(produced).toBeGreaterThan(10);
+    expect(await world.metric('tributary_sampler_ring_read_rows_total')).toBe(produced);
     expect(await world.metric('tributary_sampler_ring_overwritten_rows_total')).toBe(0);
   });
 

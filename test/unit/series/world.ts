@@ -95,6 +95,7 @@ export interface DestinationOptions {
   readonly name?: string;
   readonly writeRelabel?: readonly RelabelSettings[];
   readonly sendExemplars?: boolean;
+  readonly sendNativeHistograms?: boolean;
   readonly owner?: string;
   readonly replicaLabel?: { readonly name: string; readonly value: string };
 }

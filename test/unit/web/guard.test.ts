@@ -3,6 +3,7 @@
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { request } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
@@ -115,6 +116,22 @@ describe('TLS', () => {
     expect(await handshake(web.port)).toMatch(/^200/);
     expect(await handshake(web.port, { cert: readFileSync(join(tls, 'client.pem')), key: readFileSync(join(tls, 'client-key.pem')) })).not.toMatch(/^200/);
   });
+  test('it is shown on every address', async () => {
+    install('server');
+    writeFileSync(file, settings());
+    const guard = createGuard(file, silentLogger);
+    const servers = await Promise.all([0, 1].map(async () => {
+      const server = guard.createServer({}, (_request, response) => void response.end());
+      await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+      return server;
+    }));
+    const ask = () => Promise.all(servers.map((server) => handshake((server.address() as AddressInfo).port)));
+    const [first] = await ask();
+    install('client');
+    const [second, third] = await ask();
+    expect([second, second === first]).toEqual([third, false]);
+    for (const server of servers) server.close();
+  });
   test('what is only in force after the next start is told, once', async () => {
     install('server');
     writeFileSync(file, settings());
@@ -130,6 +147,18 @@ describe('TLS', () => {
     writeFileSync(join(folder, 'key.pem'), 'no key');
     await expect(start(settings())).rejects.toMatchObject({ code: 'WEB_CONFIG_INVALID' });
   });
+});
+
+test('a token that cannot be read is told once, also while users come in', async () => {
+  writeFileSync(file, `basic_auth_users: {edge: '${hash}'}\ntributary: {bearer_token_files: {other: token}}`);
+  const told: string[] = [];
+  const guard = createGuard(file, { ...silentLogger, error: (message) => void told.push(message) });
+  const ask = (authorization: string) => guard.admit({ headers: { authorization }, socket: {} } as IncomingMessage, {} as ServerResponse);
+  for (let i = 0; i < 3; i++) {
+    expect(await ask('Bearer x')).toMatchObject({ status: 500 });
+    expect(await ask(basic('edge', 'right'))).toEqual({ client: 'edge' });
+  }
+  expect(told).toHaveLength(1);
 });
 
 describe('problems name their place', () => {

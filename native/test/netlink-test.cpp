@@ -11,6 +11,7 @@
 int main(int count, char** arguments) {
   if (count != 3) return 2;
   test_rdma();
+  test_nonsense();
   test_ethtool();
   test_damage(std::strtoul(arguments[1], nullptr, 10), std::strtoul(arguments[2], nullptr, 10));
   std::printf("%d failed\n", failures);

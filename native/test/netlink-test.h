@@ -3,6 +3,8 @@
 #pragma once
 
 void test_rdma();
+void test_nonsense();
 void test_ethtool();
 // `rounds` damaged messages.
 void test_damage(unsigned long seed, unsigned long rounds);
+unsigned long allocations_of_this_thread();

@@ -82,13 +82,18 @@ export interface Scan {
   readonly hasChanged: boolean;
 }
 
+interface Found {
+  readonly outline: PortOutline;
+  readonly port: FoundPort;
+}
+
 /** Finds ports again and again. */
 export class Discovery {
   readonly #root: string;
   readonly #options: DiscoverOptions;
-  /** By outline: what it was made into. */
-  #found = new Map<string, FoundPort>();
-  #isFirst = true;
+  /** By what does not change when a link goes down and up. */
+  #found = new Map<string, Found>();
+  #ports: readonly FoundPort[] | undefined;
 
   constructor(root: string, options: DiscoverOptions = {}) {
     this.#root = root;
@@ -97,15 +102,20 @@ export class Discovery {
 
   /** Ports at which nothing changed are the same objects as in the scan before, and none of their counters is opened. */
   scan(): Scan {
-    const before = [...this.#found.keys()];
-    const found = new Map(this.#outlines().map((outline): [string, FoundPort] => {
-      const key = JSON.stringify(outline);
-      return [key, this.#found.get(key) ?? portOf(outline, this.#options.kernel !== undefined)];
-    }));
-    const hasChanged = this.#isFirst || before.length !== found.size || before.some((key) => !found.has(key));
-    this.#found = found;
-    this.#isFirst = false;
-    return { ports: [...found.values()].filter(({ kind, groups }) => kind === 'rdma' || groups.length > 0), hasChanged };
+    const known = [...this.#found.values()];
+    this.#found = new Map(this.#outlines().map((told) => this.#foundAt(withSteadyRate(told, known))));
+    const ports = [...this.#found.values()].map(({ port }) => port).filter(({ kind, groups }) => kind === 'rdma' || groups.length > 0);
+    const hasChanged = ports.length !== this.#ports?.length || ports.some((port, index) => port !== this.#ports?.[index]);
+    this.#ports = ports;
+    return { ports, hasChanged };
+  }
+
+  #foundAt(outline: PortOutline): [string, Found] {
+    const key = JSON.stringify({ ...outline, isUp: undefined });
+    const before = this.#found.get(key);
+    // What could not be read while there was no link may be readable now.
+    const isOpened = before === undefined || (outline.isUp && !before.outline.isUp && before.port.unreadable.length > 0);
+    return [key, { outline, port: isOpened ? portOf(outline, this.#options.kernel !== undefined) : before.port }];
   }
 
   #outlines(): PortOutline[] {
@@ -132,6 +142,12 @@ export class Discovery {
   #isWanted(folder: string, name: string): boolean {
     return this.#options.virtualFunctions === true || !isVirtualFunction(join(this.#root, folder, name));
   }
+}
+
+/** Without a link devices tell the rate of the slowest one, or none: the port keeps the rate that it had. */
+function withSteadyRate(outline: PortOutline, known: readonly Found[]): PortOutline {
+  const before = outline.isUp ? undefined : known.find(({ port: { kind, device, port } }) => kind === outline.kind && device === outline.device && port === outline.port);
+  return before === undefined ? outline : { ...outline, rate: before.outline.rate, speed: before.outline.speed };
 }
 
 function portOf(outline: PortOutline, canAskKernel: boolean): FoundPort {

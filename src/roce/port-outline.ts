@@ -3,7 +3,9 @@
 
 import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { ethtoolMeaning } from './ethtool-names.ts';
 import type { EthtoolCounters, KernelCounters } from './kernel-counters.ts';
+import { vendorOf } from './vendors.ts';
 
 /** Names below one folder. */
 export interface FileList {
@@ -24,7 +26,8 @@ export interface PortOutline {
   readonly rate: string;
   /** Of the interface, Mb/s; of that of a port where the port does not tell its rate. */
   readonly speed: string;
-  readonly state: string;
+  /** Whether there is a link, as far as it is told. */
+  readonly isUp: boolean;
   readonly linkLayer: string;
   readonly netdev: string;
   /** Of the interface, where it is another device than the port. */
@@ -39,6 +42,7 @@ export interface PortOutline {
   readonly deviceHardware: FileList;
   /** By RDMA netlink. */
   readonly rdmaCounters: readonly string[];
+  /** Of the driver's own statistics those that a table knows: rows of queues come and go. */
   readonly ethtool: EthtoolCounters | undefined;
   /** As DCB tells them. */
   readonly lossless: readonly number[] | undefined;
@@ -71,14 +75,15 @@ export function rdmaPortOutline(surroundings: Surroundings, { device, port, isFi
   const netdev = netdevOf(folder, port);
   const rate = textOf(join(portFolder, 'rate'));
   const facts = deviceFacts(folder);
+  const netdevDriver = (netdev === '' ? '' : driverOf(join(root, 'class/net', netdev))) || facts.driver;
   return {
     kind: 'rdma', device, port, ...facts,
-    rate, speed: netdev === '' || /^\d/.test(rate) ? '' : textOf(join(root, 'class/net', netdev, 'speed')), state: textOf(join(portFolder, 'state')), linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')),
-    netdev, netdevDriver: (netdev === '' ? '' : driverOf(join(root, 'class/net', netdev))) || facts.driver,
+    rate, speed: netdev === '' || /^\d/.test(rate) ? '' : textOf(join(root, 'class/net', netdev, 'speed')), isUp: isUp(textOf(join(portFolder, 'state'))),
+    linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')), netdev, netdevDriver,
     statistics: noFiles, counters: countersIn(join(portFolder, 'counters')), hardware: countersIn(join(portFolder, 'hw_counters')),
     deviceHardware: isFirst ? countersIn(join(folder, 'hw_counters')) : noFiles,
     rdmaCounters: rdmaPorts.find((one) => one.device === device && one.port === port)?.counters ?? [],
-    ...linkFacts(netdev, surroundings),
+    ...linkFacts(netdev, netdevDriver, surroundings),
   };
 }
 
@@ -86,9 +91,9 @@ export function netdevOutline(surroundings: Surroundings, name: string): PortOut
   const folder = join(surroundings.root, 'class/net', name);
   const facts = deviceFacts(folder);
   return {
-    kind: 'netdev', device: name, port: 0, ...facts, rate: '', speed: textOf(join(folder, 'speed')), state: textOf(join(folder, 'operstate')), linkLayer: '', firmware: '',
+    kind: 'netdev', device: name, port: 0, ...facts, rate: '', speed: textOf(join(folder, 'speed')), isUp: isUp(textOf(join(folder, 'operstate'))), linkLayer: '', firmware: '',
     netdev: name, netdevDriver: facts.driver, statistics: countersIn(join(folder, 'statistics')), counters: noFiles, hardware: noFiles, deviceHardware: noFiles, rdmaCounters: [],
-    ...linkFacts(name, surroundings),
+    ...linkFacts(name, facts.driver, surroundings),
   };
 }
 
@@ -116,11 +121,16 @@ function deviceFacts(folder: string): Pick<PortOutline, 'inode' | 'driver' | 'is
   };
 }
 
-function linkFacts(link: string, { kernel, taken }: Surroundings): Pick<PortOutline, 'ethtool' | 'lossless'> {
+function linkFacts(link: string, driver: string, { kernel, taken }: Surroundings): Pick<PortOutline, 'ethtool' | 'lossless'> {
   if (link === '' || kernel === undefined) return { ethtool: undefined, lossless: undefined };
   const ethtool = taken.has(link) ? undefined : kernel.ethtoolCounters(link);
   taken.add(link);
-  return { ethtool, lossless: kernel.losslessPriorities(link) };
+  return { ethtool: ethtool && { ...ethtool, strings: ethtool.strings.filter((name) => ethtoolMeaning(vendorOf(driver, ''), name) !== undefined) }, lossless: kernel.losslessPriorities(link) };
+}
+
+/** `4: ACTIVE` of a port; `up` of an interface, `unknown` of one made of software. */
+function isUp(state: string): boolean {
+  return state === '' || state.endsWith('ACTIVE') || state === 'up' || state === 'unknown';
 }
 
 /** The interface of a port: that of its device, by `dev_port` where there are several; devices made of software name it themselves, bonds by their addresses. */

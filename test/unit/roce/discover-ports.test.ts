@@ -76,7 +76,6 @@ describe('looking again', () => {
   test.each<readonly [string, (root: string) => void, string]>([
     ['a counter that comes', (root) => writeFileSync(join(counters(root, 'mlx5_0'), 'rx_new'), '1\n'), 'mlx5_0/1'],
     ['a counter that goes', (root) => rmSync(join(counters(root, 'mlx5_0', 2), 'np_cnp_sent')), 'mlx5_0/2'],
-    ['a port that comes up', (root) => writeFileSync(join(counters(root, 'mlx5_0'), '../state'), '1: DOWN\n'), 'mlx5_0/1'],
     ['another line rate', (root) => writeFileSync(join(counters(root, 'mlx5_0'), '../rate'), '200 Gb/sec (2X NDR)\n'), 'mlx5_0/1'],
     ['an interface that is slower', (root) => writeFileSync(join(root, 'class/net/eth0/speed'), '100000\n'), 'eth0'],
   ])('sees %s, and reads that port alone', (_name, change, changed) => {
@@ -86,6 +85,28 @@ describe('looking again', () => {
     const { ports, hasChanged } = discovery.scan();
     expect(hasChanged).toBe(true);
     expect(ports.filter((port) => !before.has(port)).map(({ device, port }) => (port === 0 ? device : `${device}/${port}`))).toEqual([changed]);
+  });
+  test('a link that goes down and up changes nothing but what could not be read', () => {
+    const { root, discovery } = copied('mlx5-two-ports');
+    const text = (port: number, name: string, content: string) => writeFileSync(join(counters(root, 'mlx5_0', port), '..', name), content);
+    const first = discovery.scan().ports;
+    for (const port of [1, 2]) {
+      text(port, 'state', '1: DOWN\n');
+      text(port, 'rate', '2.5 Gb/sec (1X SDR)\n');
+    }
+    writeFileSync(join(root, 'class/net/eth0/operstate'), 'down\n');
+    writeFileSync(join(root, 'class/net/eth0/speed'), '-1\n');
+    expect(discovery.scan()).toEqual({ ports: first, hasChanged: false });
+    rmSync(join(counters(root, 'mlx5_0'), '../counters/VL15_dropped'));
+    writeFileSync(join(counters(root, 'mlx5_0'), '../counters/VL15_dropped'), '3\n');
+    expect(discovery.scan().hasChanged).toBe(false);
+    for (const port of [1, 2]) {
+      text(port, 'state', '4: ACTIVE\n');
+      text(port, 'rate', port === 1 ? '400 Gb/sec (4X NDR)\n' : '200 Gb/sec (4X HDR)\n');
+    }
+    const { ports, hasChanged } = discovery.scan();
+    expect([hasChanged, ports[0]?.unreadable, ports.map((port, index) => port === first[index])]).toEqual([true, [], [false, true, true, true]]);
+    expect(discovery.scan().hasChanged).toBe(false);
   });
   test('sees a device that goes and one that comes back', () => {
     const { root, discovery } = copied('hns');
@@ -97,6 +118,14 @@ describe('looking again', () => {
     expect(discovery.scan()).toEqual({ ports: [], hasChanged: false });
     cpSync(join(root, 'kept'), device, { recursive: true, verbatimSymlinks: true });
     expect(discovery.scan()).toMatchObject({ ports: [{ device: 'hns_0' }], hasChanged: true });
+  });
+  test('rows of queues may come and go', () => {
+    let queues = 1;
+    const kernel = { ...goldenKernel(''), ethtoolCounters: () => ({ mac: [], ctrl: [], pause: [], strings: ['rx_prio3_pause', ...Array.from({ length: queues }, (_, i) => `rx${i}_packets`)] }) };
+    const { discovery } = copied('mlx5-two-ports', { kernel });
+    discovery.scan();
+    queues = 4;
+    expect(discovery.scan().hasChanged).toBe(false);
   });
   test('sees counters that were switched on, and priorities that became lossless', () => {
     const tree = join(sys, 'mlx5-two-ports');

@@ -8,15 +8,28 @@ import type { RunningSampler } from './running.ts';
 /** Counters named in one sentence; the page has all of them. */
 const namedMax = 3;
 
-/** `counters` are sampled, `leftOut` were too many. */
-export function notePorts(notices: Notices, { enabled, sysfs }: RoceSettings, { ports, counters, leftOut }: { readonly ports: readonly FoundPort[]; readonly counters: number; readonly leftOut: number }): void {
-  const names = ports.map(({ kind, device, port }) => (kind === 'rdma' ? `${device}/${port}` : device));
-  if (counters > 0) notices.info('ports', `${counters} counters of ${names.join(', ')} are sampled`);
-  else if (enabled === 'true') notices.warn('ports', `there is nothing to sample below ${sysfs}, though tributary.roce.enabled is true`);
-  else notices.info('ports', `there is nothing to sample below ${sysfs}`);
+/** What was found. `counters` are sampled, `leftOut` were too many; `before` are the ports that were there. */
+export interface Found {
+  readonly ports: readonly FoundPort[];
+  readonly before: readonly FoundPort[];
+  readonly counters: number;
+  readonly leftOut: number;
+}
+
+export function notePorts(notices: Notices, { enabled, sysfs }: RoceSettings, { ports, before, counters, leftOut }: Found): void {
+  const names = ports.map(nameOf);
+  const lost = before.map(nameOf).filter((name) => !names.includes(name));
+  const gone = lost.length === 0 ? '' : `, ${lost.join(', ')} gone`;
+  if (counters > 0) notices.info('ports', `${counters} counters of ${names.join(', ')} are sampled${gone}`);
+  else if (enabled === 'true') notices.warn('ports', `there is nothing to sample below ${sysfs}, though tributary.roce.enabled is true${gone}`);
+  else notices.info('ports', `there is nothing to sample below ${sysfs}${gone}`);
   noteUnreadable(notices, ports);
   if (leftOut > 0) notices.warn('too many', `${leftOut} counters are left out: there are more than can be sampled`);
   else notices.over('too many', 'no counter is left out any more');
+}
+
+function nameOf({ kind, device, port }: FoundPort): string {
+  return kind === 'rdma' ? `${device}/${port}` : device;
 }
 
 function noteUnreadable(notices: Notices, ports: readonly FoundPort[]): void {

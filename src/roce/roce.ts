@@ -173,12 +173,13 @@ export class Roce {
   }
 
   #restart(ports: readonly FoundPort[]): void {
+    const before = this.#running?.plan.ports ?? [];
     this.#stopSampler();
     const { settings, windows } = this.#active!;
     const { native } = this.#options;
     const { plan, leftOut } = planRoce(settings, ports, 'addon' in native);
     this.#outbox.push(windows.begin(plan, windowSettings(settings), this.#wall.nowMs()), settings);
-    notePorts(this.#notices, settings, { ports, counters: plan.channels.length, leftOut });
+    notePorts(this.#notices, settings, { ports, before, counters: plan.channels.length, leftOut });
     if (settings.lifespan !== 'keep') noteLifespans(this.#notices, setLifespans(settings.sysfs, ports, settings.lifespan));
     if (plan.channels.length > 0) this.#start(plan);
   }

@@ -87,6 +87,7 @@ describe('what is there', () => {
     await world.traffic('mlx5_0', 300, 4000);
     world.removePort('mlx5_1');
     await world.traffic('mlx5_0', 1300, 4000);
+    expect(world.lines).toContain('info 3 counters of mlx5_0/1 are sampled, mlx5_1/1 gone');
     const ended = world.samples().filter(({ value }) => value === STALE);
     expect(new Set(ended.map(({ labels }) => labels['device']))).toEqual(new Set(['mlx5_1']));
     expect(ended.map(({ name }) => name)).toEqual(expect.arrayContaining([received, peak]));

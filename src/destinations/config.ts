@@ -168,7 +168,7 @@ export const remoteWriteKeys = {
   headers: key(mapOf(text, checkHeader), new Map<string, string>(), 'Further headers.'),
   write_relabel_configs: key(listOf(relabelBlock, 'empty or null relabeling rule in remote write config'), [], 'Rules for what is sent; a sample they drop is not sent here.'),
   send_exemplars: key(bool, false, 'Send exemplars.'),
-  send_native_histograms: key(bool, false, 'Send native histograms of `tributary.roce` instead of classic ones. Scraped ones there are none of yet, and pushed ones are always sent.'),
+  send_native_histograms: key(bool, false, 'Send histograms of `tributary.roce` as native ones instead of classic ones. Native histograms are not scraped yet; pushed ones are always sent.'),
   round_robin_dns: key(bool, false, 'Each new connection goes to a random one of the addresses of the name.'),
   sigv4: optional(sigv4Block, 'AWS signature.'),
   queue_config: key(queueConfigBlock, defaultBlock(queueConfigKeys), 'How requests are cut and repeated.'),

@@ -11,7 +11,7 @@ import { PortEvents } from './port-events.ts';
 import { Reducer, type Recording, type RowSink } from './reducer.ts';
 import { windowRowNumbers, type BurstRow, type CaptureRow, type CaptureStart, type WindowRow } from './reduction.ts';
 import { RowStore } from './row-store.ts';
-import { loopPeriodNsMin, type Channel, type Rows, type Sampler, type SamplerFigures, type SamplerPlan, type SourceRules } from './sampler.ts';
+import type { Channel, Rows, Sampler, SamplerFigures, SamplerPlan, SourceRules } from './sampler.ts';
 
 /** Windows that wait for a reader: of so long, and at least so many a channel. */
 const keptNs = 120e9;
@@ -39,12 +39,12 @@ export class LoopSampler implements Sampler {
   #gridNs = 0;
   #timer: Timer | undefined;
 
-  /** Channels are files, and periods below 10 ms become 10 ms. `open` is the files' seam. */
+  /** Channels are files. The event loop keeps up with ticks of `loopPeriodNsMin` or more; whoever plans heeds that. `open` is the files' seam. */
   constructor(plan: SamplerPlan, clock: Clock, open: (path: string) => CounterReader = (path) => new CounterFile(path)) {
     this.#plan = plan;
     this.#clock = clock;
     this.#open = open;
-    this.#tickNs = Math.max(plan.reduction.periodNs, loopPeriodNsMin);
+    this.#tickNs = plan.reduction.periodNs;
     this.wallOffsetNs = (clock.nowMs() - clock.monotonicMs()) * 1e6;
     this.#windows = new RowStore(windowsKept(plan));
     const sink: RowSink & CaptureSink = {

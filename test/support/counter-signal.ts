@@ -1,5 +1,5 @@
 // A synthetic counter: its value is a pure function of time, so what a sampler should have seen is known exactly. Times are nanoseconds, rates bytes a
-// second. Bursts are square, on an idle line.
+// second. Bursts are square or ramps, on an idle line; there is noise too.
 
 import { expect } from 'vitest';
 import { seededRandom } from '../../src/io/random.ts';
@@ -36,6 +36,60 @@ export interface ReadingPlan {
 /** Bytes that have passed until `ns`. */
 export function bytesUntil(bursts: readonly TrueBurst[], ns: number): number {
   return bursts.reduce((sum, { startNs, durationNs, rate }) => sum + (rate * Math.min(durationNs, Math.max(0, ns - startNs))) / 1e9, 0);
+}
+
+/** Bytes that have passed until a time in nanoseconds. */
+export type Signal = (ns: number) => number;
+
+export function squares(bursts: readonly TrueBurst[]): Signal {
+  return (ns) => bytesUntil(bursts, ns);
+}
+
+/** The rate rises and falls evenly over `edgeNs`; start and duration of the bursts are those at half height, so their bytes are those of squares. */
+export function ramps(bursts: readonly TrueBurst[], edgeNs: number): Signal {
+  const risen = (ns: number) => (ns <= 0 ? 0 : ns >= edgeNs ? ns - edgeNs / 2 : (ns * ns) / (2 * edgeNs));
+  return (ns) => bursts.reduce((sum, { startNs, durationNs, rate }) => {
+    const sinceNs = ns - (startNs - edgeNs / 2);
+    return sum + (rate * (risen(sinceNs) - risen(sinceNs - durationNs))) / 1e9;
+  }, 0);
+}
+
+/** Frames of equal size at random moments, as many a second as make `rate`, until `untilNs`. */
+export function poissonFrames(seed: number, { rate, frameBytes, untilNs }: { rate: number; frameBytes: number; untilNs: number }): Signal {
+  const generator = seededRandom(seed);
+  const times: number[] = [];
+  for (let ns = 0; ns < untilNs; times.push(ns)) ns += (exponential(generator.next()) * frameBytes * 1e9) / rate;
+  return (ns) => frameBytes * countUntil(times, ns);
+}
+
+/** Bursts that come and end at random: gaps and lengths, beyond the least, as a Poisson process has them. */
+export function poissonBursts(seed: number, count: number, periodNs: number, lineRate: number): TrueBurst[] {
+  const generator = seededRandom(seed);
+  const bursts: TrueBurst[] = [];
+  let ns = 10 * periodNs;
+  for (let index = 0; index < count; index++) {
+    ns += (4 + 10 * exponential(generator.next())) * periodNs;
+    const durationNs = (2 + 3 * exponential(generator.next())) * periodNs;
+    bursts.push({ startNs: ns, durationNs, rate: 0.95 * lineRate });
+    ns += durationNs;
+  }
+  return bursts;
+}
+
+/** Mean 1, from a number in [0, 1). */
+function exponential(uniform: number): number {
+  return -Math.log(1 - uniform);
+}
+
+/** How many of the ascending times lie at or before `ns`. */
+function countUntil(times: readonly number[], ns: number): number {
+  let [low, high] = [0, times.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((times[middle] ?? Infinity) <= ns) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Bursts of `[2, 12)` periods at 90 to 100 % of the line, 5 to 30 idle periods apart. */

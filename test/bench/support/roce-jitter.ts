@@ -2,7 +2,7 @@
 // processor away for more than a millisecond do not count and are made again. Beside it what others make of the same machine.
 
 import { durationEdgesNs } from '../../../src/roce/sampler.ts';
-import { Helper, sleepMs } from './process.ts';
+import { sleepMs, type Helper } from './process.ts';
 import { openSubject, stretchOf, type Stretch } from './roce-measure.ts';
 import { startBurners, startCanary, type CanaryReport, type Rig } from './roce-rig.ts';
 import { atLeast, atMost, percent, row, say, sum, type Section } from './roce-section.ts';

@@ -98,7 +98,7 @@ describe.runIf(deployTools.kubectl.length > 0)('on a cluster', () => {
     expect(labelsOf('kubelet-cadvisor')).toEqual({
       job: 'kubelet', instance: '10.0.0.1:10250', metrics_path: '/metrics/cadvisor', node: 'node-1', namespace: 'kube-system', service: 'kubelet', endpoint: 'https-metrics',
     });
-    expect(labelsOf('tributary-node-agent')).toEqual({ job: 'tributary-node-agent', instance: '10.1.0.9:9190', namespace: 'tributary', pod: 'tributary-agent-a', node: 'node-1' });
+    expect(labelsOf('tributary-node-agent')).toEqual({ job: 'tributary-node-agent', instance: 'node-1', namespace: 'tributary', pod: 'tributary-agent-a', node: 'node-1' });
     expect(labelsOf('coredns')).toEqual({ job: 'coredns', instance: '10.1.0.3:9153', namespace: 'kube-system', service: 'kube-dns', pod: 'coredns-a', endpoint: 'metrics' });
     expect(server.requests.filter(({ status }) => status === 403)).toEqual([]);
     expect(askedOf(server)).toEqual(['endpointslices', 'nodes', 'pods', 'services'].flatMap((kind) => [`list ${kind}`, `watch ${kind}`]).toSorted());

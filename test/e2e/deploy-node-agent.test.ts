@@ -147,8 +147,9 @@ describe.runIf(deployTools.helm !== undefined)('node agents of the chart', () =>
       expect(agentConfig(objectsOf('scraping')).tributary.roce['output']).toBe('metrics');
     });
     test('under the name of its node', () => {
-      expect(agentConfig(objectsOf('scraping')).tributary.roce['labels']).toEqual({ job: 'roce', instance: '$NODE_NAME', node: '$NODE_NAME' });
-      expect(containerOf(agentOf(objectsOf('scraping')), 'env.0')).toEqual({ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } });
+      expect(agentConfig(objectsOf('a password')).tributary.roce['labels']).toEqual({ job: 'roce', instance: '$NODE_NAME', node: '$NODE_NAME' });
+      expect(agentConfig(objectsOf('scraping')).tributary.roce['labels']).toBeUndefined();
+      expect(containerOf(agentOf(objectsOf('a password')), 'env.0')).toEqual({ name: 'NODE_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } });
     });
     test('what is configured beside it is merged', () => expect(agentConfig(objectsOf('everything')).tributary.roce).toMatchObject({ window: '10s', labels: { job: 'roce' } }));
   });

@@ -25,10 +25,11 @@ const selector = strict(
   },
   [],
 );
+const relabeling = strict({ sourceLabels: { type: 'array', items: { type: 'string' } }, targetLabel: { type: 'string' } }, ['sourceLabels', 'targetLabel']);
 const endpoints = {
   type: 'array',
   minItems: 1,
-  items: strict({ port: { type: 'string' }, path: { type: 'string', pattern: '^/' }, interval: duration, honorLabels: { type: 'boolean' } }, ['port']),
+  items: strict({ port: { type: 'string' }, path: { type: 'string', pattern: '^/' }, interval: duration, relabelings: { type: 'array', items: relabeling } }, ['port']),
 };
 const rule = strict({ alert: { type: 'string', pattern: '^[A-Z]\\w+$' }, expr: { type: 'string' }, for: duration, labels: texts, annotations: texts }, ['alert', 'expr']);
 const group = strict({ name: { type: 'string', minLength: 1 }, interval: duration, rules: { type: 'array', minItems: 1, items: rule } }, ['name', 'rules']);

@@ -79,12 +79,14 @@ labels:
 {{/* The configuration as YAML. In the node's network namespace the pod's own /sys is the node's; elsewhere it is mounted. */}}
 {{- define "tributary.agentConfig" -}}
 {{- $agent := .Values.nodeAgent -}}
-{{- $roce := dict "labels" (dict "job" "roce" "instance" "$NODE_NAME" "node" "$NODE_NAME") -}}
+{{- $roce := dict -}}
 {{- if not $agent.hostNetwork }}{{ $_ := set $roce "paths" (dict "sysfs" "/host/sys") }}{{ end -}}
 {{- $config := dict "tributary" (dict "queue" (dict "max_bytes" $agent.queue.maxBytes) "roce" $roce) -}}
 {{- if eq $agent.form "push" -}}
+{{- $_ := set $roce "labels" (dict "job" "roce" "instance" "$NODE_NAME" "node" "$NODE_NAME") -}}
 {{- $_ := set $config "remote_write" (list (include "tributary.agentRemoteWrite" . | fromYaml)) -}}
 {{- else -}}
+{{- /* A scrape has labels of its own. */ -}}
 {{- $_ := set $roce "output" "metrics" -}}
 {{- end -}}
 {{ toYaml (mustMergeOverwrite $config (deepCopy $agent.config)) }}

@@ -112,7 +112,7 @@ export class Reducer {
   lose(): void {
     if (this.#hasBase) {
       this.#settleHeld();
-      this.#giveIdle(this.#markNs, this.#idleCount);
+      this.#giveIdle(this.#markNs, this.#idleIntervals(this.#markNs));
       this.#cover();
     }
     this.#noteBurst(this.#bursts.close());
@@ -134,8 +134,8 @@ export class Reducer {
 
   #windowAt(ns: number): OpenWindow {
     if (this.#window !== undefined && ns < this.#window.endNs) return this.#window;
-    // Idle intervals that nothing can change any more belong to the window that ends.
-    if (this.#hasBase && this.#held === undefined && this.#refresh.holdNs === 0) this.#giveIdle(this.#markNs, this.#idleCount);
+    // Idle time belongs to the window that ends, unless a burst may have gone on in it.
+    if (this.#hasBase && this.#held === undefined && (this.#refresh.holdNs === 0 || !this.#bursts.isOpen)) this.#giveIdle(this.#markNs, this.#idleIntervals(this.#markNs));
     this.#emitWindow();
     const { windowNs, alignNs } = this.#rules;
     const startNs = Math.floor((ns + alignNs) / windowNs) * windowNs - alignNs;
@@ -207,7 +207,7 @@ export class Reducer {
 
   #reset(window: OpenWindow, value: bigint, ns: number): void {
     this.#settleHeld();
-    this.#giveIdle(this.#markNs, this.#idleCount);
+    this.#giveIdle(this.#markNs, this.#idleIntervals(this.#markNs));
     window.resets++;
     this.#total = Number(value) * this.#counter.multiplier;
     this.#latest = value;
@@ -239,7 +239,9 @@ export class Reducer {
     this.#held = undefined;
     this.#giveIdle((held ?? moved).startNs, this.#idleCount);
     if (held !== undefined) this.#giveExact(held);
-    this.#giveExact(moved);
+    // What is held has been proved: only without it the movement stands alone.
+    const isSingle = held === undefined && this.#refresh.isLearning;
+    this.#giveExact(moved, isSingle ? this.#spreadNs(moved.startNs + moved.ns) : 0);
   }
 
   /** The counter is fresh from now on. The first movement may still be what a slow one showed late, unless it follows another. */
@@ -263,10 +265,15 @@ export class Reducer {
   #rest(): void {
     const { holdNs } = this.#refresh;
     const untilNs = this.#markNs - holdNs;
-    if (this.#refresh.isKnownSlow) return this.#giveIdle(untilNs, Math.max(1, Math.floor((untilNs - this.#baseNs) / holdNs + 0.5)));
+    if (this.#refresh.isKnownSlow) return this.#giveIdle(untilNs, this.#idleIntervals(untilNs));
     const kept = Math.min(this.#idleCount - 1, Math.floor(holdNs / this.#periodNs + 0.5));
     this.#giveIdle(untilNs, this.#idleCount - kept);
     this.#idleCount = kept;
+  }
+
+  /** From the base on: those between readings, or between refreshes where these are longer. */
+  #idleIntervals(untilNs: number): number {
+    return this.#refresh.isKnownSlow ? Math.floor((untilNs - this.#baseNs) / this.#refresh.ns + 0.5) : this.#idleCount;
   }
 
   #giveIdle(untilNs: number, count: number): void {
@@ -286,21 +293,27 @@ export class Reducer {
   /** Everything since `baseNs` is one interval, and its units may be older than that: no rate is made from less time than they may have taken. */
   #giveSpan(untilNs: number, units: number, activeNs: number): void {
     const { isSlow, isKnownSlow, ns: refreshNs, nearNs } = this.#refresh;
+    const leastNs = this.#spreadNs(untilNs);
     const startNs = this.#baseNs;
     const ns = untilNs - startNs;
     const isQuick = isSlow && !isKnownSlow && this.#baseIsMove && ns <= nearNs;
-    const spreadNs = isKnownSlow ? refreshNs : Math.min(untilNs - this.#movedNs, refreshAssumedNs);
     const count = isKnownSlow ? Math.max(1, Math.floor(ns / refreshNs + 0.5)) : this.#idleCount + 1;
-    const span = { startNs, ns, units, rate: (units * 1e9) / Math.max(ns, spreadNs), count };
+    const span = { startNs, ns, units, rate: (units * 1e9) / Math.max(ns, leastNs), count };
     this.#moveBase(untilNs);
     // Two changes of an unknown counter close together, and no third: that may be a refresh, seen late, and the next one.
     if (isQuick) return this.#bursts.addDoubtful(span);
     this.#judge(span, activeNs);
   }
 
-  #giveExact({ startNs, ns, units }: Movement): void {
+  /** One interval between readings; its rate is judged over `leastNs` at least. */
+  #giveExact({ startNs, ns, units }: Movement, leastNs = 0): void {
     this.#moveBase(startNs + ns);
-    this.#judge({ startNs, ns, units, rate: (units * 1e9) / ns, count: 1 }, ns);
+    this.#judge({ startNs, ns, units, rate: (units * 1e9) / Math.max(ns, leastNs), count: 1 }, ns);
+  }
+
+  /** The time in which the units of a single movement may have come together. */
+  #spreadNs(untilNs: number): number {
+    return this.#refresh.isKnownSlow ? this.#refresh.ns : Math.min(untilNs - this.#movedNs, refreshAssumedNs);
   }
 
   #moveBase(ns: number): void {

@@ -166,7 +166,8 @@ void Reducer::move(std::uint64_t value, double ns, RowSink& sink) {
 
 // Nothing is open before the last reading: the interval since then is what it looks like.
 bool Reducer::is_settled() const {
-  return !has_held_ && idle_count_ == 0 && (refresh_.hold_ns() == 0 || (base_is_move_ && !refresh_.is_slow()));
+  if (has_held_ || idle_count_ > 0) return false;
+  return base_is_move_ ? !refresh_.is_slow() : refresh_.hold_ns() == 0 && !refresh_.is_learning();
 }
 
 void Reducer::move_fast(const Interval& moved, RowSink& sink) {

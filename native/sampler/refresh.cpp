@@ -15,6 +15,7 @@ constexpr unsigned kGapsNeeded = 8;
 constexpr double kShortestShare = 0.5;
 constexpr double kLongestShare = 1.5;
 constexpr double kHoldPeriods = 20;
+constexpr double kHoldMaxNs = 1e8;
 constexpr double kTellingShare = 0.01;
 constexpr double kTellingCounts = 16;
 
@@ -75,7 +76,7 @@ void Refresh::derive() {
   near_ns_ = kNearPeriods * period_ns_;
   apart_ns_ = kApartPeriods * period_ns_;
   is_slow_ = ns_ > near_ns_;
-  hold_ns_ = is_slow_ ? ns_ : is_learning_ && has_line_rate_ ? std::min(kHoldPeriods * period_ns_, kRefreshAssumedNs) : 0;
+  hold_ns_ = is_slow_ ? ns_ : is_learning_ && has_line_rate_ ? std::min(kHoldPeriods * period_ns_, kHoldMaxNs) : 0;
   if (hold_ns_ <= near_ns_) hold_ns_ = 0;
 }
 

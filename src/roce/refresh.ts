@@ -25,6 +25,7 @@ const tellingShare = 0.01;
 const tellingCounts = 16;
 /** Periods without a change that stay open while readings are fresh. More would delay what is judged, less would miss caches of sysfs (16 ms). */
 const holdPeriods = 20;
+const holdMaxNs = 1e8;
 
 export class Refresh {
   /** Nobody told how often it refreshes. */
@@ -132,7 +133,7 @@ export class Refresh {
   #derive(): void {
     this.#nearNs = nearPeriods * this.#periodNs;
     this.#isSlow = this.#ns > this.#nearNs;
-    this.#holdNs = this.#isSlow ? this.#ns : this.isLearning && this.#hasLineRate ? Math.min(holdPeriods * this.#periodNs, refreshAssumedNs) : 0;
+    this.#holdNs = this.#isSlow ? this.#ns : this.isLearning && this.#hasLineRate ? Math.min(holdPeriods * this.#periodNs, holdMaxNs) : 0;
     if (this.#holdNs <= this.#nearNs) this.#holdNs = 0;
   }
 }

@@ -42,14 +42,14 @@ export interface Drained {
 const graceMs = 1000;
 /** What is read at least as often is quick. */
 const quickPeriodNs = 1e9;
-/** The end of a burst is noticed so much later, at most, as long as counters refresh every second. */
-const noticedNs = 3e9;
 /** Bursts of a channel that wait for their window; more are counted at once. */
 const waitingBurstsMax = 65_536;
 
 interface ChannelState {
   readonly feed: Feed;
   readonly isQuick: boolean;
+  /** Between two readings, at most. */
+  readonly periodNs: number;
   /** End of the latest window it has told of. */
   toldMs: number;
   readonly bursts: BurstRow[];
@@ -92,7 +92,7 @@ export class RoceWindows {
     this.#addAll();
     this.#captures.begin(plan, settings.captureSamplesPerMinute, batch);
     const making = { plan, settings, store: this.#store, second: secondViews(plan.channels) };
-    this.#channels = makeFeeds(making, this.#tracks).map((feed) => ({ feed, isQuick: isQuick(plan, feed), toldMs: -Infinity, bursts: [] }));
+    this.#channels = makeFeeds(making, this.#tracks).map((feed) => channelState(plan, feed));
     const before = new Map(this.#ports.map((port) => [port.name, port]));
     this.#ports = plan.ports.map((port, place) => new PortOutlets(port, lineRateOf(plan, place), this.#store, before.get(portName(port))));
     this.#windowMs = Math.round(plan.sampler.reduction.windowNs / 1e6);
@@ -234,7 +234,9 @@ export class RoceWindows {
  * How many of the bursts that wait are of the window: those that had ended when it was over. Where these are more than it tells of, the last ones were noticed after its end,
  * or others are left of a window that never came.
  */
-function burstsOf({ bursts }: ChannelState, row: WindowRow): number {
+function burstsOf({ bursts, periodNs }: ChannelState, row: WindowRow): number {
+  // An interval below the limit ends no burst, the next one does.
+  const noticedNs = 4 * Math.max(periodNs, row.refreshNs);
   const endOf = ({ startNs, durationNs }: BurstRow) => startNs + durationNs;
   const later = bursts.findIndex((burst) => endOf(burst) > row.endNs);
   let count = later < 0 ? bursts.length : later;
@@ -247,8 +249,10 @@ function addBursts({ feed, bursts }: ChannelState, count: number): void {
   for (const burst of bursts.splice(0, count)) feed.takeBurst?.(burst);
 }
 
-function isQuick(plan: RocePlan, { planned }: Feed): boolean {
-  return (plan.sampler.sources.find(({ name }) => name === planned.channel.source)?.periodNs ?? 0) <= quickPeriodNs;
+function channelState(plan: RocePlan, feed: Feed): ChannelState {
+  const source = plan.sampler.sources.find(({ name }) => name === feed.planned.channel.source);
+  const periodNs = source?.periodNs ?? 0;
+  return { feed, isQuick: periodNs <= quickPeriodNs, periodNs: Math.max(periodNs, source?.idlePeriodNs ?? 0), toldMs: -Infinity, bursts: [] };
 }
 
 /** As its throughput is judged by. */

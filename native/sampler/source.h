@@ -81,6 +81,12 @@ class LinkSource : public Source {
     std::size_t first = 0;
     std::size_t count = 0;
   };
+  struct Window {
+    double begin_ns;
+    double end_ns;
+  };
+  double read_once();
+  void receive();
   void find_links(double now_ns);
   Link*& slot_of(unsigned index);
   bool request();
@@ -97,6 +103,10 @@ class LinkSource : public Source {
   int socket_ = -1;
   std::uint32_t sequence_ = 0;
   double retry_ns_ = 0;
+  // Of the part that is taken next.
+  Window window_{};
+  std::size_t filled_ = 0;
+  double usual_ns_ = 0;
 };
 
 // A decimal number with an optional newline after it; false for anything else, such as "N/A (no PMA)".

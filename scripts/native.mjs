@@ -28,13 +28,19 @@ export function hasSanitizer(names) {
   return runs;
 }
 
-/** Builds `native/test/<name>.cpp`, and what is named `<name>-*.cpp`, with the core, if that changed since the last time; returns the program's path. Throws what the compiler says. */
+/**
+ * Builds `native/test/<name>.cpp`, and what is named `<name>-*.cpp`, with the core, which several programs share; what did not change since the last time is
+ * left as it is. Returns the program's path. Throws what the compiler says.
+ */
 export function buildProgram(name, sanitizers) {
-  const to = join(root, '.cache', 'native', `${name}-${sanitizers === '' ? 'plain' : sanitizers}`);
-  if (isNewerThanSources(to)) return to;
-  const flags = sanitizers === '' ? [] : [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all'];
+  const kind = sanitizers === '' ? 'plain' : sanitizers;
+  const to = join(root, '.cache', 'native', `${name}-${kind}`);
+  const core = join(root, '.cache', 'native', `core-${kind}.o`);
+  const flags = [...warnings, '-O1', '-g', ...(sanitizers === '' ? [] : [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all'])];
+  // `-r` links the core's files into one that can be linked again.
+  if (!isNewer(core, ['sampler'])) compile([...flags, '-r', ...sourcesIn('sampler')], core);
   const own = sourcesIn('test').filter((path) => basename(path) === `${name}.cpp` || basename(path).startsWith(`${name}-`));
-  compile([...warnings, '-O1', '-g', ...flags, ...sourcesIn('sampler'), ...own], to);
+  if (!isNewer(to, ['sampler', 'test'])) compile([...flags, core, ...own], to);
   return to;
 }
 
@@ -57,12 +63,12 @@ export function buildAddon() {
   }
 }
 
-function isNewerThanSources(program) {
-  if (!existsSync(program)) return false;
-  const { mtimeMs } = statSync(program);
-  const folders = ['sampler', 'test'].map((folder) => join(root, 'native', folder));
-  const sources = [fileURLToPath(import.meta.url), ...folders.flatMap((folder) => [folder, ...readdirSync(folder).map((name) => join(folder, name))])];
-  return sources.every((source) => statSync(source).mtimeMs < mtimeMs);
+/** Whether it was built after the last change of these folders of `native/`, and of how it is built. */
+function isNewer(built, folders) {
+  if (!existsSync(built)) return false;
+  const { mtimeMs } = statSync(built);
+  const paths = folders.map((folder) => join(root, 'native', folder)).flatMap((folder) => [folder, ...readdirSync(folder).map((name) => join(folder, name))]);
+  return [fileURLToPath(import.meta.url), ...paths].every((path) => statSync(path).mtimeMs < mtimeMs);
 }
 
 function sourcesIn(folder) {

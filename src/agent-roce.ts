@@ -30,7 +30,7 @@ export function createAgentRoce({ distributor, logger, metrics, native }: AgentR
   });
 }
 
-/** With maps of their own: a batch that is refused comes again, perhaps with other external labels. A distribution's end is told by a marker among the samples. */
+/** With maps of their own: a batch that is refused comes again, perhaps with other external labels. */
 function appendedOf({ labels, samples, histograms, form }: RoceSeries, settings: RoceSettings): AppendedSeries {
   return { labels: new Map([...settings.labels, ...labels]), samples, histograms, exemplars: [], ...(form !== undefined && { form }) };
 }

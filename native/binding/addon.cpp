@@ -15,11 +15,14 @@
 
 namespace {
 
+// Takes the rows that there are now: what is produced meanwhile waits for the next call, or this one might not end. Returns how many were produced by then.
 template <typename Row>
-void drain_ring(sampler::Ring<Row>& ring, std::vector<double>& numbers) {
+std::uint64_t drain_ring(sampler::Ring<Row>& ring, std::vector<double>& numbers) {
   Row row{};
-  // What is produced meanwhile waits for the next call, or this one might not end.
-  for (std::uint64_t left = ring.waiting(); left > 0 && ring.pop(row); left--) numbers.insert(numbers.end(), row.begin(), row.end());
+  const std::uint64_t produced = ring.produced();
+  while (ring.settled() < produced && ring.pop(row)) numbers.insert(numbers.end(), row.begin(), row.end());
+  // A writer that overwrote what was about to be read has made the reader jump further.
+  return std::max(produced, ring.settled());
 }
 
 Napi::Float64Array array_of(const Napi::Env& env, const std::vector<double>& numbers) {
@@ -57,8 +60,7 @@ class SamplerObject : public Napi::ObjectWrap<SamplerObject> {
     std::vector<double> windows, bursts, captures, capture_starts;
     double produced = 0, overwritten = 0;
     const auto take = [&](auto& ring, std::vector<double>& numbers) {
-      drain_ring(ring, numbers);
-      produced += static_cast<double>(ring.consumed() + ring.overwritten() + ring.waiting());
+      produced += static_cast<double>(drain_ring(ring, numbers));
       overwritten += static_cast<double>(ring.overwritten());
     };
     sampler_->visit_rings([&](sampler::Rings& rings) {

@@ -58,8 +58,8 @@ class Ring {
   // Reader only.
   std::uint64_t consumed() const { return consumed_; }
   std::uint64_t overwritten() const { return overwritten_; }
-  // Reader only: rows that were neither taken nor found overwritten yet.
-  std::uint64_t waiting() const { return produced() - next_; }
+  // Reader only: rows that were taken or found overwritten.
+  std::uint64_t settled() const { return next_; }
 
  private:
   static constexpr std::size_t width() { return std::tuple_size<Row>::value; }

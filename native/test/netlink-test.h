@@ -7,3 +7,4 @@ void test_nonsense();
 void test_ethtool();
 // `rounds` damaged messages.
 void test_damage(unsigned long seed, unsigned long rounds);
+unsigned long allocations_of_this_thread();

@@ -8,12 +8,15 @@ import type { WireMetadata } from '../wire/write-request.ts';
 const FAMILIES_MAX = 20_000;
 /** Longest texts of an entry together, characters: help is a sentence. */
 const TEXT_MAX = 4096;
+/** Texts of all, characters: 400 each of the most. */
+const TEXTS_MAX = 8_000_000;
 
 /** What series of these types have behind the name of their family. */
 const parts = /_(?:bucket|count|sum)$/;
 
 export class FamilyMemory {
   readonly #entries = new Map<string, WireMetadata>();
+  #texts = 0;
 
   note({ series, metadata }: PushedRequest): void {
     for (const entry of metadata) this.#set(entry);
@@ -27,16 +30,30 @@ export class FamilyMemory {
 
   #set(entry: WireMetadata): void {
     const { family, type, help, unit } = entry;
-    if (family === '' || family.length + help.length + unit.length > TEXT_MAX) return;
+    if (family === '' || lengthOf(entry) > TEXT_MAX) return;
     if (type === 'unknown' && help === '' && unit === '') return;
     if (!family.isWellFormed() || !help.isWellFormed() || !unit.isWellFormed()) return;
-    this.#entries.delete(family);
+    this.#delete(family);
     this.#entries.set(family, entry);
-    const [oldest] = this.#entries.keys();
-    if (this.#entries.size > FAMILIES_MAX) this.#entries.delete(oldest!);
+    this.#texts += lengthOf(entry);
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= FAMILIES_MAX && this.#texts <= TEXTS_MAX) break;
+      this.#delete(oldest);
+    }
+  }
+
+  #delete(family: string): void {
+    const known = this.#entries.get(family);
+    if (known === undefined) return;
+    this.#entries.delete(family);
+    this.#texts -= lengthOf(known);
   }
 
   entries(): Iterable<WireMetadata> {
     return this.#entries.values();
   }
+}
+
+function lengthOf({ family, help, unit }: WireMetadata): number {
+  return family.length + help.length + unit.length;
 }

@@ -1,6 +1,7 @@
 // Series on their way into the line. Usually they are gone at once; while the line cannot take them (a full disk, a destination that blocks) they wait here, in order, within
 // a limit of bytes: beyond it the oldest go, counted.
 
+import type { Clock, Timer } from '../io/clock.ts';
 import type { RoceSeries } from './series.ts';
 
 /** What may wait, bytes: about an hour of windows of eight ports. Longer outages of receivers wait in the queue on disk, not here. */
@@ -8,23 +9,30 @@ export const outboxBytesMax = 16 * 1024 ** 2;
 /** After a refusal it is tried again this late, milliseconds. */
 const retryMs = 1000;
 
-export interface OutboxOptions {
+export interface OutboxOptions<T> {
+  readonly clock: Clock;
   /** False: not now. */
-  readonly append: (batch: readonly RoceSeries[]) => Promise<boolean>;
-  readonly nowMs: () => number;
-  readonly onAppended: (batch: readonly RoceSeries[]) => void;
+  readonly append: (batch: readonly RoceSeries[], about: T) => Promise<boolean>;
+  readonly onAppended: () => void;
   readonly onDropped: (batch: readonly RoceSeries[]) => void;
   readonly onFailed: (error: unknown) => void;
 }
 
-export class Outbox {
-  readonly #options: OutboxOptions;
-  #waiting: { readonly batch: readonly RoceSeries[]; readonly bytes: number }[] = [];
+interface Waiting<T> {
+  readonly batch: readonly RoceSeries[];
+  readonly about: T;
+  readonly bytes: number;
+}
+
+/** `T` is what holds for a batch whatever changes meanwhile. */
+export class Outbox<T> {
+  readonly #options: OutboxOptions<T>;
+  #waiting: Waiting<T>[] = [];
   #bytes = 0;
-  #notBeforeMs = -Infinity;
+  #retry: Timer | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(options: OutboxOptions) {
+  constructor(options: OutboxOptions<T>) {
     this.#options = options;
   }
 
@@ -33,45 +41,51 @@ export class Outbox {
     return this.#bytes;
   }
 
-  push(batch: readonly RoceSeries[]): void {
+  /** Appends it behind what waits, at once unless the line has refused just now. */
+  push(batch: readonly RoceSeries[], about: T): void {
     if (batch.length === 0) return;
     const bytes = batch.reduce((sum, series) => sum + bytesOf(series), 0);
-    this.#waiting.push({ batch, bytes });
+    this.#waiting.push({ batch, about, bytes });
     this.#bytes += bytes;
     while (this.#bytes > outboxBytesMax && this.#waiting.length > 1) this.#options.onDropped(this.#shift());
+    if (this.#retry === undefined) void this.#flush();
   }
 
-  /** Appends what waits, one batch after the other, unless that was refused just now. Resolves when nothing is under way. Never rejects. */
-  flush({ isUrgent = false } = {}): Promise<void> {
-    if (!isUrgent && this.#options.nowMs() < this.#notBeforeMs) return Promise.resolve();
-    this.#running ??= this.#appendAll().finally(() => (this.#running = undefined));
-    return this.#running;
-  }
-
-  /** Gives up what waits. Returns how many samples that were. */
-  discard(): number {
+  /** Tries once more, and gives up what is left. Returns how many samples that were. Never rejects. */
+  async close(): Promise<number> {
+    // A try that runs may end with a refusal, which would be the last word.
+    await this.#running;
+    await this.#flush();
+    this.#retry?.cancel();
+    this.#retry = undefined;
     const left = this.#waiting.reduce((sum, { batch }) => sum + samplesOf(batch), 0);
     this.#waiting = [];
     this.#bytes = 0;
     return left;
   }
 
+  #flush(): Promise<void> {
+    this.#running ??= this.#appendAll().finally(() => (this.#running = undefined));
+    return this.#running;
+  }
+
   async #appendAll(): Promise<void> {
+    this.#retry?.cancel();
+    this.#retry = undefined;
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      const isTaken = await this.#append(first.batch);
-      if (!isTaken) {
-        this.#notBeforeMs = this.#options.nowMs() + retryMs;
+      if (!(await this.#append(first))) {
+        this.#retry = this.#options.clock.after(retryMs, () => void this.#flush());
         return;
       }
-      this.#options.onAppended(first.batch);
+      this.#options.onAppended();
       // While it was under way it may have become too old to be kept.
       if (this.#waiting[0] === first) this.#shift();
     }
   }
 
-  async #append(batch: readonly RoceSeries[]): Promise<boolean> {
+  async #append({ batch, about }: Waiting<T>): Promise<boolean> {
     try {
-      return await this.#options.append(batch);
+      return await this.#options.append(batch, about);
     } catch (error) {
       this.#options.onFailed(error);
       return false;

@@ -12,7 +12,7 @@ import { compileRegex } from '../relabel/regex.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { RoceSettings } from './config.ts';
-import { Discovery, type FoundPort } from './discover.ts';
+import { Discovery, type FoundPort, type Scan } from './discover.ts';
 import { Notices } from './notices.ts';
 import { Outbox, samplesOf } from './outbox.ts';
 import { planRoce } from './plan.ts';
@@ -31,7 +31,7 @@ import { RoceWindows } from './windows/windows.ts';
 const rescanMs = 10_000;
 /** Rows are fetched ten times a window, and within these limits. Milliseconds. */
 const drainMsMin = 100;
-const drainMsMax = 1000;
+const drainMsMax = 500;
 
 export interface RoceOptions {
   readonly clock: Clock;
@@ -49,7 +49,6 @@ interface Active {
   readonly settings: RoceSettings;
   readonly discovery: Discovery;
   readonly windows: RoceWindows;
-  readonly outbox: Outbox;
 }
 
 export class Roce {
@@ -57,6 +56,8 @@ export class Roce {
   readonly #metrics: RoceMetrics;
   readonly #notices: Notices;
   readonly #wall: WallClock;
+  /** Outlives settings: what waits has those that it was made with. */
+  readonly #outbox: Outbox<RoceSettings>;
   #active: Active | undefined;
   #running: RunningSampler | undefined;
   /** Of timestamps from the sampler's clock: it gets no smaller while they are ahead of the wall clock. */
@@ -69,9 +70,20 @@ export class Roce {
     this.#metrics = new RoceMetrics(metrics);
     this.#notices = new Notices(logger);
     this.#wall = new WallClock(clock);
+    this.#outbox = new Outbox<RoceSettings>({
+      clock,
+      // The page tells the last windows by itself.
+      append: (batch, settings) => (settings.output === 'metrics' ? Promise.resolve(true) : options.append(batch, settings)),
+      onAppended: () => this.#notices.over('line', 'the line takes counters again'),
+      onDropped: (batch) => {
+        this.#metrics.dropped.with('waiting').inc(samplesOf(batch));
+        this.#notices.warn('line', 'the line takes no counters, the oldest windows that waited for it are dropped');
+      },
+      onFailed: (error) => this.#notices.warn('line', `counters could not be appended: ${errorText(error)}`),
+    });
     metrics.beforeExposition(() => {
       if (this.#running !== undefined) this.#metrics.show(this.#running.figures(), this.#running.rowCounts);
-      this.#metrics.showPending(this.#active?.outbox.bytes ?? 0);
+      this.#metrics.showPending(this.#outbox.bytes);
       if (this.#active !== undefined) this.#metrics.showSamples(this.#active.windows.figures());
     });
     metrics.addText(() => (this.#active?.settings.output === 'metrics' ? this.#active.windows.page() : ''));
@@ -81,20 +93,23 @@ export class Roce {
   apply(settings: RoceSettings | undefined): void {
     const wanted = settings?.enabled === 'false' ? undefined : settings;
     if (isDeepStrictEqual(wanted, this.#active?.settings)) return;
-    void this.#end(true);
-    if (wanted === undefined) return;
-    this.#begin(wanted);
+    const windows = wanted === undefined ? undefined : this.#keptWindows(wanted);
+    if (windows === undefined) this.#end(true);
+    else this.#pause();
+    if (wanted !== undefined) this.#begin(wanted, windows ?? new RoceWindows());
   }
 
   /** What the sampler has goes into the line; series do not end, they go on when the process does. */
-  stop(): Promise<void> {
-    return this.#end(false);
+  async stop(): Promise<void> {
+    this.#end(false);
+    const left = await this.#outbox.close();
+    if (left > 0) this.#metrics.dropped.with('stopped').inc(left);
   }
 
   /** Undefined while nothing is asked for. */
   state(): RoceState | undefined {
     if (this.#active === undefined) return undefined;
-    const { settings, outbox } = this.#active;
+    const { settings } = this.#active;
     const { native } = this.#options;
     const running = this.#running;
     const figures = running?.figures();
@@ -107,7 +122,7 @@ export class Roce {
       ticks: figures?.ticks ?? 0, missedTicks: figures?.missed ?? 0, latenessP99Seconds: (figures?.latenessP99Ns ?? 0) / 1e9,
       producedRows: running?.rowCounts.produced ?? 0, overwrittenRows: running?.rowCounts.overwritten ?? 0, captures: running?.watch.captures ?? 0,
       lastWindowMs: lastWindowNs === undefined ? undefined : (lastWindowNs + this.#offsetNs) / 1e6,
-      pendingBytes: outbox.bytes,
+      pendingBytes: this.#outbox.bytes,
       ports: running?.watch.ports(this.#offsetNs) ?? [], sources: figures === undefined ? [] : running!.watch.sources(figures),
       problems: this.#notices.problems(),
     };
@@ -118,8 +133,15 @@ export class Roce {
     return this.#active?.windows.families() ?? [];
   }
 
-  #begin(settings: RoceSettings): void {
-    const { clock, native, append } = this.#options;
+  /** Series with the same labels go on under other settings. */
+  #keptWindows(wanted: RoceSettings): RoceWindows | undefined {
+    const active = this.#active;
+    const isKept = active !== undefined && active.settings.output === wanted.output && isDeepStrictEqual(active.settings.labels, wanted.labels);
+    return isKept ? active.windows : undefined;
+  }
+
+  #begin(settings: RoceSettings, windows: RoceWindows): void {
+    const { native } = this.#options;
     const { include, exclude, netdevs, virtualFunctions } = settings.devices;
     const anyOf = (patterns: readonly string[]) => {
       const compiled = patterns.map(compileRegex);
@@ -131,18 +153,7 @@ export class Roce {
       ...(include.length > 0 && { include: anyOf(include) }), exclude: isExcluded, netdevs: (name) => isListed(name) && !isExcluded(name), virtualFunctions,
       ...('addon' in native && showsOwnInterfaces(settings.sysfs) && { kernel: native.addon }),
     });
-    const outbox = new Outbox({
-      nowMs: () => clock.monotonicMs(),
-      // The page tells the last windows by itself.
-      append: (batch) => (settings.output === 'metrics' ? Promise.resolve(true) : append(batch, settings)),
-      onAppended: () => this.#notices.over('line', 'the line takes counters again'),
-      onDropped: (batch) => {
-        this.#metrics.dropped.with('waiting').inc(samplesOf(batch));
-        this.#notices.warn('line', 'the line takes no counters, the oldest windows that waited for it are dropped');
-      },
-      onFailed: (error) => this.#notices.warn('line', `counters could not be appended: ${errorText(error)}`),
-    });
-    this.#active = { settings, discovery, windows: new RoceWindows(), outbox };
+    this.#active = { settings, discovery, windows };
     if ('reason' in native) this.#notices.info('native', `counters are read in the event loop, every 10 ms at most: there is no native sampler, ${native.reason}`);
     this.#rescan();
     this.#repeat(rescanMs, () => this.#rescan());
@@ -151,22 +162,34 @@ export class Roce {
 
   /** Looks for what is there, and starts a sampler on it when that changed, or when the last start failed. */
   #rescan(): void {
-    const { discovery } = this.#active!;
-    const { ports, hasChanged } = discovery.scan();
+    const scan = this.#scan();
+    if (scan === undefined) return;
+    const { ports, hasChanged } = scan;
     if (hasChanged || (this.#running === undefined && this.#notices.has('start'))) this.#restart(ports);
     this.#noteFailures();
   }
 
+  /** What is there is made by drivers: whatever they do, it is tried again. */
+  #scan(): Scan | undefined {
+    try {
+      const scan = this.#active!.discovery.scan();
+      this.#notices.over('scan', 'ports can be looked for again');
+      return scan;
+    } catch (error) {
+      this.#notices.warn('scan', `ports could not be looked for: ${errorText(error)}`);
+      return undefined;
+    }
+  }
+
   #restart(ports: readonly FoundPort[]): void {
     this.#stopSampler();
-    const { settings, windows, outbox } = this.#active!;
+    const { settings, windows } = this.#active!;
     const { native } = this.#options;
     const { plan, leftOut } = planRoce(settings, ports, 'addon' in native);
-    outbox.push(windows.begin(plan, windowSettings(settings), this.#wall.nowMs()));
+    this.#outbox.push(windows.begin(plan, windowSettings(settings), this.#wall.nowMs()), settings);
     this.#notePorts(ports, plan.channels.length, leftOut);
     if (settings.lifespan !== 'keep') this.#noteLifespans(setLifespans(settings.sysfs, ports, settings.lifespan));
     if (plan.channels.length > 0) this.#start(plan);
-    void outbox.flush();
   }
 
   #start(plan: RunningSampler['plan']): void {
@@ -186,17 +209,16 @@ export class Roce {
 
   #stopSampler(): void {
     if (this.#running === undefined) return;
-    const { windows, outbox } = this.#active!;
-    outbox.push(windows.take(this.#running.stop(), this.#drained()));
+    const { windows, settings } = this.#active!;
+    this.#outbox.push(windows.take(this.#running.stop(), this.#drained()), settings);
     this.#running = undefined;
     this.#notices.forget('source ');
   }
 
   #drain(): void {
-    const { windows, outbox } = this.#active!;
+    const { windows, settings } = this.#active!;
     // Also without a sampler: windows wait for their end.
-    outbox.push(windows.take(this.#running?.drain() ?? noRows, this.#drained()));
-    void outbox.flush();
+    this.#outbox.push(windows.take(this.#running?.drain() ?? noRows, this.#drained()), settings);
     if (this.#running === undefined) return;
     if (!this.#notices.has('policy')) this.#notePolicy(this.#running);
     this.#followClock(this.#running);
@@ -267,20 +289,22 @@ export class Roce {
     next();
   }
 
-  async #end(isOver: boolean): Promise<void> {
-    const active = this.#active;
-    if (active === undefined) return;
+  #end(isOver: boolean): void {
+    if (this.#active === undefined) return;
+    const { windows, settings } = this.#active;
+    this.#pause();
+    this.#outbox.push(isOver ? windows.end(this.#wall.nowMs()) : windows.finish(this.#wall.nowMs()), settings);
+    this.#metrics.showSamples(windows.figures());
+    this.#metrics.endSamples();
+    this.#active = undefined;
+  }
+
+  /** Nothing is read or looked for any more. */
+  #pause(): void {
     for (const timer of this.#timers) timer.cancel();
     this.#timers = [];
     this.#stopSampler();
-    active.outbox.push(isOver ? active.windows.end(this.#wall.nowMs()) : active.windows.finish(this.#wall.nowMs()));
-    this.#metrics.showSamples(active.windows.figures());
-    this.#metrics.endSamples();
-    this.#active = undefined;
     this.#notices.forget('');
-    await active.outbox.flush({ isUrgent: true });
-    const left = active.outbox.discard();
-    if (left > 0) this.#metrics.dropped.with('stopped').inc(left);
   }
 }
 

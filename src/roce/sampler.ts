@@ -91,7 +91,7 @@ export interface Sampler {
   start(): void;
   /** Closes open windows, which `drain` then gives. */
   stop(): void;
-  /** The rows since the last call; since the start, how many there were, and how many of them were lost because nobody called. */
+  /** The rows since the last call; since the start, how many there were by then, and how many of them were lost because nobody called: produced = given + overwritten. */
   drain(): Rows & { readonly produced: number; readonly overwritten: number };
   figures(): SamplerFigures;
 }

@@ -113,7 +113,8 @@ export class HeldStream implements HeldJournal {
   }
 
   leave(record: RawInput): number | undefined {
-    const sequence = this.write(record);
+    // The queue may be closed by then, and a stream that is opened would write all the same.
+    const sequence = this.#isStopped && this.#stream === undefined ? undefined : this.write(record);
     if (sequence === undefined) return undefined;
     this.#left.set(sequence, this.#options.clock.monotonicMs() + LEFT_WAIT_MS);
     this.#recoverLater(RECOVERY_STEP_MS);

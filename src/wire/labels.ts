@@ -7,6 +7,9 @@ import { putVarint, varintBytes } from './write-request.ts';
 
 /** Names kept encoded, over all targets: exporters use a few thousand; what is above is encoded each time. */
 const NAMES_KEPT = 16_384;
+/** Longer names, and labels with longer values, are not kept: whoever pushes or is scraped may tell texts of any size. Characters. */
+const NAME_MAX = 256;
+const VALUE_MAX = 1024;
 /** Longest UTF-8 form of one UTF-16 unit, bytes. */
 const BYTES_PER_UNIT = 3;
 
@@ -86,7 +89,7 @@ function encodeLabel(name: string, value: string, to: ByteWriter): void {
   }
   const start = to.length;
   to.length = writeLabel(known.name, value, to.bytes, start);
-  known.lastValue = value;
+  known.lastValue = value.length > VALUE_MAX ? undefined : value;
   known.lastLabel = repeats ? Buffer.from(to.bytes.subarray(start, to.length)) : undefined;
 }
 
@@ -129,7 +132,7 @@ function knownName(name: string): KnownName {
   head[0] = 0x0a;
   const encoded = Buffer.concat([head.subarray(0, putVarint(head, 1, text.length)), text]);
   const made = { name: encoded, lastValue: undefined, lastLabel: undefined };
-  if (knownNames.size < NAMES_KEPT) knownNames.set(name, made);
+  if (name.length <= NAME_MAX && knownNames.size < NAMES_KEPT) knownNames.set(name, made);
   return made;
 }
 

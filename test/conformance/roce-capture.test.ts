@@ -1,11 +1,13 @@
 // Captures: what is kept around events and bursts at full resolution, by the recorders in TypeScript and in C++.
 
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { hasCompiler } from '../../scripts/native.mjs';
 import { defaultRules, type CaptureRow, type CounterRules, type ReductionRules } from '../../src/roce/reduction.ts';
 import type { CaptureRules } from '../../src/roce/sampler.ts';
 import { bytesUntil, randomBursts, readingsOf, type SignalReading, type TrueBurst } from '../support/counter-signal.ts';
-import { replayInTypeScript, replayNatively, replays, type Replay, type ReplayCounter, type ReplayPlan, type ReducedRows } from '../support/reduce.ts';
+import { buildLimitMs, buildReplay, replayInTypeScript, replayNatively, replays, type Replay, type ReplayCounter, type ReplayPlan, type ReducedRows } from '../support/reduce.ts';
+
+beforeAll(buildReplay, buildLimitMs);
 
 const ms = 1e6;
 const lineRate = 1.25e9;

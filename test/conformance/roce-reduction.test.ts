@@ -2,11 +2,13 @@
 // program of its own under the address and undefined-behaviour sanitizers where the compiler has them.
 
 import { spawnSync } from 'node:child_process';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { buildProgram, hasCompiler, hasSanitizer } from '../../scripts/native.mjs';
 import { defaultRules, type CounterRules, type ReductionRules } from '../../src/roce/reduction.ts';
 import { burstError, bytesUntil, expectFound, randomBursts, readingsOf, type ReadingPlan, type SignalReading, type TrueBurst } from '../support/counter-signal.ts';
-import { reduceInTypeScript, reduceNatively, reducers, type Reduce, type ReducedRows, type ReducerInput } from '../support/reduce.ts';
+import { buildLimitMs, buildReplay, reduceInTypeScript, reduceNatively, reducers, type Reduce, type ReducedRows, type ReducerInput } from '../support/reduce.ts';
+
+beforeAll(buildReplay, buildLimitMs);
 
 const ms = 1e6;
 const lineRate = 1.25e9;
@@ -193,8 +195,8 @@ describe.runIf(hasCompiler())('both', () => {
 });
 
 describe('the native core', () => {
-  test.runIf(hasSanitizer('address,undefined'))('holds with the address and undefined-behaviour sanitizers', () => expectPasses('address,undefined'));
-  test.runIf(hasSanitizer('thread'))('holds with the thread sanitizer', () => expectPasses('thread'));
+  test.runIf(hasSanitizer('address,undefined'))('holds with the address and undefined-behaviour sanitizers', () => expectPasses('address,undefined'), buildLimitMs);
+  test.runIf(hasSanitizer('thread'))('holds with the thread sanitizer', () => expectPasses('thread'), buildLimitMs);
 });
 
 function expectPasses(sanitizers: string): void {

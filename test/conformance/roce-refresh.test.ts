@@ -1,9 +1,11 @@
 // What is learned of a counter whose refresh period nobody tells, and that nothing false is said before it is: for the reducers in TypeScript and in C++.
 
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { defaultRules, type CounterRules, type ReductionRules, type WindowRow } from '../../src/roce/reduction.ts';
 import { bytesUntil, expectFound, randomBursts, readingsOf, type ReadingPlan, type TrueBurst } from '../support/counter-signal.ts';
-import { reducers, type Reduce, type ReducedRows, type ReducerInput } from '../support/reduce.ts';
+import { buildLimitMs, buildReplay, reducers, type Reduce, type ReducedRows, type ReducerInput } from '../support/reduce.ts';
+
+beforeAll(buildReplay, buildLimitMs);
 
 const ms = 1e6;
 const lineRate = 1.25e9;

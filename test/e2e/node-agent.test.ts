@@ -5,6 +5,7 @@
 // their bytes alone, and where too few are left the run is repeated. No limit is widened.
 
 import { existsSync, writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hashSync } from 'bcryptjs';
@@ -12,7 +13,7 @@ import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { createFakeSysfs, type FakeSysfs } from '../support/fake-sysfs.ts';
 import { startOracle, type OracleServer } from '../support/oracle/server.ts';
 import { missingPeers } from '../support/peers.ts';
-import { burstsOf, lineRate, marks, planBursts, ways, wordBytes, type Burst, type Way } from './support/burst-plan.ts';
+import { burstsOf, marks, planBursts, ways, wordBytes, type Burst, type Way } from './support/burst-plan.ts';
 import { startVictoriaMetrics, type Peer } from './support/peers.ts';
 import { endAll, until } from './support/process.ts';
 import { exportJob, increaseAt, queryNumber, samplesBetween, seriesOf, valueAt, type StoredSeries } from './support/stored-windows.ts';
@@ -35,16 +36,18 @@ interface Sampling {
 const samplings: readonly Sampling[] = [
   { name: 'native', periodMs: 1, lengths: [3.5, 7, 12], missedMax: 1 },
   // The event loop comes late by more, so bursts are longer.
-  { name: 'typescript', periodMs: 10, lengths: [7, 12, 20], missedMax: 3 },
+  { name: 'typescript', periodMs: 10, lengths: [5, 8, 12], missedMax: 2 },
 ];
 /** In the first ones the sampler learns how often the counters refresh. */
 const warmUp = 3;
 const windows = 12;
-/** Of `windows`, for each way. */
+/** For each way, in all attempts together. */
 const judgedMin = 4;
-const attempts = 6;
+const attempts = 10;
 const preMs = 20;
 const postMs = 20;
+/** Idle time is judged at the latest after so many periods: as long as a counter may be thought to refresh slowly, twice. */
+const judgedPeriods = 42;
 
 /** One attempt: what was done to the counters, and in which windows the sampler was held up. */
 interface Attempt {
@@ -75,13 +78,16 @@ describe.skipIf(missing !== undefined).each(samplings.filter(({ name }) => name 
     vi.stubEnv('TRIBUTARY_NATIVE', name === 'native' ? '1' : '0');
     vi.stubEnv('NODE_NAME', 'node-a');
     agent = await startAgent(tree, collector, periodMs);
-    for (let i = 1; ; i++) {
+    preferTo(agent.pid);
+    const totals = ways.map(() => 0);
+    for (let i = 0; Math.min(...totals) < judgedMin; i++) {
+      expect(i, `attempts; judged ${totals.join(' and ')} windows so far, ${judgedMin} of each way are needed`).toBeLessThan(attempts);
       const attempt = await makeBursts(tree, agent, sampling);
       const stored = await storedUntil(storage, tree, agent, collector);
       const judged = ways.map((way) => judgeWay(stored, way, attempt, sampling));
-      console.log(`${name}, seed ${attempt.seed}: judged ${judged.join(' and ')} of ${windows} windows; held up in ${[...attempt.missedIn].join(' ') || 'none'}; lags, ms: ${attempt.bursts.map(({ lagMs }) => lagMs.toFixed(3)).join(' ')}`);
-      if (Math.min(...judged) >= judgedMin) return judgeCaptures(stored, attempt, sampling);
-      expect(i, 'attempts in which the host did not stall').toBeLessThan(attempts);
+      judgeCaptures(stored, attempt, sampling);
+      judged.forEach((count, way) => (totals[way]! += count));
+      console.log(`${name}, seed ${attempt.seed}: judged ${judged.join(' and ')} of ${windows} windows; held up in ${[...attempt.missedIn].filter((window) => window >= 0).join(' ') || 'none'}; lags, ms: ${attempt.bursts.map(({ lagMs }) => lagMs.toFixed(3)).join(' ')}`);
     }
   }, 280_000);
 
@@ -155,6 +161,15 @@ tributary:
   return startTributary(place);
 }
 
+/** Ahead of what else runs here, where the test may: a cluster's node gives its agents their share, too. */
+function preferTo(pid: number): void {
+  try {
+    setPriority(pid, -15);
+  } catch {
+    // Not as root: the run may have to be repeated more often.
+  }
+}
+
 async function withPassword<T>(collector: Tributary, path: string): Promise<T> {
   const authorization = `Basic ${Buffer.from('node-agent:secret').toString('base64')}`;
   const { data } = (await (await fetch(collector.url + path, { headers: { authorization } })).json()) as { data: T };
@@ -168,11 +183,16 @@ async function makeBursts(tree: FakeSysfs, agent: Tributary, { periodMs, lengths
   const beginMs = (Math.ceil(Date.now() / 1000) + 1) * 1000;
   const missedIn = new Set<number>();
   const moving = tree.move(beginMs, plan.movements);
-  let last = { missed: NaN, atMs: beginMs };
-  while (Date.now() < beginMs + plan.windows * 1000) {
+  let last = { missed: NaN, implausible: 0, ms: 0 };
+  while (last.ms < plan.windows * 1000) {
     await sleep(100);
-    const now = { missed: (await agent.metrics()).get('tributary_sampler_missed_ticks_total') ?? NaN, atMs: Date.now() };
-    if (now.missed - last.missed > missedMax) for (const ms of [last.atMs, now.atMs]) missedIn.add(Math.floor((ms - beginMs) / 1000));
+    const own = await agent.metrics();
+    const now = { missed: own.get('tributary_sampler_missed_ticks_total') ?? NaN, implausible: own.get('tributary_sampler_implausible_samples_total') ?? 0, ms: Date.now() - beginMs };
+    // Readings that were interrupted look like slow ones, and are made more seldom then.
+    const isSlowed = ways.some(({ source }) => (own.get(`tributary_sampler_effective_interval_seconds{source="${source}"}`) ?? 0) > periodMs / 1000);
+    // So do rates above the line, which a stall between a reading and its time makes.
+    const isImplausible = now.implausible !== last.implausible;
+    if (isSlowed || isImplausible || now.missed - last.missed > missedMax) for (let window = Math.floor(last.ms / 1000); window <= now.ms / 1000; window++) missedIn.add(window);
     last = now;
   }
   return { seed, beginMs, bursts: burstsOf(await moving), missedIn };
@@ -214,14 +234,14 @@ function judgeWay(stored: readonly StoredSeries[], way: Way, attempt: Attempt, s
       counted: increaseAt(series('tributary_roce_burst_duration_seconds_count'), endMs), above: increaseAt(series('tributary_roce_time_above_threshold_seconds_total', { threshold: '0.9' }), endMs),
       peakAt: valueAt(series('tributary_roce_throughput_peak_timestamp_seconds'), endMs) * 1000,
     };
-    const where = `seed ${seed}, port ${port}, window ${window}: ${JSON.stringify({ found, own: own.map(({ startMs, durationMs, rate, lagMs }) => ({ startMs, durationMs, share: rate / lineRate, lagMs })) })}`;
+    const where = `seed ${seed}, port ${port}, window ${window}: ${JSON.stringify({ found, own: own.map(({ startMs, durationMs, rate, lagMs }) => ({ startMs, durationMs, share: rate / way.lineRate, lagMs })) })}`;
     const sum = (of: (burst: Burst) => number) => own.reduce((all, burst) => all + of(burst), 0);
     const fastest = own.reduce((a, b) => (b.rate > a.rate ? b : a));
     expect([found.bursts, found.counted], where).toEqual([own.length, own.length]);
     expect([found.bytes, found.burstBytes], where).toEqual([sum(({ bytes }) => bytes), sum(({ bytes }) => bytes)]);
     expect(Math.abs(found.peak / fastest.rate - 1), where).toBeLessThanOrEqual(0.05);
     expect(Math.abs(found.seconds * 1000 - sum(({ durationMs }) => durationMs)), where).toBeLessThanOrEqual(own.length * periodMs);
-    expect(Math.abs(found.above * 1000 - sum(({ rate, durationMs }) => (rate >= 0.9 * lineRate ? durationMs : 0))), where).toBeLessThanOrEqual(own.length * periodMs);
+    expect(Math.abs(found.above * 1000 - sum(({ rate, durationMs }) => (rate >= 0.9 * way.lineRate ? durationMs : 0))), where).toBeLessThanOrEqual(own.length * periodMs);
     expect(own.some(({ startMs, durationMs }) => found.peakAt > beginMs + startMs && found.peakAt <= beginMs + startMs + durationMs + periodMs), where).toBe(true);
   }
   return judged;
@@ -239,8 +259,9 @@ function isHeldUp(stored: readonly StoredSeries[], burst: Burst, { beginMs, miss
   if (missedIn.has(burst.window) || burst.lagMs > 0.04 * periodMs) return true;
   const startMs = beginMs + burst.startMs;
   const times = captureOf(stored, burst.way, startMs - 2 * periodMs, startMs + burst.durationMs + 2 * periodMs).map(({ timestampMs }) => timestampMs);
-  // Timestamps are whole milliseconds.
-  return times.some((ms, i) => i > 0 && ms - times[i - 1]! > 1.5 * periodMs + 1);
+  // Timestamps are whole milliseconds. Without any capture the burst was not seen at all, which no hole excuses.
+  const ends = times.length === 0 ? [] : [startMs - 2 * periodMs, ...times, startMs + burst.durationMs + 2 * periodMs];
+  return ends.some((ms, i) => i > 0 && ms - ends[i - 1]! > 1.5 * periodMs + 1);
 }
 
 /** Captures hold the milliseconds around bursts, and no others. */
@@ -250,22 +271,25 @@ function judgeCaptures(stored: readonly StoredSeries[], attempt: Attempt, sampli
   for (const way of ways) {
     const own = bursts.filter((burst) => burst.way === way && burst.window >= warmUp);
     const all = captureOf(stored, way, beginMs + warmUp * 1000, beginMs + (warmUp + windows) * 1000);
-    // A mark may come after the burst and be read a period of its own later; it begins the time of afterwards anew.
-    const lateMs = marks.apartMs * 2;
-    const around = (burst: Burst, { timestampMs }: { readonly timestampMs: number }) =>
-      timestampMs >= beginMs + burst.startMs - preMs - 2 * periodMs && timestampMs <= beginMs + burst.startMs + burst.durationMs + lateMs + postMs + 2 * periodMs;
+    // A burst lasts until the idle time after it is judged, and a mark may be read a little later.
+    const within = ({ startMs, durationMs }: Burst, { timestampMs }: { readonly timestampMs: number }, afterMs: number) =>
+      timestampMs >= beginMs + startMs - preMs - 2 * periodMs && timestampMs <= beginMs + startMs + durationMs + afterMs;
     const undisturbed = (sample: { readonly timestampMs: number }) => !missedIn.has(Math.floor((sample.timestampMs - beginMs) / 1000));
-    expect(all.filter((sample) => undisturbed(sample) && !own.some((burst) => around(burst, sample)))).toEqual([]);
+    expect(all.filter((sample) => undisturbed(sample) && !own.some((burst) => within(burst, sample, judgedPeriods * periodMs + postMs)))).toEqual([]);
     for (const burst of own.filter((one) => !isHeldUp(stored, one, attempt, sampling))) {
-      const inside = all.filter((sample) => around(burst, sample));
+      const inside = all.filter((sample) => within(burst, sample, 4 * periodMs));
       const where = JSON.stringify({ burst: { ...burst, way: way.port }, inside });
       expect(Math.abs(Math.max(...inside.map(({ value }) => value)) / burst.rate - 1), where).toBeLessThanOrEqual(0.05);
       // Of every period there is a sample: some before, those of the burst, some after.
       expect(inside.filter(({ value }) => value > 0.9 * burst.rate).length, where).toBeGreaterThanOrEqual(Math.floor(burst.durationMs / periodMs) - 2);
       expect([inside[0]?.value, inside.at(-1)?.value], where).toEqual([0, 0]);
+      if (way === ways[0]) expect(capturedMarks(stored, beginMs + burst.startMs, beginMs + burst.startMs + burst.durationMs + 2 * marks.apartMs + postMs), where).toBe(marks.counts.reduce((a, b) => a + b));
     }
   }
-  const events = seriesOf(stored, { __name__: 'tributary_roce_capture_value', signal: 'ecn_marked', port: '1' });
-  const counted = samplesBetween(events, beginMs, beginMs + (warmUp + windows) * 1000).filter(({ value }) => !Number.isNaN(value)).reduce((sum, { value }) => sum + value, 0);
-  expect(counted).toBe((warmUp - 1 + windows) * ways[0]!.startsMs.length * marks.counts.reduce((a, b) => a + b));
+}
+
+/** Increments of the counter of events in captures of that time. */
+function capturedMarks(stored: readonly StoredSeries[], fromMs: number, toMs: number): number {
+  const series = seriesOf(stored, { __name__: 'tributary_roce_capture_value', signal: 'ecn_marked', device: 'mlx5_0', port: '1' });
+  return samplesBetween(series, fromMs, toMs).filter(({ value }) => !Number.isNaN(value)).reduce((sum, { value }) => sum + value, 0);
 }

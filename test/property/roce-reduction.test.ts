@@ -1,12 +1,14 @@
 // Laws of reduction, for random signals with wraps, resets, losses, late and slow readings, and periods and refreshes that change: what is counted is
 // accounted for, nothing impossible is said, and both reducers say the same. A failing seed is in the test's name.
 
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { hasCompiler } from '../../scripts/native.mjs';
 import { seededRandom } from '../../src/io/random.ts';
 import { defaultRules, plausibleShare, type CounterRules, type ReductionRules } from '../../src/roce/reduction.ts';
 import type { CaptureRules } from '../../src/roce/sampler.ts';
-import { replayInTypeScript, replayNatively, type ReducedRows, type ReplayCounter, type ReplayPlan, type ReducerInput } from '../support/reduce.ts';
+import { buildLimitMs, buildReplay, replayInTypeScript, replayNatively, type ReducedRows, type ReplayCounter, type ReplayPlan, type ReducerInput } from '../support/reduce.ts';
+
+beforeAll(buildReplay, buildLimitMs);
 
 const ms = 1e6;
 const lineRate = 1.25e9;

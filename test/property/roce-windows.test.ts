@@ -117,10 +117,11 @@ class Life {
 
   take({ samples, histograms }: RoceSeries): void {
     for (const { timestampMs, ...bits } of samples) this.#one(timestampMs, isMarker(bits) ? undefined : numberOf(bits));
-    for (const { bytes, timestampMs } of histograms) {
+    for (const { bytes, timestampMs, isMarker: isEnd } of histograms) {
       const { total, sum, timestampMs: own } = decodeHistogram(bytes);
       if (own !== timestampMs) this.#problems.push(`${this.name}: a histogram of ${own} is told as of ${timestampMs}`);
       this.#one(timestampMs, Number.isNaN(sum) ? undefined : total);
+      if (isEnd !== Number.isNaN(sum)) this.#problems.push(`${this.name}: sum ${sum} is told as ${isEnd ? 'a' : 'no'} marker`);
     }
   }
 
@@ -161,6 +162,7 @@ describe(`windows of a restless machine (TEST_SEED=${seed})`, () => {
     machine.note(machine.world.windows.finish(beginMs + (WINDOWS + 20) * 15_000));
     for (const device of ['mlx5_0', 'mlx5_1']) {
       expect(machine.lives.get(`tributary_roce_bursts_total{device="${device}",direction="receive",port="1"}`)?.value).toBe(machine.handed.get(device));
+      expect(machine.lives.get(`tributary_roce_burst_bytes{device="${device}",direction="receive",port="1"}`)?.value).toBe(machine.handed.get(device));
     }
     machine.note(machine.world.windows.end(beginMs + (WINDOWS + 21) * 15_000));
     expect([...machine.lives.values()].filter(({ isEnded }) => !isEnded).map(({ name }) => name)).toEqual([]);

@@ -1,6 +1,7 @@
 // Reduces readings with the reducers in TypeScript or with the native ones, which run as a program of their own under the address and undefined-behaviour
 // sanitizers where the compiler has them, so that one suite judges both.
 
+import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { expect } from 'vitest';
 import { buildProgram, hasCompiler, hasSanitizer } from '../../scripts/native.mjs';
@@ -58,8 +59,16 @@ export const replayInTypeScript: Replay = ({ rules, capture, counters, inputs })
 
 let program: string | undefined;
 
+/** What a busy machine needs to build a program in C++, in milliseconds. */
+export const buildLimitMs = 300_000;
+
+/** Before the tests, because it takes a while; nothing where there is no compiler. */
+export function buildReplay(): void {
+  if (hasCompiler()) program = buildProgram('replay', hasSanitizer('address,undefined') ? 'address,undefined' : '');
+}
+
 export const replayNatively: Replay = (plan) => {
-  program ??= buildProgram('replay', hasSanitizer('address,undefined') ? 'address,undefined' : '');
+  assert(program !== undefined, 'buildReplay comes first');
   const { status, stdout, stderr } = spawnSync(program, { input: linesOf(plan).join('\n'), encoding: 'utf8', maxBuffer: 1 << 28 });
   expect(stderr).toBe('');
   expect(status).toBe(0);

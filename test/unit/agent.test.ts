@@ -1,6 +1,6 @@
 // The whole line in one process, without a network: what a reload and a stop do to it.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -65,10 +65,13 @@ describe('reload', () => {
 
   test('what cannot be put in force is an answer, not an exception, and the next reload works', async () => {
     await start(remoteWrite('a'));
-    write(remoteWrite('n'.repeat(300)));
+    // Where the folder of its queue would be.
+    mkdirSync(join(folder, 'data', 'streams'), { recursive: true });
+    writeFileSync(join(folder, 'data', 'streams', 'occupied'), '');
+    write(remoteWrite('occupied'));
     expect(await agent!.reload()).toMatchObject({ ok: false, error: expect.stringContaining('one or more errors occurred while applying the new configuration') });
     expect(await destinations()).toEqual(['a']);
-    expect(await api('status/config')).toMatchObject({ data: { reload: { successful: false, error: expect.stringContaining('240 bytes') } } });
+    expect(await api('status/config')).toMatchObject({ data: { reload: { successful: false, error: expect.stringContaining('ENOTDIR') } } });
     write(remoteWrite('b'));
     expect(await agent!.reload()).toEqual({ ok: true });
     expect(await destinations()).toEqual(['b']);

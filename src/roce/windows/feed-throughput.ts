@@ -4,7 +4,7 @@ import { utilizationBuckets, utilizationEdge, type WindowRow } from '../reductio
 import type { Direction } from '../vendors.ts';
 import type { Distribution, DistributionShape } from './distribution.ts';
 import { families, type RoceFamily } from './families.ts';
-import { portLabels, type Feed, type FeedMaking } from './feed.ts';
+import { hasPeak, portLabels, type Feed, type FeedMaking } from './feed.ts';
 
 /**
  * Utilisation comes in buckets that are those of schema 3 already; its classic edges are edges of these, nearest to 1, 10, 25, 50, 75 and 90 %, so that
@@ -33,8 +33,7 @@ function feedPeak(feed: Feed, direction: Direction, { store }: FeedMaking): void
   if (peak === undefined || time === undefined) return;
   feed.outlets.add(peak).add(time);
   feed.takers.push(({ row, windowMs, wallOffsetNs }) => {
-    // Without a believable interval nothing is known.
-    if (row.intervals === 0 || !peak.raise(row.peakRate, windowMs) || row.peakRate === 0) return;
+    if (!hasPeak(row) || !peak.raise(row.peakRate, windowMs) || row.peakRate === 0) return;
     time.value = Math.round((row.peakAtNs + wallOffsetNs) / 1e6) / 1e3;
   });
 }

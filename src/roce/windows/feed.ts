@@ -35,6 +35,13 @@ export interface FeedMaking {
   readonly plan: RocePlan;
   readonly settings: WindowSettings;
   readonly store: OutletStore;
+  /** Channels that tell again what another one tells. */
+  readonly second: ReadonlySet<PlannedChannel>;
+}
+
+/** Whether a window can tell a peak: there was a believable interval, or nothing moved. */
+export function hasPeak({ intervals, units }: WindowRow): boolean {
+  return intervals > 0 || units === 0;
 }
 
 export function portLabels({ device, port }: FoundPort): Map<string, string> {

@@ -11,12 +11,6 @@ import { nodeExporterName, type NodeExporterName } from './node-exporter-names.t
 import type { OutletStore } from './outlet-store.ts';
 import type { ValueOutlet, ValueTraits } from './outlets.ts';
 
-/**
- * Of the many statistics of a driver most never count anything, and what counts for RoCE is told with each window as traffic, events and pauses: the rows themselves are
- * sent once a minute, from their first count on.
- */
-const statistic: ValueTraits = { isSlow: true, isLazy: true };
-
 /** In the order of the plan's channels. `tracks` holds the counters of the plan before by their names, and those of this one afterwards. */
 export function makeFeeds(making: FeedMaking, tracks: Map<string, CounterTrack>): Feed[] {
   const known = new Map(tracks);
@@ -47,8 +41,7 @@ function feedCounter(feed: Feed, making: FeedMaking, sums: Map<ValueOutlet, Coun
   const { port, group, counter } = feed.planned;
   const name = making.settings.hasNodeExporterNames ? nodeExporterName(group, counter.name) : undefined;
   if (name !== undefined && feedNamed(feed, name, making.store, sums)) return;
-  const isStatistic = group === 'ethtool' || group === 'ethtool_mac';
-  const outlet = rawCounter(port, [counter.name, `${group}/${counter.name}`], isStatistic ? statistic : {}, making.store);
+  const outlet = rawCounter(port, [counter.name, `${group}/${counter.name}`], { isLazy: true, isSlow: making.second.has(feed.planned) }, making.store);
   if (outlet !== undefined) feedSum(feed, outlet, [feed.track]);
 }
 

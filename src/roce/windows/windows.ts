@@ -20,6 +20,7 @@ import { OutletStore } from './outlet-store.ts';
 import type { Outlet } from './outlets.ts';
 import { renderPage } from './page.ts';
 import { PortOutlets, portName } from './port-outlets.ts';
+import { secondViews } from './second-views.ts';
 import type { WindowSettings } from './settings.ts';
 import { Turns } from './turns.ts';
 
@@ -41,6 +42,8 @@ export interface Drained {
 const graceMs = 1000;
 /** What is read at least as often is quick. */
 const quickPeriodNs = 1e9;
+/** The end of a burst is noticed so much later, at most, as long as counters refresh every second. */
+const noticedNs = 3e9;
 /** Bursts of a channel that wait for their window; more are counted at once. */
 const waitingBurstsMax = 65_536;
 
@@ -86,9 +89,9 @@ export class RoceWindows {
     const nowMs = Math.floor(atMs);
     const batch = new Batch(this.#samples);
     this.#release(batch, nowMs);
-    for (const [windowMs, pending] of this.#pending) this.#add(windowMs, pending);
+    this.#addAll();
     this.#captures.begin(plan, settings.captureSamplesPerMinute, batch);
-    const making = { plan, settings, store: this.#store };
+    const making = { plan, settings, store: this.#store, second: secondViews(plan.channels) };
     this.#channels = makeFeeds(making, this.#tracks).map((feed) => ({ feed, isQuick: isQuick(plan, feed), toldMs: -Infinity, bursts: [] }));
     const before = new Map(this.#ports.map((port) => [port.name, port]));
     this.#ports = plan.ports.map((port, place) => new PortOutlets(port, lineRateOf(plan, place), this.#store, before.get(portName(port))));
@@ -112,6 +115,7 @@ export class RoceWindows {
   finish(atMs: number): RoceSeries[] {
     const nowMs = Math.floor(atMs);
     const batch = new Batch(this.#samples);
+    this.#addAll();
     for (const windowMs of this.#endsInOrder()) this.#send(windowMs, Math.min(windowMs, nowMs), batch);
     this.#captures.end(batch);
     return batch.series();
@@ -122,7 +126,7 @@ export class RoceWindows {
     const nowMs = Math.floor(atMs);
     const batch = new Batch(this.#samples);
     this.#release(batch, nowMs);
-    for (const [windowMs, pending] of this.#pending) this.#add(windowMs, pending);
+    this.#addAll();
     this.#captures.end(batch);
     this.#channels = [];
     this.#ports = [];
@@ -149,7 +153,7 @@ export class RoceWindows {
     const channel = this.#channels[burst.channel];
     if (channel === undefined) return;
     channel.bursts.push(burst);
-    if (channel.bursts.length > waitingBurstsMax) addBursts(channel, Infinity);
+    if (channel.bursts.length > waitingBurstsMax) addBursts(channel, channel.bursts.length);
   }
 
   #wait(row: WindowRow, wallOffsetNs: number): void {
@@ -192,13 +196,22 @@ export class RoceWindows {
     for (const [outlet, port] of pending.moved) outlet.emit(batch, momentOf(outlet, port));
   }
 
+  /** Everything that waits: no sampler will tell more of it. */
+  #addAll(): void {
+    for (const windowMs of this.#endsInOrder()) {
+      const pending = this.#pending.get(windowMs);
+      if (pending !== undefined) this.#add(windowMs, pending);
+    }
+    for (const channel of this.#channels) addBursts(channel, channel.bursts.length);
+  }
+
   /** Adds rows to the numbers. */
   #add(windowMs: number, pending: Pending): void {
     for (const { channel, row, wallOffsetNs } of pending.rows) {
       const { feed } = channel;
       const step = feed.track.take(row);
       for (const take of feed.takers) take({ row, step, windowMs, wallOffsetNs });
-      addBursts(channel, row.endNs);
+      addBursts(channel, burstsOf(channel, row));
       for (const outlet of feed.outlets) pending.moved.set(outlet, feed.port);
       for (const outlet of this.#ports[feed.port]?.outlets ?? []) pending.moved.set(outlet, feed.port);
     }
@@ -217,10 +230,21 @@ export class RoceWindows {
   }
 }
 
-/** Bursts that had ended by then. */
-function addBursts({ feed, bursts }: ChannelState, untilNs: number): void {
-  const later = bursts.findIndex(({ startNs, durationNs }) => startNs + durationNs > untilNs);
-  for (const burst of bursts.splice(0, later < 0 ? bursts.length : later)) feed.takeBurst?.(burst);
+/**
+ * How many of the bursts that wait are of the window: those that had ended when it was over. Where these are more than it tells of, the last ones were noticed after its end,
+ * or others are left of a window that never came.
+ */
+function burstsOf({ bursts }: ChannelState, row: WindowRow): number {
+  const endOf = ({ startNs, durationNs }: BurstRow) => startNs + durationNs;
+  const later = bursts.findIndex((burst) => endOf(burst) > row.endNs);
+  let count = later < 0 ? bursts.length : later;
+  const isNoticedLater = (burst: BurstRow | undefined) => burst !== undefined && endOf(burst) > row.endNs - noticedNs;
+  while (count > row.bursts && isNoticedLater(bursts[count - 1])) count--;
+  return count;
+}
+
+function addBursts({ feed, bursts }: ChannelState, count: number): void {
+  for (const burst of bursts.splice(0, count)) feed.takeBurst?.(burst);
 }
 
 function isQuick(plan: RocePlan, { planned }: Feed): boolean {

@@ -1,11 +1,9 @@
 // Bursts at a fake device, and what windows of a second should tell of them. Each lies inside of its window, far from the window's ends, so that a window's truth is that
-// of its bursts.
+// of its bursts: a burst is told of when the idle time after it has been judged, which takes as long as a counter may be thought to refresh slowly.
 
 import { seededRandom } from '../../../src/io/random.ts';
 import type { Moved, Movement } from '../../support/fake-sysfs.ts';
 
-/** Of the golden tree: 400 Gb/s. */
-export const lineRate = 50e9;
 /** Counters of data count 32-bit words. */
 export const wordBytes = 4;
 
@@ -14,13 +12,17 @@ export interface Way {
   readonly counter: string;
   readonly port: string;
   readonly direction: 'receive' | 'transmit';
+  /** Of the golden tree, bytes a second. */
+  readonly lineRate: number;
+  /** Of the sampler. */
+  readonly source: string;
   /** Milliseconds after a window's begin at which bursts start. */
   readonly startsMs: readonly number[];
 }
 
 export const ways: readonly Way[] = [
-  { counter: 'mlx5_0/ports/1/counters/port_rcv_data', port: '1', direction: 'receive', startsMs: [150, 600] },
-  { counter: 'mlx5_0/ports/2/counters/port_xmit_data', port: '2', direction: 'transmit', startsMs: [380] },
+  { counter: 'mlx5_0/ports/1/counters/port_rcv_data', port: '1', direction: 'receive', lineRate: 50e9, source: 'mlx5_0/1 port_data', startsMs: [60, 360] },
+  { counter: 'mlx5_0/ports/2/counters/port_xmit_data', port: '2', direction: 'transmit', lineRate: 25e9, source: 'mlx5_0/2 port_data', startsMs: [210] },
 ];
 
 /** A counter of events, which moves in the middle of each burst of the first way, and once more soon after: so soon that it cannot be one that refreshes slowly. */
@@ -48,7 +50,7 @@ export interface BurstPlan {
 const shares = [0.62, 0.75, 0.93, 0.97];
 
 /** Moves for most of the first second, at a tenth of the line: a sampler that has seen it knows that each of its readings is fresh. */
-const ramps: readonly Movement[] = ways.map(({ counter }) => ({ counter, startMs: 100, durationMs: 800, counts: (0.1 * lineRate * 0.8) / wordBytes }));
+const ramps: readonly Movement[] = ways.map(({ counter, lineRate }) => ({ counter, startMs: 100, durationMs: 800, counts: (0.1 * lineRate * 0.8) / wordBytes }));
 
 /** `lengths` in periods of the sampler. The first window has a ramp and no bursts. */
 export function planBursts(seed: number, { windows, periodMs, lengths }: { readonly windows: number; readonly periodMs: number; readonly lengths: readonly number[] }): BurstPlan {
@@ -56,7 +58,7 @@ export function planBursts(seed: number, { windows, periodMs, lengths }: { reado
   const oneOf = (list: readonly number[]) => list[Math.floor(random.next() * list.length)]!;
   const movements = [...ramps];
   for (let window = 1; window < windows; window++) {
-    for (const { counter, startsMs } of ways) {
+    for (const { counter, lineRate, startsMs } of ways) {
       for (const start of startsMs) {
         // Anywhere in a period, and never all at once with the other port.
         const startMs = window * 1000 + start + random.next() * periodMs;

@@ -27,6 +27,13 @@ describe('answers', () => {
     const told = [...receiver.metadata()].map(({ family }) => family);
     expect([told.length, told[0], told.at(-1), told.includes('f0')]).toEqual([20_000, 'f2', 'f1', false]);
   });
+  test('metadata with long texts takes no more than that of many families', async () => {
+    const { push, receiver } = setUp();
+    const metadata = Array.from({ length: 3000 }, (_, i) => ({ type: 1, family: `f${i}`, help: 'x'.repeat(4000), unit: '' }));
+    await push(snappyCompress(encodeWriteRequest({ metadata })));
+    const told = [...receiver.metadata()].map(({ family }) => family);
+    expect([told.length, told.at(-1)]).toEqual([1997, 'f2999']);
+  });
   test('204 with what was written', async () => {
     const { status, headers } = await setUp().send([up]);
     expect([status, headers]).toEqual([204, { 'X-Prometheus-Remote-Write-Samples-Written': '1', 'X-Prometheus-Remote-Write-Histograms-Written': '0', 'X-Prometheus-Remote-Write-Exemplars-Written': '0' }]);

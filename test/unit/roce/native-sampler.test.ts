@@ -103,6 +103,24 @@ describe.runIf(addon !== undefined)('arguments', () => {
   }));
 });
 
+describe.runIf(addon !== undefined)('rows', () => {
+  test('that were produced are those that were given or overwritten, at every call', withAddon(async (native) => {
+    // Windows of 0.1 s of 300 counters in a ring of three windows a counter, which the first call finds overrun.
+    const channels = Array.from({ length: 300 }, (_, field) => channelOf('rtnetlink', { kind: 'link', link: 'lo', field: field % linkFields.length }));
+    const sampler = createNativeSampler(native, planOf(channels, { windowNs: 1e8, ringBytes: 0 }));
+    sampler.start();
+    await ticks(sampler, 600);
+    let given = 0;
+    for (let call = 0; call < 2000; call++) {
+      if (call === 1999) sampler.stop();
+      const { windows, bursts, captures, captureStarts, produced, overwritten } = sampler.drain();
+      given += windows.length + bursts.length + captures.length + captureStarts.length;
+      expect(produced).toBe(given + overwritten);
+      if (call === 0) expect(overwritten).toBeGreaterThan(0);
+    }
+  }));
+});
+
 describe.runIf(addon !== undefined)('real counters', () => {
   test('what goes over loopback is counted, by rtnetlink and by files', withAddon(async (native) => {
     const sampler = createNativeSampler(native, planOf([linkBytes, bytesOf('files', 'rx_bytes'), bytesOf('absent', 'no_such_file')]));

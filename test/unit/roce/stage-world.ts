@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../../src/io/clock.ts';
 import { STALE_HIGH, STALE_LOW } from '../../../src/model/sample.ts';
+import type { RoceSettings } from '../../../src/roce/config.ts';
 import { Roce } from '../../../src/roce/roce.ts';
 import type { Native } from '../../../src/roce/running.ts';
 import type { RoceSeries } from '../../../src/roce/series.ts';
@@ -32,6 +33,8 @@ export class StageWorld {
   readonly metrics = createMetrics();
   readonly lines: string[] = [];
   readonly batches: RoceSeries[][] = [];
+  /** Of each batch. */
+  readonly settings: RoceSettings[] = [];
   /** What the line says. */
   take: (batch: readonly RoceSeries[]) => boolean = () => true;
   /** The wall clock's distance from that of the test. */
@@ -42,9 +45,10 @@ export class StageWorld {
   constructor({ clock, native = { reason: 'a test' } }: { readonly clock?: Clock; readonly native?: Native } = {}) {
     this.stage = new Roce({
       clock: clock ?? { ...this.clock, nowMs: () => this.clock.nowMs() + this.wallMs }, logger: this.#logger(), metrics: this.metrics, native,
-      append: async (batch) => {
+      append: async (batch, settings) => {
         const isTaken = this.take(batch);
         if (isTaken) this.batches.push([...batch]);
+        if (isTaken) this.settings.push(settings);
         return isTaken;
       },
     });

@@ -190,6 +190,33 @@ describe('settings', () => {
     expect(await world.metric('tributary_sampler_ticks_total')).toBe(30);
   });
 
+  test('with other settings counters go on, and only what is not told any more ends', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.traffic('mlx5_0', 10, 90_000);
+    await world.clock.advance(2500);
+    world.apply('thresholds: [0.5]');
+    await world.traffic('mlx5_0', 10, 90_000);
+    await world.clock.advance(2500);
+    const bursts = world.samples('tributary_roce_bursts_total').filter(({ labels }) => labels['direction'] === 'receive').map(({ value }) => value);
+    expect(bursts).toEqual([0, 1, 2].slice(-bursts.length));
+    // Captures end when they are over.
+    const ended = world.samples().filter(({ name, value }) => value === STALE && name !== 'tributary_roce_capture_value');
+    expect(new Set(ended.map(({ name, labels }) => `${name} ${labels['threshold']}`))).toEqual(new Set(['tributary_roce_time_above_threshold_seconds_total 0.9', 'tributary_roce_time_above_threshold_seconds_total 0.99']));
+  });
+
+  test('with other labels all series end, and new ones begin', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.traffic('mlx5_0', 200, 4000);
+    const batches = world.batches.length;
+    world.apply('labels: {rack: r1}');
+    await world.clock.settle();
+    expect(world.batches.slice(batches).flat().length).toBeGreaterThan(0);
+    expect(world.samples(received).at(-1)?.value).toBe(STALE);
+    expect(world.settings.at(-1)?.labels.has('rack')).toBe(false);
+  });
+
   test('without the section all series end', async () => {
     world.addPort('mlx5_0');
     world.apply();
@@ -220,16 +247,18 @@ describe('settings', () => {
 });
 
 describe('a line that takes nothing now', () => {
-  test('is tried again, and every window arrives', async () => {
+  test('for a minute: it is tried every second, and every window arrives', async () => {
     world.addPort('mlx5_0');
     world.apply();
+    const untilMs = world.clock.nowMs() + 60_000;
     let refused = 0;
-    world.take = () => ++refused > 20;
-    await world.traffic('mlx5_0', 6000, 4000);
-    expect(refused).toBeGreaterThan(20);
+    world.take = () => world.clock.nowMs() >= untilMs || refused++ < 0;
+    await world.traffic('mlx5_0', 6500, 4000);
+    expect(refused).toBeGreaterThan(30);
+    expect(refused).toBeLessThanOrEqual(60);
     const times = world.samples(received).map(({ timestampMs }) => (timestampMs - 1_760_000_000_000) / 1000);
     expect(times).toEqual(Array.from({ length: times.length }, (_, i) => i + 1));
-    expect(times.length).toBeGreaterThanOrEqual(58);
+    expect(times.length).toBeGreaterThanOrEqual(63);
     expect(world.stage.state()?.pendingBytes).toBe(0);
   });
 
@@ -245,6 +274,22 @@ describe('a line that takes nothing now', () => {
     await world.traffic('mlx5_0', 300, 4000);
     expect(world.stage.state()?.problems).toEqual([]);
     expect(world.samples(received).at(-1)?.timestampMs).toBe(1_760_000_006_000 - 1000);
+  });
+
+  test('what waits outlives a reload, with the settings that it was made with', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    world.take = () => false;
+    await world.traffic('mlx5_0', 300, 4000);
+    world.apply('labels: {rack: r1}');
+    await world.traffic('mlx5_0', 300, 4000);
+    world.stage.apply(undefined);
+    world.take = () => true;
+    await world.clock.advance(2000);
+    expect(new Set(world.settings.map(({ labels }) => labels.get('rack')))).toEqual(new Set([undefined, 'r1']));
+    expect(world.samples(received).map(({ timestampMs }) => (timestampMs - 1_760_000_000_000) / 1000)).toEqual(expect.arrayContaining([1, 2, 4, 5]));
+    expect(await world.metric('tributary_roce_pending_bytes')).toBe(0);
+    expect(world.clock.pending()).toBe(0);
   });
 
   test('what it does not take at the end is counted', async () => {

@@ -9,9 +9,9 @@ const seed = testSeed();
 const windows = 40;
 const seconds = 600;
 
-function rates(isComplete: boolean): { readonly native: number; readonly classic: number; readonly counters: number; readonly largest: number; readonly smallest: number } {
+function rates(asksKernel: boolean): { readonly native: number; readonly classic: number; readonly counters: number; readonly largest: number; readonly smallest: number } {
   const random = seeded(seed);
-  const plan = busyPlan({ isComplete });
+  const plan = busyPlan({ asksKernel });
   const totals = new Float64Array(plan.channels.length);
   const world = new World();
   world.begin(plan);
@@ -35,19 +35,14 @@ function rates(isComplete: boolean): { readonly native: number; readonly classic
 
 describe(`samples a second of eight busy ports (TEST_SEED=${seed})`, () => {
   const measured = [false, true].map(rates);
-  test.each([[0, 'the golden tree with pauses'], [1, 'the same with everything that ethtool tells']] as const)('%i: %s', (i, name) => {
+  test.each([[0, 'files and pauses'], [1, 'everything that the kernel tells']] as const)('%i: %s', (i, name) => {
     const { native, classic, counters, largest, smallest } = measured[i]!;
     console.log(`${name}: ${counters} counters, ${native.toFixed(1)} samples a second with native histograms, ${classic.toFixed(1)} with classic ones; ${smallest} to ${largest} a window`);
     // Turns are spread over the minute.
     expect(largest).toBeLessThan(1.15 * smallest);
   });
-  test('at most 30 with native histograms, 60 with classic ones', () => {
-    expect(measured[0]!.native).toBeLessThanOrEqual(30);
-    expect(measured[0]!.classic).toBeLessThanOrEqual(60);
-  });
-  // More than three times as many counters, of which a quarter moves.
-  test('statistics of ethtool add at most a tenth', () => {
-    expect(measured[1]!.counters).toBeGreaterThan(3 * measured[0]!.counters);
-    expect(measured[1]!.native).toBeLessThan(1.1 * measured[0]!.native);
+  test.each(measured)('at most 30 with native histograms, 60 with classic ones ($counters counters)', ({ native, classic }) => {
+    expect(native).toBeLessThanOrEqual(30);
+    expect(classic).toBeLessThanOrEqual(60);
   });
 });

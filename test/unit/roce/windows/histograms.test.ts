@@ -84,11 +84,16 @@ describe('bursts', () => {
     expect(classicOf(series, 'tributary_roce_burst_duration_seconds')).toEqual({ '0.002': 1, '0.005': 2, '0.01': 2, '0.025': 2, '0.1': 2, '0.5': 3, '2.0': 3, '+Inf': 3 });
     expect(classicOf(series, 'tributary_roce_burst_bytes')).toEqual({ '100000.0': 0, '1e+06': 1, '1e+07': 2, '1e+08': 2, '1e+09': 2, '1e+10': 3, '1e+11': 3, '+Inf': 3 });
   });
-  test('one that ended after the window is counted with the next', () => {
+  const counts = (windows: readonly (readonly [WindowRow, readonly BurstRow[]])[]) => {
     const world = worldOf();
-    expect(nativeOf(world.window([windowRow(0, 0)], [burst(100, 2), burst(15_004, 9)]), 'tributary_roce_burst_bytes').total).toBe(1);
-    expect(nativeOf(world.window([windowRow(0, 1)]), 'tributary_roce_burst_bytes').total).toBe(2);
-  });
+    return windows.map(([row, bursts]) => nativeOf(world.window([row], bursts), 'tributary_roce_burst_bytes').total);
+  };
+  test('one that ended after the window is counted with the next', () =>
+    expect(counts([[windowRow(0, 0, { bursts: 1 }), [burst(100, 2), burst(15_004, 9)]], [windowRow(0, 1, { bursts: 1 }), []]])).toEqual([1, 2]));
+  test('so is one whose end was noticed after the window', () =>
+    expect(counts([[windowRow(0, 0, { bursts: 1 }), [burst(100, 2), burst(14_999, 9)]], [windowRow(0, 1, { bursts: 1 }), []]])).toEqual([1, 2]));
+  test('those of a window that never came are counted with the next one that does', () =>
+    expect(counts([[windowRow(0, 0, { bursts: 1 }), [burst(100, 2)]], [windowRow(0, 2, { bursts: 1 }), [burst(16_000, 9), burst(31_000, 9)]]])).toEqual([1, 3]));
 });
 
 test('forms are told, and nothing else has one', () => {

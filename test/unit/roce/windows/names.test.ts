@@ -35,6 +35,12 @@ describe('a counter leaves as', () => {
 
   test('itself where names of node_exporter are off', () =>
     expect(seriesOf('np_cnp_sent', {}, false)).toEqual(['tributary_roce_hw_counter_total{counter="np_cnp_sent",device="mlx5_0",port="1"} 7 @15000']));
+  test('nothing under its own name before it has counted anything', () => {
+    const world = new World();
+    world.begin(planOf([channelOf(portOf('mlx5_0'), 'req_rnr_retries_exceeded')]));
+    const sent = [0, 0, 5].map((total, window) => matching(world.window([windowRow(0, window, { total })]), /hw_counter/).map((line) => line.split('} ')[1]));
+    expect(sent).toEqual([[], [], ['0 @30000', '5 @45000']]);
+  });
   test('nothing when it is a level', () => expect(seriesOf('active_qps', { meaning: { isGauge: true } })).toEqual([]));
 });
 
@@ -51,9 +57,9 @@ test('no two series have equal labels: the second way to a counter has the name 
   const port = portOf('mlx5_0');
   const names = [channelOf(port, 'rx_bytes', { group: 'hw_counters' }), channelOf(port, 'rx_bytes', { group: 'ethtool' }), channelOf(port, 'rx_bytes', { group: 'ethtool' })];
   world.begin(planOf(names));
-  expect(matching(world.window([0, 1, 2].map((channel) => windowRow(channel, 0, { total: channel }))), /hw_counter/)).toEqual([
-    'tributary_roce_hw_counter_total{counter="ethtool/rx_bytes",device="mlx5_0",port="1"} 1 @15000',
-    'tributary_roce_hw_counter_total{counter="rx_bytes",device="mlx5_0",port="1"} 0 @15000',
+  expect(matching(world.window([0, 1, 2].map((channel) => windowRow(channel, 0, { total: channel + 1 }))), /hw_counter/)).toEqual([
+    'tributary_roce_hw_counter_total{counter="ethtool/rx_bytes",device="mlx5_0",port="1"} 2 @15000',
+    'tributary_roce_hw_counter_total{counter="rx_bytes",device="mlx5_0",port="1"} 1 @15000',
   ]);
 });
 

@@ -26,10 +26,11 @@ describe('throughput', () => {
       'tributary_roce_throughput_peak_bytes_per_second{device="mlx5_0",direction="receive",port="1"} 1000000000 @30000',
     ]);
   });
-  test('a window without a believable interval has no peak', () => {
+  test('a window that moved without a believable interval has no peak, one that did not move has 0', () => {
     const world = worldOf([['port_rcv_data', receive]]);
     world.window([windowRow(0, 0, { intervals: 9, peakRate: 4e10, peakAtNs: 1.5e9 })]);
-    expect(matching(world.window([windowRow(0, 1)]), /peak/)).toEqual([]);
+    expect(matching(world.window([windowRow(0, 1, { units: 5e9 })]), /peak/)).toEqual([]);
+    expect(matching(world.window([windowRow(0, 2)]), /peak_b/)[0]).toContain(' 0 @45000');
   });
   test('time above thresholds and bursts add up', () => {
     const world = worldOf([['port_xmit_data', transmit]]);
@@ -50,13 +51,18 @@ describe('throughput', () => {
 });
 
 describe('events', () => {
-  test('counters of one port that mean the same event are one series, active no longer than the window', () => {
+  test('counters of one port that mean the same event are one series, active as long as the one that was longest', () => {
     const world = worldOf([['packet_seq_err', event('packet_seq_err')], ['implied_nak_seq_err', event('packet_seq_err')]]);
     const rows = [windowRow(0, 0, { intervals: 9, activeNs: 10e9, peakUnits: 7 }), windowRow(1, 0, { intervals: 9, activeNs: 8e9, peakUnits: 9 })];
     expect(matching(world.window(rows), /event/)).toEqual([
-      'tributary_roce_event_active_seconds_total{device="mlx5_0",event="packet_seq_err",port="1"} 15 @15000',
+      'tributary_roce_event_active_seconds_total{device="mlx5_0",event="packet_seq_err",port="1"} 10 @15000',
       'tributary_roce_event_peak_per_interval{device="mlx5_0",event="packet_seq_err",port="1"} 9 @15000',
     ]);
+  });
+  test('one that never happened has no peak, the first has the 0 before it', () => {
+    const world = worldOf([['np_cnp_sent', event('cnp_sent')]]);
+    const peaks = [0, 0, 4, 0].map((peakUnits, window) => matching(world.window([windowRow(0, window, { intervals: 9, peakUnits })]), /peak/).map((line) => line.split('} ')[1]));
+    expect(peaks).toEqual([[], [], ['0 @30000', '4 @45000'], ['0 @60000']]);
   });
   test('those of different ports are not', () => {
     const world = new World();
@@ -122,6 +128,17 @@ describe('what did not move', () => {
     const lines = [4, 4, 5, 5].map((total, window) => matching(world.window([windowRow(0, window, { total })]), /symbol/).length);
     expect(lines.slice(0, 3)).toEqual([1, 0, 1]);
   });
+  test.each<readonly [string, readonly (readonly [string, ChannelTraits])[], readonly string[]]>([
+    ['bytes of the traffic whose throughput another group tells', [['port_rcv_data', receive], ['rdma_rx_bytes', { meaning: { traffic: 'receive' } }]], ['rdma_rx_bytes']],
+    ['not bytes that are another part of it', [['ip4InOctets', { ...receive, group: 'hw_counters' }], ['ip6InOctets', { meaning: { traffic: 'receive' } }]], []],
+    ['a further counter of an event', [['cc_tx_cnp_pkts', event('cnp_sent')], ['np_cnp_sent', event('cnp_sent')]], ['cc_tx_cnp_pkts']],
+  ])('by turns alone are sent %s', (_, channels, slow) => {
+    const world = worldOf(channels);
+    const sent = Array.from({ length: 8 }, (__, window) => world.window(channels.map((___, channel) => windowRow(channel, window, { total: window + 1 }))));
+    const lines = sent.slice(1).flatMap((series) => matching(series, /hw_counter|node_/));
+    const counts = channels.map(([name]) => [name, lines.filter((line) => line.includes(`"${name}"`)).length] as const);
+    expect(counts.filter(([, count]) => count > 0 && count < 7).map(([name]) => name)).toEqual(slow);
+  });
   test('statistics of the driver are sent by turns alone, from their first count on, with the 0 before it', () => {
     const world = worldOf([['rx_prio0_bytes', { group: 'ethtool' }]]);
     const sent = Array.from({ length: 12 }, (_, window) => matching(world.window([windowRow(0, window, { total: window < 2 ? 0 : window })]), /hw_counter/));
@@ -153,7 +170,7 @@ describe('times', () => {
     world.take({ windows: [windowRow(0, 0, { activeNs: 1e9 })] }, 15_100);
     expect(matching(world.take({ windows: [windowRow(1, 0, { activeNs: 2e9 })] }, 25_000), /active/)).toEqual([]);
     expect(world.windows.figures().samples.late).toBe(1);
-    expect(matching(world.take({ windows: [windowRow(0, 1, { activeNs: 0 })] }, 30_100), /active/)[0]).toContain(' 3 @30000');
+    expect(matching(world.take({ windows: [windowRow(0, 1, { activeNs: 0 })] }, 30_100), /active/)[0]).toContain(' 2 @30000');
   });
   test('several windows at once keep their times', () => {
     const world = worldOf([['port_rcv_data', receive]]);

@@ -60,7 +60,7 @@ bool Reducer::is_wanted() const { return bursts_.is_open() || (place_ != kNoPlac
 void Reducer::lose(RowSink& sink) {
   if (has_base_) {
     if (has_held_) settle_held(sink);
-    give_idle(mark_ns_, idle_count_, sink);
+    give_idle(mark_ns_, idle_intervals(mark_ns_), sink);
     cover();
   }
   ClosedBurst burst;
@@ -75,8 +75,8 @@ void Reducer::finish(RowSink& sink) {
 }
 
 void Reducer::roll_window(double ns, RowSink& sink) {
-  // Idle intervals that nothing can change any more belong to the window that ends.
-  if (has_base_ && !has_held_ && refresh_.hold_ns() == 0) give_idle(mark_ns_, idle_count_, sink);
+  // Idle time belongs to the window that ends, unless a burst may have gone on in it.
+  if (has_base_ && !has_held_ && (refresh_.hold_ns() == 0 || !bursts_.is_open())) give_idle(mark_ns_, idle_intervals(mark_ns_), sink);
   emit_window(sink);
   window_.fill(0);
   window_[kChannel] = channel_;
@@ -139,7 +139,7 @@ bool Reducer::note_change(std::uint64_t value, double ns, RowSink& sink) {
 
 void Reducer::reset(std::uint64_t value, double ns, RowSink& sink) {
   if (has_held_) settle_held(sink);
-  give_idle(mark_ns_, idle_count_, sink);
+  give_idle(mark_ns_, idle_intervals(mark_ns_), sink);
   window_[kResets]++;
   total_ = static_cast<double>(value) * counter_.multiplier;
   latest_ = mark_ = value;
@@ -166,14 +166,17 @@ void Reducer::move(std::uint64_t value, double ns, RowSink& sink) {
 
 // Nothing is open before the last reading: the interval since then is what it looks like.
 bool Reducer::is_settled() const {
-  return !has_held_ && idle_count_ == 0 && (refresh_.hold_ns() == 0 || (base_is_move_ && !refresh_.is_slow()));
+  if (has_held_ || idle_count_ > 0) return false;
+  return base_is_move_ ? !refresh_.is_slow() : refresh_.hold_ns() == 0 && !refresh_.is_learning();
 }
 
 void Reducer::move_fast(const Interval& moved, RowSink& sink) {
   give_idle(has_held_ ? held_.start_ns : moved.start_ns, idle_count_, sink);
+  // What is held has been proved: only without it the movement stands alone.
+  const bool is_single = !has_held_ && refresh_.is_learning();
   if (has_held_) give_exact(held_, sink);
   has_held_ = false;
-  give_exact(moved, sink);
+  give_exact(moved, sink, is_single ? spread_ns(moved.start_ns + moved.ns) : 0);
 }
 
 void Reducer::prove(const Interval& moved, RowSink& sink) {
@@ -192,14 +195,15 @@ void Reducer::settle_held(RowSink& sink) {
 void Reducer::rest(RowSink& sink) {
   const double hold_ns = refresh_.hold_ns();
   const double until_ns = mark_ns_ - hold_ns;
-  if (refresh_.is_known_slow()) {
-    const double count = std::max(1.0, std::floor((until_ns - base_ns_) / hold_ns + 0.5));
-    give_idle(until_ns, count, sink);
-    return;
-  }
+  if (refresh_.is_known_slow()) return give_idle(until_ns, idle_intervals(until_ns), sink);
   const double kept = std::min(idle_count_ - 1, std::floor(hold_ns / period_ns_ + 0.5));
   give_idle(until_ns, idle_count_ - kept, sink);
   idle_count_ = kept;
+}
+
+// From the base on: those between readings, or between refreshes where these are longer.
+double Reducer::idle_intervals(double until_ns) const {
+  return refresh_.is_known_slow() ? std::floor((until_ns - base_ns_) / refresh_.ns() + 0.5) : idle_count_;
 }
 
 void Reducer::give_idle(double until_ns, double count, RowSink& sink) {
@@ -219,8 +223,7 @@ void Reducer::give_span(double until_ns, double units, double active_ns, RowSink
   const bool is_known_slow = refresh_.is_known_slow();
   Interval span{base_ns_, until_ns - base_ns_, units};
   const bool is_quick = refresh_.is_slow() && !is_known_slow && base_is_move_ && span.ns <= refresh_.near_ns();
-  const double spread_ns = is_known_slow ? refresh_.ns() : std::min(until_ns - moved_ns_, kRefreshAssumedNs);
-  span.rate = units * 1e9 / std::max(span.ns, spread_ns);
+  span.rate = units * 1e9 / std::max(span.ns, spread_ns(until_ns));
   span.count = is_known_slow ? std::max(1.0, std::floor(span.ns / refresh_.ns() + 0.5)) : idle_count_ + 1;
   base_ns_ = moved_ns_ = until_ns;
   base_is_move_ = true;
@@ -230,8 +233,13 @@ void Reducer::give_span(double until_ns, double units, double active_ns, RowSink
   judge(span, active_ns, sink);
 }
 
-void Reducer::give_exact(Interval interval, RowSink& sink) {
-  interval.rate = interval.units * 1e9 / interval.ns;
+// The time in which the units of a single movement may have come together.
+double Reducer::spread_ns(double until_ns) const {
+  return refresh_.is_known_slow() ? refresh_.ns() : std::min(until_ns - moved_ns_, kRefreshAssumedNs);
+}
+
+void Reducer::give_exact(Interval interval, RowSink& sink, double least_ns) {
+  interval.rate = interval.units * 1e9 / std::max(interval.ns, least_ns);
   base_ns_ = moved_ns_ = interval.start_ns + interval.ns;
   base_is_move_ = true;
   idle_count_ = 0;

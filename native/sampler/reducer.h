@@ -49,9 +49,12 @@ class Reducer {
   void prove(const Interval& moved, RowSink& sink);
   void settle_held(RowSink& sink);
   void rest(RowSink& sink);
+  double idle_intervals(double until_ns) const;
   void give_idle(double until_ns, double count, RowSink& sink);
   void give_span(double until_ns, double units, double active_ns, RowSink& sink);
-  void give_exact(Interval interval, RowSink& sink);
+  double spread_ns(double until_ns) const;
+  // One interval between readings; its rate is judged over `least_ns` at least.
+  void give_exact(Interval interval, RowSink& sink, double least_ns = 0);
   void judge(const Interval& interval, double active_ns, RowSink& sink);
   void count(const Interval& interval, double active_ns);
   void offer_burst(const Interval& interval, RowSink& sink);

@@ -25,11 +25,11 @@ class Refresh {
   bool proves_fresh(double first_ns, double second_ns) const;
   void set_fresh();
 
-  // Refreshes more slowly than it is read, or has not proved yet that it does not.
+  // Refreshes more slowly than it is read, or has a line rate and has not proved yet that it does not.
   bool is_slow() const { return is_slow_; }
   // Between two refreshes is this time, not an assumed one.
   bool is_known_slow() const { return is_slow_ && is_known_; }
-  // A single change is judged together with the time before it: the next reading tells what it was.
+  // Nobody told how often it refreshes.
   bool is_learning() const { return is_learning_; }
   // Time without a change that stays open, because what comes next may have happened in it; 0 where nothing stays open.
   double hold_ns() const { return hold_ns_; }
@@ -45,6 +45,7 @@ class Refresh {
   void learn_slow();
 
   bool is_learning_;
+  bool has_line_rate_;
   // A change by less in a period tells nothing.
   double telling_rate_;
   double telling_units_;
@@ -55,9 +56,10 @@ class Refresh {
   double hold_ns_ = 0;
   double near_ns_ = 0;
   double apart_ns_ = 0;
-  // Gaps in a row that are long enough, the shortest, and all of them together.
+  // Gaps in a row that are long enough, the shortest, the longest, and all of them together.
   unsigned gaps_ = 0;
   double gap_min_ns_ = 0;
+  double gap_max_ns_ = 0;
   double gap_sum_ns_ = 0;
 };
 

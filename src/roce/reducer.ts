@@ -8,10 +8,11 @@
 // are: time without a movement is kept as one stretch until something comes after it, and a counter that refreshes slowly, or may do so
 // (refresh.ts), is judged from change to change. An interval belongs to the window in which it is judged, a burst to the window in which its end was noticed.
 
-import { BurstFinder, busyNs, type BurstEvent, type Interval } from './burst.ts';
+import { BurstFinder, type BurstEvent, type Interval } from './burst.ts';
 import type { Recorder } from './capture.ts';
 import { isSaturated, stepOf } from './delta.ts';
-import { plausibleShare, thresholdsMax, utilizationBucket, utilizationBuckets, type BurstRow, type CounterRules, type ReductionRules, type WindowRow } from './reduction.ts';
+import { OpenWindow } from './open-window.ts';
+import { plausibleShare, type BurstRow, type CounterRules, type ReductionRules, type WindowRow } from './reduction.ts';
 import { Refresh, refreshAssumedNs } from './refresh.ts';
 
 /** Where rows go. */
@@ -27,8 +28,6 @@ export interface Recording {
   readonly place: number | undefined;
 }
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly number[] ? number[] : T[K] };
-type OpenWindow = Mutable<WindowRow> & { gapSumNs: number; gaps: number };
 /** What a reading added that moved: nothing is known yet of its rate. */
 type Movement = Pick<Interval, 'startNs' | 'ns' | 'units'>;
 
@@ -112,7 +111,7 @@ export class Reducer {
   lose(): void {
     if (this.#hasBase) {
       this.#settleHeld();
-      this.#giveIdle(this.#markNs, this.#idleCount);
+      this.#giveIdle(this.#markNs, this.#idleIntervals(this.#markNs));
       this.#cover();
     }
     this.#noteBurst(this.#bursts.close());
@@ -122,7 +121,7 @@ export class Reducer {
 
   /** Nothing was read until then: a window that is over is given all the same. */
   expire(ns: number): void {
-    if (!this.#hasBase && this.#window !== undefined && ns >= this.#window.endNs) this.#emitWindow();
+    if (!this.#hasBase && this.#window !== undefined && ns >= this.#window.row.endNs) this.#emitWindow();
   }
 
   /** Ends window and burst. */
@@ -138,27 +137,26 @@ export class Reducer {
   }
 
   #windowAt(ns: number): OpenWindow {
-    if (this.#window !== undefined && ns < this.#window.endNs) return this.#window;
-    // Idle intervals that nothing can change any more belong to the window that ends.
-    if (this.#hasBase && this.#held === undefined && this.#refresh.holdNs === 0) this.#giveIdle(this.#markNs, this.#idleCount);
+    if (this.#window !== undefined && ns < this.#window.row.endNs) return this.#window;
+    // Idle time belongs to the window that ends, unless a burst may have gone on in it.
+    if (this.#hasBase && this.#held === undefined && (this.#refresh.holdNs === 0 || !this.#bursts.isOpen)) this.#giveIdle(this.#markNs, this.#idleIntervals(this.#markNs));
     this.#emitWindow();
     const { windowNs, alignNs } = this.#rules;
     const startNs = Math.floor((ns + alignNs) / windowNs) * windowNs - alignNs;
-    this.#window = emptyWindow(this.#channel, startNs, startNs + windowNs);
+    this.#window = new OpenWindow(this.#channel, startNs, startNs + windowNs);
     return this.#window;
   }
 
   #emitWindow(): void {
     if (this.#window === undefined) return;
     if (this.#hasBase) this.#cover();
-    const { gapSumNs, gaps, ...row } = this.#window;
-    this.#sink.window({ ...row, gapMeanNs: gaps === 0 ? 0 : gapSumNs / gaps, total: this.#total, refreshNs: this.#refresh.knownNs });
+    this.#sink.window(this.#window.rowOf(this.#total, this.#refresh.knownNs));
     this.#window = undefined;
   }
 
   #cover(): void {
     if (this.#window === undefined) return;
-    this.#window.coveredNs += this.#markNs - this.#coveredNs;
+    this.#window.row.coveredNs += this.#markNs - this.#coveredNs;
     this.#coveredNs = this.#markNs;
   }
 
@@ -186,34 +184,30 @@ export class Reducer {
   #noteChange(window: OpenWindow, value: bigint, ns: number): boolean {
     const sinceNs = this.#refresh.isSlow ? this.#baseNs : this.#markNs;
     const step = stepOf(this.#latest, value, Math.max(ns - sinceNs, this.#periodNs), this.#counter);
-    if (this.#changedNs !== -Infinity) this.#noteGap(window, ns - this.#changedNs, step.units);
-    if (isSaturated(value, this.#counter)) window.saturations++;
-    window.changes++;
+    if (this.#changedNs !== -Infinity) {
+      window.noteGap(ns - this.#changedNs);
+      this.#refresh.noteGap(ns - this.#changedNs, step.units);
+    }
+    if (isSaturated(value, this.#counter)) window.row.saturations++;
+    window.row.changes++;
     this.#changedNs = ns;
     if (step.kind === 'reset') {
       this.#reset(window, value, ns);
       return false;
     }
     this.#latest = value;
-    if (step.kind === 'wrapped') window.wraps++;
-    window.units += step.units;
+    if (step.kind === 'wrapped') window.row.wraps++;
+    window.row.units += step.units;
     this.#total += step.units;
     this.#pendingUnits += step.units;
     if (this.#recording?.isEvent === true) this.#recording.recorder.noteEvent(this.#channel, ns);
     return true;
   }
 
-  #noteGap(window: OpenWindow, gapNs: number, units: number): void {
-    window.gapMinNs = window.gaps === 0 ? gapNs : Math.min(window.gapMinNs, gapNs);
-    window.gapSumNs += gapNs;
-    window.gaps++;
-    this.#refresh.noteGap(gapNs, units);
-  }
-
   #reset(window: OpenWindow, value: bigint, ns: number): void {
     this.#settleHeld();
-    this.#giveIdle(this.#markNs, this.#idleCount);
-    window.resets++;
+    this.#giveIdle(this.#markNs, this.#idleIntervals(this.#markNs));
+    window.row.resets++;
     this.#total = Number(value) * this.#counter.multiplier;
     this.#latest = value;
     this.#beginAt(value, ns);
@@ -235,7 +229,8 @@ export class Reducer {
 
   /** Nothing is open before the last reading: the interval since then is what it looks like. */
   #isSettled(): boolean {
-    return this.#held === undefined && this.#idleCount === 0 && (this.#refresh.holdNs === 0 || (this.#baseIsMove && !this.#refresh.isSlow));
+    const { isSlow, isLearning, holdNs } = this.#refresh;
+    return this.#held === undefined && this.#idleCount === 0 && (this.#baseIsMove ? !isSlow : holdNs === 0 && !isLearning);
   }
 
   /** Each reading is fresh: what came before is what it looked like. */
@@ -244,7 +239,9 @@ export class Reducer {
     this.#held = undefined;
     this.#giveIdle((held ?? moved).startNs, this.#idleCount);
     if (held !== undefined) this.#giveExact(held);
-    this.#giveExact(moved);
+    // What is held has been proved: only without it the movement stands alone.
+    const isSingle = held === undefined && this.#refresh.isLearning;
+    this.#giveExact(moved, isSingle ? this.#spreadNs(moved.startNs + moved.ns) : 0);
   }
 
   /** The counter is fresh from now on. The first movement may still be what a slow one showed late, unless it follows another. */
@@ -268,10 +265,15 @@ export class Reducer {
   #rest(): void {
     const { holdNs } = this.#refresh;
     const untilNs = this.#markNs - holdNs;
-    if (this.#refresh.isKnownSlow) return this.#giveIdle(untilNs, Math.max(1, Math.floor((untilNs - this.#baseNs) / holdNs + 0.5)));
+    if (this.#refresh.isKnownSlow) return this.#giveIdle(untilNs, this.#idleIntervals(untilNs));
     const kept = Math.min(this.#idleCount - 1, Math.floor(holdNs / this.#periodNs + 0.5));
     this.#giveIdle(untilNs, this.#idleCount - kept);
     this.#idleCount = kept;
+  }
+
+  /** From the base on: those between readings, or between refreshes where these are longer. */
+  #idleIntervals(untilNs: number): number {
+    return this.#refresh.isKnownSlow ? Math.floor((untilNs - this.#baseNs) / this.#refresh.ns + 0.5) : this.#idleCount;
   }
 
   #giveIdle(untilNs: number, count: number): void {
@@ -281,31 +283,35 @@ export class Reducer {
     this.#baseNs = untilNs;
     this.#baseIsMove = false;
     this.#idleCount = 0;
-    window.intervals += count;
+    window.countIdle(count, this.#counter.lineRate);
     this.#record(idle);
-    if (this.#counter.lineRate === 0) return;
-    window.utilization[0] = (window.utilization[0] ?? 0) + count;
-    this.#noteBurst(this.#bursts.take(idle));
+    if (this.#counter.lineRate > 0) this.#noteBurst(this.#bursts.take(idle));
   }
 
   /** Everything since `baseNs` is one interval, and its units may be older than that: no rate is made from less time than they may have taken. */
   #giveSpan(untilNs: number, units: number, activeNs: number): void {
     const { isSlow, isKnownSlow, ns: refreshNs, nearNs } = this.#refresh;
+    const leastNs = this.#spreadNs(untilNs);
     const startNs = this.#baseNs;
     const ns = untilNs - startNs;
     const isQuick = isSlow && !isKnownSlow && this.#baseIsMove && ns <= nearNs;
-    const spreadNs = isKnownSlow ? refreshNs : Math.min(untilNs - this.#movedNs, refreshAssumedNs);
     const count = isKnownSlow ? Math.max(1, Math.floor(ns / refreshNs + 0.5)) : this.#idleCount + 1;
-    const span = { startNs, ns, units, rate: (units * 1e9) / Math.max(ns, spreadNs), count };
+    const span = { startNs, ns, units, rate: (units * 1e9) / Math.max(ns, leastNs), count };
     this.#moveBase(untilNs);
     // Two changes of an unknown counter close together, and no third: that may be a refresh, seen late, and the next one.
     if (isQuick) return this.#bursts.addDoubtful(span);
     this.#judge(span, activeNs);
   }
 
-  #giveExact({ startNs, ns, units }: Movement): void {
+  /** One interval between readings; its rate is judged over `leastNs` at least. */
+  #giveExact({ startNs, ns, units }: Movement, leastNs = 0): void {
     this.#moveBase(startNs + ns);
-    this.#judge({ startNs, ns, units, rate: (units * 1e9) / ns, count: 1 }, ns);
+    this.#judge({ startNs, ns, units, rate: (units * 1e9) / Math.max(ns, leastNs), count: 1 }, ns);
+  }
+
+  /** The time in which the units of a single movement may have come together. */
+  #spreadNs(untilNs: number): number {
+    return this.#refresh.isKnownSlow ? this.#refresh.ns : Math.min(untilNs - this.#movedNs, refreshAssumedNs);
   }
 
   #moveBase(ns: number): void {
@@ -319,10 +325,10 @@ export class Reducer {
     if (window === undefined) return;
     const { lineRate } = this.#counter;
     if (lineRate > 0 && interval.rate > plausibleShare * lineRate) {
-      window.implausible++;
+      window.row.implausible++;
       return this.#bursts.addDoubtful(interval);
     }
-    this.#count(window, interval, activeNs);
+    window.count(interval, activeNs, lineRate, this.#rules.thresholds);
     this.#record(interval);
     if (lineRate > 0) this.#noteBurst(this.#bursts.take(interval));
   }
@@ -331,45 +337,13 @@ export class Reducer {
     if (this.#recording?.place !== undefined) this.#recording.recorder.take(this.#recording.place, interval);
   }
 
-  #count(window: OpenWindow, { startNs, ns, units, rate, count }: Interval, activeNs: number): void {
-    window.intervals += count;
-    window.activeNs += activeNs;
-    window.peakUnits = Math.max(window.peakUnits, units);
-    if (rate > window.peakRate) {
-      window.peakRate = rate;
-      window.peakAtNs = startNs + ns;
-    }
-    if (this.#counter.lineRate === 0) return;
-    const share = rate / this.#counter.lineRate;
-    for (const [index, threshold] of this.#rules.thresholds.entries()) if (share >= threshold) window.aboveNs[index] = (window.aboveNs[index] ?? 0) + ns;
-    const bucket = utilizationBucket(share);
-    window.utilization[bucket] = (window.utilization[bucket] ?? 0) + count;
-  }
-
   #noteBurst(burst: BurstEvent): void {
     const window = this.#window;
     if (burst === 'began') this.#recording?.recorder.beginBurst(this.#channel, this.#bursts.beganNs);
     if (burst === undefined || burst === 'began' || window === undefined) return;
-    const { row, edges } = burst;
-    window.bursts++;
-    window.burstNs += row.durationNs;
-    window.burstUnits += row.units;
-    // The burst was above a threshold in its first and last interval too, if only for a part of them.
-    this.#rules.thresholds.forEach((threshold, index) => {
-      const limit = threshold * this.#counter.lineRate;
-      if (row.peakRate < limit) return;
-      for (const edge of edges) if (edge.ns > 0 && edge.rate < limit) window.aboveNs[index] = (window.aboveNs[index] ?? 0) + busyNs(edge, row.peakRate);
-    });
+    const { row } = burst;
+    window.countBurst(burst, this.#counter.lineRate, this.#rules.thresholds);
     this.#sink.burst(row);
     this.#recording?.recorder.endBurst(row.startNs + row.durationNs);
   }
-}
-
-function emptyWindow(channel: number, startNs: number, endNs: number): OpenWindow {
-  return {
-    channel, startNs, endNs, units: 0, intervals: 0, changes: 0, peakRate: 0, peakAtNs: 0, peakUnits: 0, activeNs: 0,
-    aboveNs: Array.from({ length: thresholdsMax }, () => 0), bursts: 0, burstNs: 0, burstUnits: 0,
-    implausible: 0, wraps: 0, resets: 0, saturations: 0, gapMinNs: 0, gapMeanNs: 0, total: NaN, coveredNs: 0, refreshNs: 0, gapSumNs: 0, gaps: 0,
-    utilization: Array.from({ length: utilizationBuckets }, () => 0),
-  };
 }

@@ -70,6 +70,13 @@ describe.each(replays)('%s', (_name, replay) => {
     expect(timesOf(captures)).toEqual(range(250, 1200));
   });
 
+  test('an event of a counter of which nothing is known is among what it did before and after, as with any other', () => {
+    const counter = { ...trouble, rules: { ...marks, refreshNs: 'learn' as const } };
+    const { captures } = captured(replay, [counter], [(tick) => (tick >= 1300 ? 5 : 0) + (tick >= 1350 ? 2 : 0)], 2000);
+    expect(timesOf(captures)).toEqual(range(1250, 1450));
+    expect(captures.filter(({ value }) => value > 0)).toEqual([{ channel: 0, atNs: 1300 * ms, value: 5 }, { channel: 0, atNs: 1350 * ms, value: 2 }]);
+  });
+
   test('events apart from each other are captures of their own', () => {
     const { starts, captures } = captured(replay, [trouble], [(tick) => (tick >= 300 ? 1 : 0) + (tick >= 420 ? 1 : 0) + (tick >= 900 ? 1 : 0)], 1300);
     expect(starts.map(({ atNs }) => atNs / ms)).toEqual([300, 420, 900]);

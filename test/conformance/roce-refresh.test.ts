@@ -92,6 +92,19 @@ describe.each(reducers)('%s', (_name, reduce) => {
     expect(Math.max(...windows.map(({ peakUnits }) => peakUnits))).toBe(7);
   });
 
+  test('what a counter of which nothing is known did not do is told in its window, and no later', () => {
+    const { windows } = reduce(readingsOf([], { periodNs: ms, untilNs: 1000 * ms, jitter: 0 }, seed), unknown, rules);
+    expect(windows.map(({ intervals }) => intervals)).toEqual([99, ...Array.from({ length: 9 }, () => 100)]);
+    expect(windows.map(({ utilization }) => utilization[0])).toEqual(windows.map(({ intervals }) => intervals));
+  });
+
+  test('a counter without a line rate that refreshes slowly has no false peak either, and is learned', () => {
+    const inputs = readingsOf(steady(0.06), { periodNs: ms, untilNs: 1000 * ms, jitter: 0.04, refreshNs: 10 * ms }, seed);
+    const { windows } = reduce(inputs, { ...unknown, lineRate: 0 }, rules);
+    expect(highest(windows)).toBeLessThan(0.065);
+    expect(windows.at(-1)?.refreshNs).toBeCloseTo(10 * ms, -6);
+  });
+
   test('a heartbeat on an idle line is not taken for a slow refresh, nor are single events at regular times', () => {
     const beats = (units: number) => Array.from({ length: 2000 }, (_, tick) => ({ value: BigInt(Math.floor(tick / 100) * units), beginNs: tick * ms, endNs: tick * ms + 1000 }));
     expect(reduce(beats(4096), unknown, rules).windows.at(-1)?.refreshNs).toBe(0);

@@ -38,6 +38,24 @@ describe('the loop sampler', () => {
     expect(clock.pending()).toBe(0);
   });
 
+  test('a burst is captured with what was before and after it, and rows are accounted for', async () => {
+    const clock = createTestClock();
+    write('captured', '0\n');
+    const captured = { ...channel('captured'), port: 2, isCaptured: true };
+    const sampler = new LoopSampler(planOf([captured], { periodNs: 1e7, windowNs: 1e9, capture: { preNs: 50e6, postNs: 100e6, maxNs: 2e9 } }), clock);
+    sampler.start();
+    for (let period = 1; period <= 60; period++) {
+      write('captured', `${1e7 * Math.min(5, Math.max(0, period - 20))}\n`);
+      await clock.advance(10);
+    }
+    sampler.stop();
+    const { captureStarts, captures, windows, bursts, produced, overwritten } = sampler.drain();
+    expect(captureStarts).toEqual([{ port: 2, channel: 0, atNs: 200e6 }]);
+    expect(captures.map(({ atNs }) => atNs / 1e6)).toEqual(Array.from({ length: 21 }, (_, index) => 150 + 10 * index));
+    expect(captures.map(({ value }) => value)).toEqual([...Array(6).fill(0), ...Array(5).fill(lineRate), ...Array(10).fill(0)]);
+    expect([produced, overwritten]).toEqual([windows.length + bursts.length + captures.length + captureStarts.length, 0]);
+  });
+
   test('deadlines that passed are counted and not caught up', async () => {
     const test = createTestClock();
     let stallMs = 0;

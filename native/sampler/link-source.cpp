@@ -25,7 +25,7 @@ namespace {
 // The kernel makes parts as large as the buffer that it is asked with. One that fits into 8 KiB together with the kernel's own words comes from its caches, a larger one is pages that are
 // taken and given back for each answer. 32 interfaces fit, more come in several parts.
 constexpr std::size_t kBufferBytes = 7680;
-// A request that took longer than so many usual ones was interrupted: nobody knows on which side of the interruption the numbers were read.
+// What took longer than so many usual ones was interrupted.
 constexpr double kInterrupted = 2;
 constexpr double kUsualWeight = 1.0 / 64;
 // A dump is made of memory alone; one that takes longer has gone wrong.
@@ -57,6 +57,14 @@ unsigned index_of(int fd, const std::string& name) {
 
 }  // namespace
 
+// What takes longer from now on becomes usual, what happens once does not.
+double LinkSource::Usual::excess_of(double taken_ns) {
+  const double most_ns = kInterrupted * ns;
+  const double excess_ns = ns == 0 ? 0 : std::max(0.0, taken_ns - most_ns);
+  ns = ns == 0 ? taken_ns : ns + kUsualWeight * (std::min(taken_ns, 2 * most_ns) - ns);
+  return excess_ns;
+}
+
 LinkSource::LinkSource(std::vector<LinkCounter> counters) : Source(counters.size()), buffer_(kBufferBytes) {
   std::map<std::string, std::vector<Place>> by_name;
   for (std::size_t i = 0; i < counters.size(); i++) by_name[counters[i].link].push_back({counters[i].field, i});
@@ -74,22 +82,19 @@ LinkSource::~LinkSource() {
 }
 
 void LinkSource::read() {
-  const double window_ns = read_once();
-  const bool is_interrupted = usual_ns_ > 0 && window_ns > kInterrupted * usual_ns_;
-  // What takes longer from now on becomes usual, what happens once does not.
-  usual_ns_ = usual_ns_ == 0 ? window_ns : usual_ns_ + kUsualWeight * (std::min(window_ns, kInterrupted * 2 * usual_ns_) - usual_ns_);
-  if (is_interrupted) read_once();
+  const double begin_ns = monotonic_ns();
+  find_links(begin_ns);
+  if (window_usual_.excess_of(read_once()) > 0) read_once();
+  disturbed_ns_ = read_usual_.excess_of(monotonic_ns() - begin_ns);
 }
 
 // Returns the length of the first read window; 0 where there is no answer.
 double LinkSource::read_once() {
-  window_ = {monotonic_ns(), 0};
-  const double first_ns = window_.begin_ns;
-  filled_ = 0;
-  find_links(first_ns);
+  const double first_ns = monotonic_ns();
   double request_ns = 0;
+  filled_ = 0;
   if (socket_ >= 0 && request()) {
-    window_.end_ns = monotonic_ns();
+    window_ = {first_ns, monotonic_ns()};
     request_ns = window_.end_ns - first_ns;
     receive();
   }

@@ -1,4 +1,5 @@
-// A sleep that ends at an absolute time of the monotonic clock or by a call: a futex takes such a deadline and is as punctual as clock_nanosleep.
+// A sleep that ends at an absolute time of the monotonic clock or by a call: a futex takes such a deadline and is as punctual as clock_nanosleep. Short sleeps are not worth it: they end
+// soon, and a futex costs a microsecond more.
 
 #include "clock.h"
 
@@ -10,12 +11,23 @@
 
 namespace sampler {
 
+namespace {
+
+// A call waits so long at most.
+constexpr double kShortNs = 2e6;
+
+}  // namespace
+
 void SystemClock::sleep_until(double ns) {
   const double seconds = std::floor(ns / 1e9);
   const timespec deadline{static_cast<time_t>(seconds), static_cast<long>(ns - seconds * 1e9)};
   // Interrupted by a signal, or returned for no reason: sleeps on.
-  while (is_called_.load(std::memory_order_acquire) == 0 && monotonic_ns() < ns)
-    syscall(SYS_futex, &is_called_, FUTEX_WAIT_BITSET_PRIVATE, 0, &deadline, nullptr, FUTEX_BITSET_MATCH_ANY);
+  while (is_called_.load(std::memory_order_acquire) == 0) {
+    const double left_ns = ns - monotonic_ns();
+    if (left_ns <= 0) break;
+    if (left_ns <= kShortNs) clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, nullptr);
+    else syscall(SYS_futex, &is_called_, FUTEX_WAIT_BITSET_PRIVATE, 0, &deadline, nullptr, FUTEX_BITSET_MATCH_ANY);
+  }
   is_called_.store(0, std::memory_order_release);
 }
 

@@ -1,5 +1,5 @@
 // Statistics of all interfaces by one dump of rtnetlink (RTM_GETSTATS, filter LINK_64): kernel header linux/if_link.h, struct rtnl_link_stats64.
-// The kernel fills the answer while it is received, so the read window is the time from the request to the end of the answer.
+// The kernel fills the first part of the answer within the request, and each further part while the one before is received: those are the read windows.
 
 #include <linux/if_link.h>
 #include <linux/netlink.h>
@@ -22,8 +22,12 @@ namespace sampler {
 
 namespace {
 
-// The kernel fills at most 32 KiB a part.
-constexpr std::size_t kBufferBytes = 64 * 1024;
+// The kernel makes parts as large as the buffer that it is asked with. One that fits into 8 KiB together with the kernel's own words comes from its caches, a larger one is pages that are
+// taken and given back for each answer. 32 interfaces fit, more come in several parts.
+constexpr std::size_t kBufferBytes = 7680;
+// What took longer than so many usual ones was interrupted.
+constexpr double kInterrupted = 2;
+constexpr double kUsualWeight = 1.0 / 64;
 // A dump is made of memory alone; one that takes longer has gone wrong.
 constexpr suseconds_t kAnswerMicroseconds = 100'000;
 
@@ -53,6 +57,14 @@ unsigned index_of(int fd, const std::string& name) {
 
 }  // namespace
 
+// What takes longer from now on becomes usual, what happens once does not.
+double LinkSource::Usual::excess_of(double taken_ns) {
+  const double most_ns = kInterrupted * ns;
+  const double excess_ns = ns == 0 ? 0 : std::max(0.0, taken_ns - most_ns);
+  ns = ns == 0 ? taken_ns : ns + kUsualWeight * (std::min(taken_ns, 2 * most_ns) - ns);
+  return excess_ns;
+}
+
 LinkSource::LinkSource(std::vector<LinkCounter> counters) : Source(counters.size()), buffer_(kBufferBytes) {
   std::map<std::string, std::vector<Place>> by_name;
   for (std::size_t i = 0; i < counters.size(); i++) by_name[counters[i].link].push_back({counters[i].field, i});
@@ -71,23 +83,37 @@ LinkSource::~LinkSource() {
 
 void LinkSource::read() {
   const double begin_ns = monotonic_ns();
-  for (auto& reading : readings_) reading.is_known = false;
   find_links(begin_ns);
-  if (socket_ < 0 || !request()) return;
+  if (window_usual_.excess_of(read_once()) > 0) read_once();
+  disturbed_ns_ = read_usual_.excess_of(monotonic_ns() - begin_ns);
+}
+
+// Returns the length of the first read window; 0 where there is no answer.
+double LinkSource::read_once() {
+  const double first_ns = monotonic_ns();
+  double request_ns = 0;
+  filled_ = 0;
+  if (socket_ >= 0 && request()) {
+    window_ = {first_ns, monotonic_ns()};
+    request_ns = window_.end_ns - first_ns;
+    receive();
+  }
+  if (filled_ < readings_.size())
+    for (auto& reading : readings_) reading.is_known = reading.is_known && reading.begin_ns >= first_ns;
+  return request_ns;
+}
+
+void LinkSource::receive() {
   for (;;) {
     const ssize_t bytes = recv(socket_, buffer_.data(), buffer_.size(), 0);
     if (bytes <= 0) {
       // An answer that comes later would be taken for the next one's.
       close(socket_);
       socket_ = -1;
-      break;
+      return;
     }
-    if (!take_part(static_cast<std::size_t>(bytes))) break;
-  }
-  const double end_ns = monotonic_ns();
-  for (auto& reading : readings_) {
-    reading.begin_ns = begin_ns;
-    reading.end_ns = end_ns;
+    if (!take_part(static_cast<std::size_t>(bytes))) return;
+    window_ = {window_.end_ns, monotonic_ns()};
   }
 }
 
@@ -159,9 +185,10 @@ void LinkSource::take_stats(unsigned index, const std::uint64_t* stats, std::siz
   const Link* link = slot_of(index);
   if (link == nullptr) return;
   for (std::size_t i = link->first; i < link->first + link->count; i++) {
-    Reading& reading = readings_[places_[i].reading];
-    reading.is_known = places_[i].field < fields;
-    if (reading.is_known) reading.value = stats[places_[i].field];
+    const Place& place = places_[i];
+    if (place.field >= fields) continue;
+    readings_[place.reading] = {true, stats[place.field], window_.begin_ns, window_.end_ns};
+    filled_++;
   }
 }
 

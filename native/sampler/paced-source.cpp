@@ -44,18 +44,20 @@ void PacedSource::record(Reducer& reducer, const Channel& channel, Recorder* rec
 double PacedSource::read(double now_ns, Clock& clock, PortEvents& events, RowSink& sink, bool& has_event) {
   Round round{now_ns, read_ns_ == 0 ? 0 : now_ns - read_ns_, events, sink};
   double spent_ns = 0;
+  double disturbed_ns = 0;
   double end_ns = now_ns;
   for (auto& part : parts_) {
     const double begin_ns = end_ns;
     part.reader->read();
     spent_ns += clock.now_ns() - begin_ns;
+    disturbed_ns += part.reader->disturbed_ns();
     take(part, round);
     end_ns = clock.now_ns();
   }
   read_ns_ = now_ns;
   figures_.read.add(spent_ns);
   if (round.is_busy) pace_.note_busy(now_ns);
-  if (pace_.note_reading(now_ns, spent_ns)) judge_refresh();
+  if (pace_.note_reading(now_ns, spent_ns - disturbed_ns)) judge_refresh();
   has_event = has_event || round.has_event;
   return end_ns;
 }

@@ -75,14 +75,20 @@ void Reducer::finish(RowSink& sink) {
 }
 
 void Reducer::roll_window(double ns, RowSink& sink) {
-  // Idle time belongs to the window that ends, unless a burst may have gone on in it.
-  if (has_base_ && !has_held_ && (refresh_.hold_ns() == 0 || !bursts_.is_open())) give_idle(mark_ns_, idle_intervals(mark_ns_), sink);
+  if (has_base_ && !has_held_) close_idle(sink);
   emit_window(sink);
   window_.fill(0);
   window_[kChannel] = channel_;
   window_[kStart] = std::floor((ns + rules_.align_ns) / rules_.window_ns) * rules_.window_ns - rules_.align_ns;
   window_[kEnd] = window_end_ns_ = window_[kStart] + rules_.window_ns;
   gap_sum_ns_ = gaps_ = 0;
+}
+
+// Idle time belongs to the window that ends, unless a burst may have gone on in it, or begun in the last refresh.
+void Reducer::close_idle(RowSink& sink) {
+  if (refresh_.hold_ns() > 0 && bursts_.is_open()) return;
+  const double until_ns = refresh_.is_known_slow() ? mark_ns_ - refresh_.hold_ns() : mark_ns_;
+  if (until_ns > base_ns_) give_idle(until_ns, idle_intervals(until_ns), sink);
 }
 
 void Reducer::emit_window(RowSink& sink) {

@@ -39,6 +39,7 @@ class Reducer {
   bool is_wanted() const;
   bool is_settled() const;
   void roll_window(double ns, RowSink& sink);
+  void close_idle(RowSink& sink);
   void emit_window(RowSink& sink);
   void cover();
   void restart(std::uint64_t value, double ns);

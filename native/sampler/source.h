@@ -26,10 +26,13 @@ class Source {
   // Fills `readings()`; allocates nothing.
   virtual void read() = 0;
   const std::vector<Reading>& readings() const { return readings_; }
+  // How much of the time that the last reading took was somebody else's: an interruption says nothing of what the source costs.
+  double disturbed_ns() const { return disturbed_ns_; }
 
  protected:
   explicit Source(std::size_t counters) : readings_(counters) {}
   std::vector<Reading> readings_;
+  double disturbed_ns_ = 0;
 };
 
 // Files that hold one number each, read with kept descriptors: sysfs makes the text anew for every read at offset 0.
@@ -81,6 +84,18 @@ class LinkSource : public Source {
     std::size_t first = 0;
     std::size_t count = 0;
   };
+  struct Window {
+    double begin_ns;
+    double end_ns;
+  };
+  // How long something takes; `excess_of` tells by how much it was interrupted, and learns.
+  struct Usual {
+    double excess_of(double taken_ns);
+    double ns = 0;
+  };
+  // Again at once where the first request was interrupted: nobody knows on which side of that its numbers were read.
+  double read_once();
+  void receive();
   void find_links(double now_ns);
   Link*& slot_of(unsigned index);
   bool request();
@@ -97,6 +112,11 @@ class LinkSource : public Source {
   int socket_ = -1;
   std::uint32_t sequence_ = 0;
   double retry_ns_ = 0;
+  // Of the part that is taken next.
+  Window window_{};
+  std::size_t filled_ = 0;
+  Usual window_usual_;
+  Usual read_usual_;
 };
 
 // A decimal number with an optional newline after it; false for anything else, such as "N/A (no PMA)".

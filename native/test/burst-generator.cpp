@@ -32,7 +32,7 @@ constexpr std::uint16_t kEtherType = 0x88b5;
 // A wake-up may come so late.
 constexpr double kSpinNs = 200'000;
 // Lateness that the next frames catch up, a few hundredths of what a sampler can see: an interrupt takes so long.
-constexpr double kLatenessNs = 50'000;
+constexpr double kLatenessNs = 30'000;
 
 struct Burst {
   double begin_ns = 0;

@@ -1,5 +1,5 @@
-// Wakes up at fixed moments and does nothing else, which serves two ends. With a thread on each processor and a priority above everything that is measured it is a canary: when it did not
-// run, nothing could, so the host took the processor away. With one thread anywhere it is the empty loop whose cost any sampler has.
+// Wakes up at fixed moments and does nothing else, which serves two ends. With threads on processors, at a priority that leaves little before them, it is a canary: when it did
+// not run for long, nothing could, so the host took the processor away. With one thread anywhere it is the empty loop whose cost any sampler has.
 //
 // canary <period us> <stall us> <priority> <processors, with commas; -1 for wherever the scheduler likes>
 //

@@ -121,7 +121,7 @@ export class Reducer {
 
   /** Nothing was read until then: a window that is over is given all the same. */
   expire(ns: number): void {
-    if (!this.#hasBase && this.#window !== undefined && ns >= this.#window.endNs) this.#emitWindow();
+    if (!this.#hasBase && this.#window !== undefined && ns >= this.#window.row.endNs) this.#emitWindow();
   }
 
   /** Ends window and burst. */
@@ -138,13 +138,20 @@ export class Reducer {
 
   #windowAt(ns: number): OpenWindow {
     if (this.#window !== undefined && ns < this.#window.row.endNs) return this.#window;
-    // Idle time belongs to the window that ends, unless a burst may have gone on in it.
-    if (this.#hasBase && this.#held === undefined && (this.#refresh.holdNs === 0 || !this.#bursts.isOpen)) this.#giveIdle(this.#markNs, this.#idleIntervals(this.#markNs));
+    if (this.#hasBase && this.#held === undefined) this.#closeIdle();
     this.#emitWindow();
     const { windowNs, alignNs } = this.#rules;
     const startNs = Math.floor((ns + alignNs) / windowNs) * windowNs - alignNs;
     this.#window = new OpenWindow(this.#channel, startNs, startNs + windowNs);
     return this.#window;
+  }
+
+  /** Idle time belongs to the window that ends, unless a burst may have gone on in it, or begun in the last refresh. */
+  #closeIdle(): void {
+    const { holdNs, isKnownSlow } = this.#refresh;
+    if (holdNs > 0 && this.#bursts.isOpen) return;
+    const untilNs = isKnownSlow ? this.#markNs - holdNs : this.#markNs;
+    if (untilNs > this.#baseNs) this.#giveIdle(untilNs, this.#idleIntervals(untilNs));
   }
 
   #emitWindow(): void {

@@ -1,12 +1,14 @@
 // Ground truth of sampling, every millisecond on a simulated clock: what a whole sampler in TypeScript finds of bursts that are known exactly, and what the native core finds in the same
 // readings. `npm run bench -- roce` asks the same of the whole native sampler, in real time.
 
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { hasCompiler } from '../../scripts/native.mjs';
 import { defaultRules, type BurstRow, type CounterRules, type ReductionRules, type WindowRow } from '../../src/roce/reduction.ts';
 import { burstError, expectFound, poissonBursts, poissonFrames, ramps, randomBursts, squares, type TrueBurst } from '../support/counter-signal.ts';
-import { reduceNatively } from '../support/reduce.ts';
+import { buildLimitMs, buildReplay, reduceNatively } from '../support/reduce.ts';
 import { sampleSynthetic, type SyntheticSource } from '../support/synthetic-source.ts';
+
+beforeAll(buildReplay, buildLimitMs);
 
 const ms = 1e6;
 const lineRate = 1.25e9;

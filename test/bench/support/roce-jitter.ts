@@ -38,8 +38,8 @@ const roundsMax = 10;
 const limitNs = 1e5;
 const warmUpMs = 1000;
 
-const native = { kind: 'native', place: 'link', counters: 450, periodMs: 1, windowMs: 15_000, lineRate: 1.25e8, policy: 'auto', isWhole: false } as const;
-const files = { ...native, place: 'file', counters: 64 } as const;
+const native = { kind: 'native', place: 'link', counters: 450, periodMs: 1, windowMs: 15_000, lineRate: 1.25e8, policy: 'auto', isWhole: true } as const;
+const files = { ...native, place: 'file', counters: 64, isWhole: false } as const;
 const contenders: readonly Contender[] = [
   { name: 'sampler', figure: 'native', options: native },
   { name: 'sampler, ordinary thread', figure: 'plain', options: { ...native, policy: 'plain' } },

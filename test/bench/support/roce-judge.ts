@@ -13,7 +13,7 @@ export interface Verdict {
   readonly peakErrors: readonly number[];
   readonly byteErrors: readonly number[];
   readonly durationErrorsNs: readonly number[];
-  /** Found minus true time above 90 % of the line in a window, by burst in it. */
+  /** Found minus true time above 90 % of the line in a window, by burst in it. Where a stretched one is among them, what that cannot explain. */
   readonly aboveErrorsNs: readonly number[];
 }
 
@@ -61,13 +61,15 @@ function overlap(a: Span, b: Span): number {
   return Math.min(a.endNs, b.endNs) - Math.max(a.beginNs, b.beginNs);
 }
 
-/** One number, or none where the window has no burst or one that does not count. */
+/** One number, or none where the window has no burst. A stretched burst was above for any part of its time. */
 function aboveErrors(sent: readonly SentBurst[], { startNs, endNs, aboveNs }: WindowRow, { threshold, periodNs }: JudgeOptions): number[] {
-  // A burst's edge intervals are counted where its end is noticed: two intervals later.
   const window = { beginNs: startNs, endNs };
+  // A burst's edge intervals are counted where its end is noticed: two intervals later.
   const near = sent.filter((burst) => overlap({ beginNs: startNs - 3 * periodNs, endNs: endNs + 3 * periodNs }, burst) > 0);
   const isWhole = near.length > 0 && startNs >= (sent[0]?.beginNs ?? 0) && endNs <= (sent.at(-1)?.endNs ?? 0);
-  if (!isWhole || near.some(({ isStretched }) => isStretched)) return [];
-  const trueNs = near.reduce((sum, burst) => sum + Math.max(0, overlap(window, burst)), 0);
-  return [((aboveNs[threshold] ?? 0) - trueNs) / near.length];
+  if (!isWhole) return [];
+  const within = (bursts: readonly SentBurst[]) => bursts.reduce((sum, burst) => sum + Math.max(0, overlap(window, burst)), 0);
+  const found = aboveNs[threshold] ?? 0;
+  const least = within(near.filter(({ isStretched }) => !isStretched));
+  return [(found - Math.min(Math.max(found, least), within(near))) / near.length];
 }

@@ -23,6 +23,8 @@ export interface Rig {
 type ProgramName = 'burst-generator' | 'canary' | 'burners';
 
 const { buildProgram, hasCompiler } = (await import(pathToFileURL(join(root, 'scripts', 'native.mjs')).href)) as typeof Native;
+/** Of SCHED_FIFO, as the program has it by default. */
+export const samplerPriority = 10;
 const programs = new Map<ProgramName, string>();
 const leftovers = new Set<() => void>();
 /** That this process may use: the sender has the last one to itself while it sends. */
@@ -188,14 +190,17 @@ export interface Canary {
   finish(): Promise<CanaryReport>;
 }
 
-/** Looks every 0.25 ms whether each processor runs, above everything that is measured; a stall is 1 ms without. The sender's processor is left out while it sends: it says itself when it was held up. */
+/**
+ * Looks every 0.25 ms whether each processor runs; a stall is 1 ms without. On a busy machine it stands above everything that is measured. While bursts are sent it stands below the sampler, whose
+ * readings it would interrupt, always at the same place; and the sender's processor is left out: the sender says itself when it was held up.
+ */
 export function startCanary({ isSending }: { isSending: boolean }): Promise<Canary> {
-  return startLoop({ periodUs: 250, priority: 50, where: isSending ? processors.slice(0, -1) : processors });
+  return startLoop({ periodUs: 250, priority: isSending ? samplerPriority - 1 : 50, where: isSending ? processors.slice(0, -1) : processors });
 }
 
 /** What waking up costs: a loop at the period and priority of a sampler that does nothing. */
 export function startEmptyLoop(periodMs: number): Promise<Canary> {
-  return startLoop({ periodUs: periodMs * 1000, priority: 10, where: [-1] });
+  return startLoop({ periodUs: periodMs * 1000, priority: samplerPriority, where: [-1] });
 }
 
 async function startLoop({ periodUs, priority, where }: { periodUs: number; priority: number; where: readonly number[] }): Promise<Canary> {

@@ -11,6 +11,7 @@ import { LoopSampler } from '../../../src/roce/loop-sampler.ts';
 import { createNativeSampler, loadNativeSampler } from '../../../src/roce/native-sampler.ts';
 import type { BurstRow, WindowRow } from '../../../src/roce/reduction.ts';
 import type { CaptureRules, Channel, CounterPlace, Sampler, SamplerFigures, SamplerPlan, SourceRules } from '../../../src/roce/sampler.ts';
+import { samplerPriority } from './roce-rig.ts';
 import { channelOf, planOf, steadySource } from '../../support/sampler-plan.ts';
 
 export interface SubjectOptions {
@@ -26,7 +27,7 @@ export interface SubjectOptions {
   readonly lineRate: number;
   /** What is asked of the scheduler. */
   readonly policy: 'auto' | 'plain';
-  /** As the program has it by default: captures around bursts, and a limit on the time that readings take. */
+  /** As the program has it by default for devices: captures around bursts and events, a limit on the time that readings take, and refreshes that are found out. */
   readonly isWhole: boolean;
 }
 
@@ -104,13 +105,13 @@ function subjectPlan(options: SubjectOptions): SamplerPlan {
   const periodNs = periodMs * 1e6;
   const rules: SourceRules = steadySource(source, periodNs, options.isWhole ? { maxDuty: 0.05 } : {});
   const capture = options.isWhole ? captureRules : undefined;
-  return planOf(channels, { periodNs, windowNs: windowMs * 1e6, sources: [rules], capture, schedule: { policy: options.policy, priority: 10, cpu: undefined } });
+  return planOf(channels, { periodNs, windowNs: windowMs * 1e6, sources: [rules], capture, schedule: { policy: options.policy, priority: samplerPriority, cpu: undefined } });
 }
 
 function channel(options: SubjectOptions, link: string, field: string): Channel {
   const isBytes = isTraffic(field);
   const place: CounterPlace = options.place === 'file' ? { kind: 'file', path: counterPath(link, field) } : { kind: 'link', link, field: linkFields.indexOf(field) };
-  const rules = { bits: 64, saturates: false, multiplier: 1, lineRate: isBytes ? options.lineRate : 0, refreshNs: 0 };
+  const rules = { bits: 64, saturates: false, multiplier: 1, lineRate: isBytes ? options.lineRate : 0, refreshNs: options.isWhole ? 'learn' as const : 0 };
   return channelOf(source, place, { rules, port: options.links.indexOf(link), isEvent: options.isWhole && field.endsWith('_dropped'), isCaptured: options.isWhole && isBytes });
 }
 

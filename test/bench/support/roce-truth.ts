@@ -59,7 +59,7 @@ export async function truthSection(rig: Rig, options: TruthOptions): Promise<Sec
 }
 
 async function measureTruth(rig: Rig, burstMs: number, { lineRate, bursts, seed }: TruthOptions): Promise<Truth> {
-  const options: SubjectOptions = { kind: 'native', place: 'link', links: rig.links, counters: countersRead, periodMs, windowMs, lineRate, policy: 'auto', isWhole: false };
+  const options: SubjectOptions = { kind: 'native', place: 'link', links: rig.links, counters: countersRead, periodMs, windowMs, lineRate, policy: 'auto', isWhole: true };
   const subject = new Helper<SubjectReport>('serveSubject', options, rig.prefix);
   await subject.port;
   const verdicts: Verdict[] = [];

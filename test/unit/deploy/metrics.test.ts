@@ -1,4 +1,4 @@
-// What alerts and dashboard ask for exists: every metric is in docs/metrics.md, and every label that they name is one of its labels.
+// What alerts and dashboard ask for exists: every metric is in docs/metrics.md or docs/roce.md, and every label that they name is one of its labels.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,12 +29,17 @@ const rules = spec.groups.flatMap((group) => group.rules);
 const dashboard = JSON.parse(read(files, 'dashboards', 'tributary.json')) as { readonly panels: readonly Panel[]; readonly templating: { readonly list: readonly { readonly definition?: string }[] } };
 const panels = dashboard.panels.filter(({ type }) => type !== 'row');
 
-/** Metric to its labels, from the tables of docs/metrics.md. */
-const documented = new Map(
-  [...read(root, 'docs', 'metrics.md').matchAll(/^\| `([a-z_]+)` \| (?:counter|gauge|histogram) \|([^|]*)\|/gm)].map(([, name = '', labels = '']) => [name, [...labels.matchAll(/`(\w+)`/g)].map((match) => match[1] ?? '')]),
-);
-/** Of the target, given by whoever scrapes us; `le` by a histogram. */
-const targetLabels = ['job', 'instance', 'le'];
+/** Metrics of a table to their labels: names, type, labels are the first columns. */
+function documentedIn(document: string, more: readonly string[]): [string, string[]][] {
+  const rows = [...read(root, 'docs', document).matchAll(/^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \| (?:counter|gauge|histogram)[^|]*\|([^|]*)\|/gm)];
+  const words = (cell = '') => [...cell.matchAll(/`(\w+)`/g)].map((match) => match[1] ?? '');
+  return rows.flatMap(([, names, labels]) => words(names).map((name): [string, string[]] => [name, [...more, ...words(labels)]]));
+}
+
+/** Our own metrics, and those of sampled ports. */
+const documented = new Map([...documentedIn('metrics.md', []), ...documentedIn('roce.md', ['device', 'port'])]);
+/** Of the target, given by whoever scrapes us, in a cluster with its pod; `le` by a histogram. */
+const targetLabels = ['job', 'instance', 'namespace', 'pod', 'le'];
 
 function unknownNames(expression: string): string[] {
   const names = [...expression.matchAll(/\b(?:tributary|prometheus|process|nodejs)_[a-z0-9_]+/g)].map(([name]) => name.replace(/_bucket$/, ''));

@@ -91,7 +91,8 @@ tributary: {destinations: {direct: {profile: generic}, snappy: {profile: generic
     const expected = pushed(direct);
     await until(() => through.oracle.compare(expected).missing === 0, { what: () => through.oracle.compare(expected).examples.join('\n'), timeoutMs: 30_000 });
     expect(through.oracle.compare(expected)).toMatchObject({ missing: 0, altered: 0, extra: 0 });
-    expect(expected.length).toBeGreaterThan(10_000);
+    // The last wait alone saw as many behind B; what was repeated around kills was counted there, and is not here.
+    expect(expected.length).toBeGreaterThan(3000);
     let lacking: readonly string[] = [];
     await until(async () => (lacking = missingIn(await exportVictoriaMetrics(storage.address), expected)).length === 0, { what: () => `everything in VictoriaMetrics: ${lacking.join('\n')}` });
     // What was sent twice around a kill is one sample there, or two equal ones.

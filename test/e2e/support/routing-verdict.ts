@@ -128,7 +128,10 @@ class Judgement {
     if (lost.length > failed) this.#missing.push(`${lost.length} pages of ${targetKey(pages[0]!)}, with ${failed} failed scrapes`);
     let before: readonly Page[] = [];
     for (const page of pages) {
-      if (!this.#isTaken(page)) continue;
+      if (!this.#isTaken(page)) {
+        this.#doubtUnowned(page);
+        continue;
+      }
       for (const line of page.lines) this.#judgeLine(page, line);
       this.#judgeHealth(page, before);
       if (before.length > 0) this.#judgeMarkers(before[0]!, page);
@@ -176,6 +179,13 @@ class Judgement {
     const { rules } = this.#evidence;
     if (window.every((version) => isUnowned(rules, version, page, line))) this.#unownedLeast++;
     if (window.some((version) => isUnowned(rules, version, page, line))) this.#unownedMost++;
+  }
+
+  /** A page of which nothing arrived failed, or had nothing that anybody owns: then it was counted. */
+  #doubtUnowned(page: Page): void {
+    const { rules, versions, intervalMs } = this.#evidence;
+    const window = versionsAt(versions, rules.collector, page.servedMs, intervalMs);
+    for (const line of page.lines) if (window.some((version) => isUnowned(rules, version, page, line))) this.#unownedMost++;
   }
 
   /** `before`: what the page before had says where the target was known when this one was handed on. */

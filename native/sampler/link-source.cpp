@@ -25,9 +25,6 @@ namespace {
 // The kernel makes parts as large as the buffer that it is asked with. One that fits into 8 KiB together with the kernel's own words comes from its caches, a larger one is pages that are
 // taken and given back for each answer. 32 interfaces fit, more come in several parts.
 constexpr std::size_t kBufferBytes = 7680;
-// What took longer than so many usual ones was interrupted.
-constexpr double kInterrupted = 2;
-constexpr double kUsualWeight = 1.0 / 64;
 // A dump is made of memory alone; one that takes longer has gone wrong.
 constexpr suseconds_t kAnswerMicroseconds = 100'000;
 
@@ -56,14 +53,6 @@ unsigned index_of(int fd, const std::string& name) {
 }
 
 }  // namespace
-
-// What takes longer from now on becomes usual, what happens once does not.
-double LinkSource::Usual::excess_of(double taken_ns) {
-  const double most_ns = kInterrupted * ns;
-  const double excess_ns = ns == 0 ? 0 : std::max(0.0, taken_ns - most_ns);
-  ns = ns == 0 ? taken_ns : ns + kUsualWeight * (std::min(taken_ns, 2 * most_ns) - ns);
-  return excess_ns;
-}
 
 LinkSource::LinkSource(std::vector<LinkCounter> counters) : Source(counters.size()), buffer_(kBufferBytes) {
   std::map<std::string, std::vector<Place>> by_name;

@@ -20,6 +20,16 @@ struct Reading {
   double end_ns = 0;
 };
 
+// How long something takes. What takes longer from now on becomes usual, what happens once does not.
+class Usual {
+ public:
+  // By how much this time was longer than twice the usual one; learns.
+  double excess_of(double taken_ns);
+
+ private:
+  double ns_ = 0;
+};
+
 class Source {
  public:
   virtual ~Source() = default;
@@ -53,6 +63,7 @@ class FileSource : public Source {
   void read_one(File& file, Reading& reading);
 
   std::vector<File> files_;
+  Usual usual_;
 };
 
 // One number of an interface's statistics: its place in the kernel's rtnl_link_stats64.
@@ -87,11 +98,6 @@ class LinkSource : public Source {
   struct Window {
     double begin_ns;
     double end_ns;
-  };
-  // How long something takes; `excess_of` tells by how much it was interrupted, and learns.
-  struct Usual {
-    double excess_of(double taken_ns);
-    double ns = 0;
   };
   // Again at once where the first request was interrupted: nobody knows on which side of that its numbers were read.
   double read_once();

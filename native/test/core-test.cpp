@@ -59,6 +59,16 @@ std::string temporary_file(const std::string& text) {
   return path;
 }
 
+void an_interruption_is_told_from_slowness() {
+  sampler::Usual usual;
+  expect(usual.excess_of(100) == 0, "the first time is usual");
+  expect(usual.excess_of(190) == 0, "a little longer is no interruption");
+  expect(usual.excess_of(10'000) > 9700, "a hundred times as long is one");
+  expect(usual.excess_of(10'000) > 9600, "and the next one as well");
+  for (int i = 0; i < 500; i++) usual.excess_of(10'000);
+  expect(usual.excess_of(10'000) == 0, "what goes on is usual");
+}
+
 void files_are_read_and_bad_ones_unknown() {
   const std::string good = temporary_file("7\n");
   const std::string bad = temporary_file("N/A (no PMA)\n");
@@ -137,6 +147,7 @@ int main() {
   numbers_are_digits_alone();
   ring_accounts_for_every_row();
   files_are_read_and_bad_ones_unknown();
+  an_interruption_is_told_from_slowness();
   loopback_has_statistics();
   thread_starts_and_stops();
   threads_tell_each_other_of_events();

@@ -52,6 +52,7 @@ class PacedSource {
       visit(part.reader->readings().data(), part.reader->readings().size() * sizeof part.reader->readings()[0]);
       visit(part.states.data(), part.states.size() * sizeof part.states[0]);
       visit(part.reducers.data(), part.reducers.size() * sizeof part.reducers[0]);
+      for (const auto& reducer : part.reducers) reducer.visit_memory(visit);
     }
     visit(this, sizeof *this);
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <limits>
+#include <memory>
 
 #include "burst.h"
 #include "capture.h"
@@ -31,7 +32,12 @@ class Reducer {
   // The source is read at another period from the next reading on.
   void set_period(double period_ns);
   // Between two refreshes, 0 where each reading is fresh or nothing is known.
-  double refresh_ns() const { return refresh_.known_ns(); }
+  double refresh_ns() const { return cold_->refresh.known_ns(); }
+  // Calls back with each block of memory that taking a reading may touch, but for the object itself.
+  template <typename Visit>
+  void visit_memory(Visit visit) const {
+    visit(cold_.get(), sizeof *cold_);
+  }
 
   static constexpr std::size_t kNoPlace = static_cast<std::size_t>(-1);
 
@@ -61,38 +67,47 @@ class Reducer {
   void offer_burst(const Interval& interval, RowSink& sink);
   void note_burst(const ClosedBurst& burst, RowSink& sink);
 
-  // What every reading needs comes first, so that a counter that rests touches one or two cache lines.
+  // What changes when the counter moves, or a window ends.
+  struct Cold {
+    Cold(double number, const CounterRules& counter_rules, const ReductionRules& reduction);
+    double pending_units = 0;
+    double moved_ns = 0;
+    double changed_ns = 0;
+    double covered_ns = 0;
+    // In units, wraps unrolled.
+    double total = std::numeric_limits<double>::quiet_NaN();
+    Refresh refresh;
+    bool is_event = false;
+    double period_ns;
+    double channel;
+    CounterRules counter;
+    double plausible_rate;
+    Interval held;
+    BurstFinder bursts;
+    ReductionRules rules;
+    double gap_sum_ns = 0;
+    double gaps = 0;
+    WindowRow window{};
+  };
+
+  // What every reading needs, close together: most counters rest most of the time, and after the sleep between two readings each line of memory has to be fetched anew.
   double window_end_ns_ = -std::numeric_limits<double>::infinity();
   bool has_base_ = false;
   // The time from `base_ns_` to `mark_ns_`, the last reading that ended an interval, is idle but for the held interval at its end, and not judged yet.
   bool has_held_ = false;
   bool base_is_move_ = false;
+  bool has_burst_ = false;
   std::uint64_t latest_ = 0;
   std::uint64_t mark_ = 0;
   double mark_ns_ = 0;
   double base_ns_ = 0;
   double idle_count_ = 0;
   double shortest_ns_ = 0;
-  double pending_units_ = 0;
-  double moved_ns_ = 0;
-  double changed_ns_ = 0;
-  double covered_ns_ = 0;
-  // In units, wraps unrolled.
-  double total_ = std::numeric_limits<double>::quiet_NaN();
-  Refresh refresh_;
+  // As `refresh` has it.
+  double hold_ns_ = 0;
   Recorder* recorder_ = nullptr;
   std::size_t place_ = kNoPlace;
-  bool is_event_ = false;
-  double period_ns_;
-  double channel_;
-  CounterRules counter_;
-  double plausible_rate_;
-  Interval held_;
-  BurstFinder bursts_;
-  ReductionRules rules_;
-  double gap_sum_ns_ = 0;
-  double gaps_ = 0;
-  WindowRow window_{};
+  std::unique_ptr<Cold> cold_;
 };
 
 // The bucket of a share of the line rate.

@@ -23,6 +23,8 @@ interface Load {
   readonly counters: number;
   readonly place: 'link' | 'file';
   readonly isWhole: boolean;
+  /** Nothing moves meanwhile. */
+  readonly isResting?: boolean;
   /** Share of a core, at most. */
   readonly limit?: number;
 }
@@ -40,11 +42,13 @@ const file = { place: 'file', isWhole: false } as const;
 const loads: readonly Load[] = [
   { ...link, name: 'nothing', figure: 'empty_1ms', periodMs: 1, counters: 0 },
   { ...link, name: 'rtnetlink', figure: 'link_450_1ms', periodMs: 1, limit: 0.035 },
+  { ...link, name: 'rtnetlink, at rest', figure: 'rest_450_1ms', periodMs: 1, isResting: true },
   { ...link, name: 'rtnetlink, with captures', figure: 'whole_450_1ms', periodMs: 1, isWhole: true },
   { ...file, name: 'files', figure: 'file_64_1ms', periodMs: 1, counters: 64 },
   { ...file, name: 'files', figure: 'file_256_1ms', periodMs: 1, counters: 256 },
   { ...link, name: 'nothing', figure: 'empty_10ms', periodMs: 10, counters: 0 },
   { ...link, name: 'rtnetlink', figure: 'link_450_10ms', periodMs: 10, limit: 0.007 },
+  { ...link, name: 'rtnetlink, at rest', figure: 'rest_450_10ms', periodMs: 10, isResting: true },
   { ...file, name: 'files', figure: 'file_64_10ms', periodMs: 10, counters: 64 },
 ];
 
@@ -58,7 +62,7 @@ export async function cpuSection(rig: Rig, options: CpuOptions): Promise<Section
   const results = wanted.map((load) => ({ load, samples: samples.get(load) ?? [] }));
   return {
     table: [
-      `share of a core, the median of ${options.repeats} windows of ${options.windowSeconds} s; every counter is reduced; the counters of ${rig.senders.length} pairs of interfaces move every millisecond`,
+      `share of a core, the median of ${options.repeats} windows of ${options.windowSeconds} s; every counter is reduced; the counters of ${rig.senders.length} pairs of interfaces move every millisecond, but where they rest`,
       row(['read', 'counters', 'every', 'thread', 'most', 'process', 'read p50', 'p99', 'ticks/s'], widths),
       ...results.map(({ load, samples: own }) => rowOf(load, own)),
     ],
@@ -70,9 +74,9 @@ export async function cpuSection(rig: Rig, options: CpuOptions): Promise<Section
 
 async function measure(rig: Rig, load: Load, { windowSeconds, lineRate }: CpuOptions): Promise<Sample> {
   if (load.counters === 0) return measureEmpty(rig, load, windowSeconds);
-  const { place, counters, periodMs, isWhole } = load;
+  const { place, counters, periodMs, isWhole, isResting = false } = load;
   const options: SubjectOptions = { kind: 'native', place, counters, periodMs, policy: 'auto', isWhole, links: rig.links, windowMs: 15_000, lineRate };
-  return sampleOf(await measureSubject(rig, options, windowSeconds));
+  return sampleOf(await measureSubject(rig, options, windowSeconds, { isResting }));
 }
 
 function sampleOf({ threadShare, processShare, ticks, seconds, report }: Stretch): Sample {

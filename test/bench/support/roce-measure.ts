@@ -30,8 +30,8 @@ export async function openSubject(rig: Rig, options: SubjectOptions): Promise<He
 }
 
 /** One subject under light traffic. */
-export async function measureSubject(rig: Rig, options: SubjectOptions, seconds: number): Promise<Stretch> {
-  const drizzle = startDrizzle(rig, seconds + (2 * warmUpMs) / 1000);
+export async function measureSubject(rig: Rig, options: SubjectOptions, seconds: number, { isResting = false } = {}): Promise<Stretch> {
+  const drizzle = isResting ? undefined : startDrizzle(rig, seconds + (2 * warmUpMs) / 1000);
   const subject = await openSubject(rig, options);
   try {
     await sleepMs(warmUpMs);
@@ -40,7 +40,7 @@ export async function measureSubject(rig: Rig, options: SubjectOptions, seconds:
     return stretchOf(options, before, await subject.ask());
   } finally {
     subject.stop();
-    await drizzle.stop();
+    await drizzle?.stop();
   }
 }
 

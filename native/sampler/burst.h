@@ -32,7 +32,7 @@ enum class BurstEvent { kNone, kBegan, kEnded };
 class BurstFinder {
  public:
   BurstFinder(double channel, double line_rate, const ReductionRules& rules)
-      : channel_(channel), enter_rate_(rules.enter * line_rate), leave_rate_(rules.leave * line_rate), merge_gap_(rules.merge_gap), min_intervals_(rules.min_intervals) {}
+      : enter_rate_(rules.enter * line_rate), leave_rate_(rules.leave * line_rate), channel_(channel), merge_gap_(rules.merge_gap), min_intervals_(rules.min_intervals) {}
 
   // Most intervals do nothing.
   bool is_calm(const Interval& interval) const { return !is_open_ && interval.rate < enter_rate_; }
@@ -55,11 +55,14 @@ class BurstFinder {
   BurstEvent note_length(double count);
   ClosedBurst result(const Interval& trail) const;
 
-  double channel_, enter_rate_, leave_rate_;
-  double merge_gap_, min_intervals_;
-  Interval before_;
+  // What every interval asks for comes first.
   bool is_open_ = false;
   bool is_single_ = false;
+  double enter_rate_;
+  Interval before_;
+  double leave_rate_;
+  double channel_;
+  double merge_gap_, min_intervals_;
   Interval lead_, first_, last_;
   double units_ = 0, ns_ = 0, peak_rate_ = 0;
   // Intervals at `leave` or more.

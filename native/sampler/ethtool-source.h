@@ -32,6 +32,8 @@ class EthtoolSource : public Source {
     std::string name;
     // The reading of each attribute of each group.
     std::array<std::array<int, kEthtoolAttributes>, kEthtoolGroups> readings;
+    // Of the standard groups; the next one is that of pauses.
+    std::size_t window = 0;
     bool wants_stats = false;
     bool wants_pause = false;
     double retry_ns = 0;
@@ -39,7 +41,7 @@ class EthtoolSource : public Source {
   Link& link_of(const std::string& name);
   bool open(double now_ns);
   void read_link(Link& link);
-  Answer ask(Request request, const Link& link);
+  Answer ask(Request request, const Link& link, ReadWindow& window);
 
   const Now now_;
   NetlinkClient client_;
@@ -70,7 +72,7 @@ class EthtoolStringSource : public Source {
     std::vector<Wanted> wanted;
     double retry_ns = 0;
   };
-  void read_link(Link& link);
+  void read_link(Link& link, ReadWindow& window);
   bool find(Wanted& wanted) const;
 
   const Now now_;

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <numeric>
 #include <utility>
 
 #include "clock.h"
@@ -39,8 +40,9 @@ bool parse_number(const char* text, std::size_t bytes, std::uint64_t& value) {
   return true;
 }
 
-FileSource::FileSource(std::vector<std::string> paths) : Source(paths.size()) {
+FileSource::FileSource(std::vector<std::string> paths) : Source(paths.size(), paths.size()) {
   for (auto& path : paths) files_.push_back({std::move(path), -1, 0});
+  std::iota(window_of_.begin(), window_of_.end(), 0U);
 }
 
 FileSource::~FileSource() {
@@ -51,28 +53,30 @@ FileSource::~FileSource() {
 void FileSource::read() {
   const long preemptions_before = preemptions();
   const double begin_ns = monotonic_ns();
-  for (std::size_t i = 0; i < files_.size(); i++) read_one(files_[i], readings_[i]);
+  for (std::size_t i = 0; i < files_.size(); i++) read_one(i);
   const double excess_ns = usual_.excess_of(monotonic_ns() - begin_ns);
   disturbed_ns_ = preemptions() == preemptions_before ? 0 : excess_ns;
 }
 
-void FileSource::read_one(File& file, Reading& reading) {
-  reading.is_known = false;
-  reading.begin_ns = monotonic_ns();
+void FileSource::read_one(std::size_t number) {
+  File& file = files_[number];
+  ReadWindow& window = windows_[number];
+  is_known_[number] = 0;
+  window.begin_ns = monotonic_ns();
   if (file.descriptor < 0) {
-    if (reading.begin_ns < file.retry_ns) return;
-    file.retry_ns = reading.begin_ns + kRetryNs;
+    if (window.begin_ns < file.retry_ns) return;
+    file.retry_ns = window.begin_ns + kRetryNs;
     file.descriptor = open(file.path.c_str(), O_RDONLY | O_CLOEXEC);
     if (file.descriptor < 0) return;
   }
   char text[kTextMax];
   const ssize_t bytes = pread(file.descriptor, text, sizeof text, 0);
-  reading.end_ns = monotonic_ns();
-  reading.is_known = bytes > 0 && parse_number(text, static_cast<std::size_t>(bytes), reading.value);
+  window.end_ns = monotonic_ns();
+  is_known_[number] = bytes > 0 && parse_number(text, static_cast<std::size_t>(bytes), values_[number]) ? 1 : 0;
   if (bytes > 0) return;
   close(file.descriptor);
   file.descriptor = -1;
-  file.retry_ns = reading.end_ns + kRetryNs;
+  file.retry_ns = window.end_ns + kRetryNs;
 }
 
 }  // namespace sampler

@@ -54,13 +54,15 @@ unsigned index_of(int fd, const std::string& name) {
 
 }  // namespace
 
-LinkSource::LinkSource(std::vector<LinkCounter> counters) : Source(counters.size()), buffer_(kBufferBytes) {
+LinkSource::LinkSource(std::vector<LinkCounter> counters) : Source(counters.size(), 0), buffer_(kBufferBytes) {
   std::map<std::string, std::vector<Place>> by_name;
-  for (std::size_t i = 0; i < counters.size(); i++) by_name[counters[i].link].push_back({counters[i].field, i});
+  for (std::size_t i = 0; i < counters.size(); i++) by_name[counters[i].link].push_back({counters[i].field, static_cast<std::uint32_t>(i)});
   for (auto& [name, places] : by_name) {
-    links_.push_back({name, 0, places_.size(), places.size()});
+    for (const Place& place : places) window_of_[place.counter] = static_cast<std::uint32_t>(links_.size());
+    links_.push_back({name, 0, places_.size(), places.size(), 0});
     places_.insert(places_.end(), places.begin(), places.end());
   }
+  windows_.resize(links_.size());
   std::size_t slots = 1;
   while (slots < kSlotsPerLink * links_.size()) slots *= 2;
   slots_.assign(slots, nullptr);
@@ -81,15 +83,19 @@ void LinkSource::read() {
 double LinkSource::read_once() {
   const double first_ns = monotonic_ns();
   double request_ns = 0;
-  filled_ = 0;
+  answered_ = 0;
   if (socket_ >= 0 && request()) {
     window_ = {first_ns, monotonic_ns()};
     request_ns = window_.end_ns - first_ns;
     receive();
   }
-  if (filled_ < readings_.size())
-    for (auto& reading : readings_) reading.is_known = reading.is_known && reading.begin_ns >= first_ns;
+  if (answered_ < links_.size()) forget_absent();
   return request_ns;
+}
+
+void LinkSource::forget_absent() {
+  for (const Link& link : links_)
+    for (std::size_t i = link.first; link.sequence != sequence_ && i < link.first + link.count; i++) is_known_[places_[i].counter] = 0;
 }
 
 void LinkSource::receive() {
@@ -160,24 +166,24 @@ void LinkSource::take_link(std::size_t at, std::size_t end) {
     std::memcpy(&head, &buffer_[at], sizeof head);
     if (head.rta_len < sizeof head || head.rta_len > end - at) return;
     if (head.rta_type == IFLA_STATS_LINK_64) {
-      // Attributes are aligned to four bytes, numbers to eight: copied. Older kernels have fewer fields, newer ones more.
-      std::uint64_t fields[kLinkFields] = {};
-      const std::size_t given = std::min(std::size_t{head.rta_len} - sizeof head, sizeof fields);
-      std::memcpy(fields, &buffer_[at + RTA_LENGTH(0)], given);
-      take_stats(stats.ifindex, fields, given / sizeof fields[0]);
+      // Older kernels have fewer fields, newer ones more.
+      take_stats(stats.ifindex, at + RTA_LENGTH(0), (head.rta_len - sizeof head) / sizeof(std::uint64_t));
     }
     at += RTA_ALIGN(head.rta_len);
   }
 }
 
-void LinkSource::take_stats(unsigned index, const std::uint64_t* stats, std::size_t fields) {
-  const Link* link = slot_of(index);
+void LinkSource::take_stats(unsigned index, std::size_t at, std::size_t fields) {
+  Link* link = slot_of(index);
   if (link == nullptr) return;
+  if (link->sequence != sequence_) answered_++;
+  link->sequence = sequence_;
+  windows_[static_cast<std::size_t>(link - links_.data())] = window_;
   for (std::size_t i = link->first; i < link->first + link->count; i++) {
-    const Place& place = places_[i];
-    if (place.field >= fields) continue;
-    readings_[place.reading] = {true, stats[place.field], window_.begin_ns, window_.end_ns};
-    filled_++;
+    const Place place = places_[i];
+    is_known_[place.counter] = place.field < fields ? 1 : 0;
+    // Attributes are aligned to four bytes, numbers to eight: copied.
+    if (place.field < fields) std::memcpy(&values_[place.counter], &buffer_[at + place.field * sizeof(std::uint64_t)], sizeof(std::uint64_t));
   }
 }
 

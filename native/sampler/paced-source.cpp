@@ -11,13 +11,11 @@
 
 namespace sampler {
 
-PacedSource::PacedSource(SourcePlan plan, const ReductionRules& rules, const Recorders& recorders) : rules_(plan.rules), tick_ns_(rules.period_ns), pace_(plan.rules, rules.period_ns) {
-  ReductionRules own = rules;
-  own.period_ns = pace_.period_ns(0);
-  figures_.period_ns.set(own.period_ns);
+PacedSource::PacedSource(SourcePlan plan, const ReductionRules& rules, const Recorders& recorders) : rules_(plan.rules), reduction_(rules), tick_ns_(rules.period_ns), pace_(plan.rules, rules.period_ns) {
+  reduction_.period_ns = pace_.period_ns(0);
+  figures_.period_ns.set(reduction_.period_ns);
   for (auto& given : plan.parts) {
-    Part part;
-    part.reader = std::move(given.reader);
+    Part part(std::move(given.reader));
     for (const auto& channel : given.channels) {
       State state;
       state.busy_rate = kIdleShare * channel.rules.line_rate / channel.rules.multiplier / 1e9;
@@ -25,7 +23,7 @@ PacedSource::PacedSource(SourcePlan plan, const ReductionRules& rules, const Rec
       state.is_event = channel.is_event;
       has_line_rate_ = has_line_rate_ || state.busy_rate > 0;
       part.states.push_back(state);
-      part.reducers.emplace_back(channel.number, channel.rules, own);
+      part.reducers.emplace_back(channel.number, channel.rules, reduction_);
       record(part.reducers.back(), channel, channel.port < recorders.size() ? recorders[channel.port].get() : nullptr);
       if (std::find(ports_.begin(), ports_.end(), channel.port) == ports_.end()) ports_.push_back(channel.port);
     }
@@ -63,17 +61,37 @@ double PacedSource::read(double now_ns, Clock& clock, PortEvents& events, RowSin
 }
 
 void PacedSource::take(Part& part, Round& round) {
-  const auto& readings = part.reader->readings();
-  for (std::size_t i = 0; i < readings.size(); i++) {
-    const Reading& reading = readings[i];
-    State& state = part.states[i];
-    if (!reading.is_known) {
-      lose(part, i, round);
-      continue;
-    }
-    if (state.value != reading.value || !state.is_known) note_move(state, part.reducers[i], reading.value, round);
-    part.reducers[i].take(reading.value, reading.begin_ns, reading.end_ns, round.sink);
+  const std::size_t count = find_awake(part, round);
+  for (std::size_t i = 0; i < count; i++) take_one(part, part.awake[i], round);
+  part.rest.settle();
+}
+
+std::size_t PacedSource::find_awake(Part& part, const Round& round) {
+  const bool may_rest = part.rest.note_reading(*part.reader, round.now_ns, shortest_interval_ns(figures_.period_ns.get()), reduction_);
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < part.states.size(); i++) {
+    if (!may_rest || !part.rest.holds(*part.reader, i)) part.awake[count++] = static_cast<std::uint32_t>(i);
   }
+  return count;
+}
+
+void PacedSource::take_one(Part& part, std::size_t counter, Round& round) {
+  State& state = part.states[counter];
+  Reducer& reducer = part.reducers[counter];
+  const std::uint32_t window = part.reader->window_of()[counter];
+  part.rest.wake(counter, window, reducer);
+  if (part.reader->is_known()[counter] == 0) return lose(part, counter, round);
+  const std::uint64_t value = part.reader->values()[counter];
+  if (state.value != value || !state.is_known) note_move(state, reducer, value, round);
+  const ReadWindow& read = part.reader->windows()[window];
+  reducer.take(value, read.begin_ns, read.end_ns, round.sink);
+  part.rest.begin(counter, window, value, reducer);
+}
+
+// Before something that happens between readings.
+void PacedSource::wake_all() {
+  for (auto& part : parts_)
+    for (std::size_t i = 0; i < part.states.size(); i++) part.rest.wake(i, part.reader->window_of()[i], part.reducers[i]);
 }
 
 void PacedSource::note_move(State& state, const Reducer& reducer, std::uint64_t value, Round& round) {
@@ -85,9 +103,9 @@ void PacedSource::note_move(State& state, const Reducer& reducer, std::uint64_t 
   if (is_first || counts == 0) return;
   state.has_moved = true;
   if (state.is_event) round.has_event = round.events.raise(state.port, round.now_ns, kEscalationNs) || round.has_event;
-  const double over_ns = std::max(round.elapsed_ns, reducer.refresh_ns());
   // Where no line rate tells what is little, everything that moves is traffic.
-  if (has_line_rate_ ? state.busy_rate > 0 && counts >= state.busy_rate * over_ns : true) round.is_busy = true;
+  if (!has_line_rate_) round.is_busy = true;
+  else if (state.busy_rate > 0 && counts >= state.busy_rate * std::max(round.elapsed_ns, reducer.refresh_ns())) round.is_busy = true;
 }
 
 void PacedSource::lose(Part& part, std::size_t counter, Round& round) {
@@ -135,11 +153,13 @@ void PacedSource::apply_period(double now_ns) {
   const double period_ns = pace_.period_ns(now_ns);
   if (period_ns == figures_.period_ns.get()) return;
   figures_.period_ns.set(period_ns);
+  wake_all();
   for (auto& part : parts_)
     for (auto& reducer : part.reducers) reducer.set_period(period_ns);
 }
 
 void PacedSource::finish(RowSink& sink) {
+  wake_all();
   for (auto& part : parts_)
     for (auto& reducer : part.reducers) reducer.finish(sink);
 }

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "clock.h"
@@ -13,6 +14,7 @@
 #include "port-events.h"
 #include "recorders.h"
 #include "reducer.h"
+#include "rest.h"
 
 namespace sampler {
 
@@ -49,16 +51,17 @@ class PacedSource {
   template <typename Visit>
   void visit_memory(Visit visit) const {
     for (const auto& part : parts_) {
-      visit(part.reader->readings().data(), part.reader->readings().size() * sizeof part.reader->readings()[0]);
+      part.reader->visit_memory(visit);
+      part.rest.visit_memory(visit);
+      visit(part.awake.data(), part.awake.size() * sizeof part.awake[0]);
       visit(part.states.data(), part.states.size() * sizeof part.states[0]);
       visit(part.reducers.data(), part.reducers.size() * sizeof part.reducers[0]);
-      for (const auto& reducer : part.reducers) reducer.visit_memory(visit);
     }
     visit(this, sizeof *this);
   }
 
  private:
-  // What the loop has to know about a counter, close together: most readings change nothing.
+  // What its source has to know about a counter.
   struct State {
     std::uint64_t value = 0;
     // Counts a nanosecond that are traffic; 0 for what is none or has no line rate.
@@ -69,7 +72,11 @@ class PacedSource {
     bool has_moved = false;
   };
   struct Part {
+    explicit Part(std::unique_ptr<Source> source) : reader(std::move(source)), rest(*reader), awake(reader->size()) {}
     std::unique_ptr<Source> reader;
+    Rest rest;
+    // The counters whose reading has to be taken.
+    std::vector<std::uint32_t> awake;
     std::vector<State> states;
     std::vector<Reducer> reducers;
   };
@@ -85,12 +92,16 @@ class PacedSource {
 
   void record(Reducer& reducer, const Channel& channel, Recorder* recorder) const;
   void take(Part& part, Round& round);
+  void take_one(Part& part, std::size_t counter, Round& round);
+  std::size_t find_awake(Part& part, const Round& round);
+  void wake_all();
   void note_move(State& state, const Reducer& reducer, std::uint64_t value, Round& round);
   void lose(Part& part, std::size_t counter, Round& round);
   void judge_refresh();
   void apply_period(double now_ns);
 
   SourceRules rules_;
+  ReductionRules reduction_;
   double tick_ns_;
   std::vector<Part> parts_;
   std::vector<unsigned> ports_;

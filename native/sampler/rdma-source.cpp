@@ -18,7 +18,7 @@ constexpr std::size_t kSlotsMax = 512;
 }  // namespace
 
 RdmaSource::RdmaSource(std::vector<RdmaCounter> counters, OpenSocket open, Now now)
-    : Source(counters.size()), now_(now), client_(NETLINK_RDMA, std::move(open)) {
+    : Source(counters.size(), 0), now_(now), client_(NETLINK_RDMA, std::move(open)) {
   for (std::size_t i = 0; i < counters.size(); i++) {
     auto& [device, number, counter] = counters[i];
     auto port = std::find_if(ports_.begin(), ports_.end(), [&](const Port& one) { return one.device == device && one.number == number; });
@@ -30,20 +30,19 @@ RdmaSource::RdmaSource(std::vector<RdmaCounter> counters, OpenSocket open, Now n
       port->slots.resize(kSlotsMax);
     }
     port->readings.push_back(i);
+    window_of_[i] = static_cast<std::uint32_t>(port - ports_.begin());
     port->names.push_back(std::move(counter));
   }
+  windows_.resize(ports_.size());
 }
 
 void RdmaSource::read() {
   const double now_ns = now_();
-  for (auto& reading : readings_) {
-    reading.is_known = false;
-    reading.begin_ns = reading.end_ns = now_ns;
-  }
+  know_nothing();
   const bool is_complete = client_.is_open() && std::all_of(ports_.begin(), ports_.end(), [](const Port& port) { return port.is_found; });
   if (!is_complete) find_devices(now_ns);
-  for (auto& port : ports_)
-    if (port.is_found && client_.is_open()) read_port(port);
+  for (std::size_t i = 0; i < ports_.size(); i++)
+    if (ports_[i].is_found && client_.is_open()) read_port(ports_[i], windows_[i]);
 }
 
 // No socket and no device are ordinary: both may come later.
@@ -64,24 +63,20 @@ void RdmaSource::find_devices(double now_ns) {
   });
 }
 
-void RdmaSource::read_port(Port& port) {
+void RdmaSource::read_port(Port& port, ReadWindow& window) {
   Request request = rdma_counter_request(port.index, port.number);
-  const double begin_ns = now_();
+  window.begin_ns = now_();
   bool is_known = false;
   const Answer answer = client_.ask(request, false, [&](unsigned type, Bytes body) {
     Bytes counters;
     is_known = find_rdma_counters(type, body, port.device, port.number, counters);
     if (is_known) take_counters(port, counters);
   });
-  const double end_ns = now_();
-  for (const std::size_t reading : port.readings) {
-    readings_[reading].begin_ns = begin_ns;
-    readings_[reading].end_ns = end_ns;
-  }
+  window.end_ns = now_();
   if (answer == Answer::kDone && is_known) return;
   // Gone, or made again under another number: it is looked for later.
   port.is_found = false;
-  retry_ns_ = std::max(retry_ns_, end_ns + kRetryNs);
+  retry_ns_ = std::max(retry_ns_, window.end_ns + kRetryNs);
 }
 
 void RdmaSource::take_counters(Port& port, Bytes counters) {
@@ -93,10 +88,7 @@ void RdmaSource::take_counters(Port& port, Bytes counters) {
     if (!read_rdma_counter(attribute, name, value)) continue;
     Slot& slot = port.slots[position++];
     if (name != std::string_view(slot.name.data(), slot.size)) name_slot(port, slot, name);
-    if (slot.reading < 0) continue;
-    Reading& reading = readings_[static_cast<std::size_t>(slot.reading)];
-    reading.is_known = true;
-    reading.value = value;
+    if (slot.reading >= 0) know(static_cast<std::size_t>(slot.reading), value);
   }
 }
 

@@ -44,7 +44,7 @@ class RdmaSource : public Source {
     std::vector<Slot> slots;
   };
   void find_devices(double now_ns);
-  void read_port(Port& port);
+  void read_port(Port& port, ReadWindow& window);
   void take_counters(Port& port, Bytes counters);
   static void name_slot(const Port& port, Slot& slot, std::string_view name);
 

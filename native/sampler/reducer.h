@@ -3,7 +3,6 @@
 #pragma once
 
 #include <limits>
-#include <memory>
 
 #include "burst.h"
 #include "capture.h"
@@ -12,8 +11,9 @@
 
 namespace sampler {
 
-class Reducer {
+class alignas(64) Reducer {
  public:
+  // The rules outlive it.
   Reducer(double channel, const CounterRules& counter, const ReductionRules& rules);
 
   // Before the start: bursts, and movements when `is_event`, are told to the recorder, and intervals when it keeps this counter at that place.
@@ -32,16 +32,23 @@ class Reducer {
   // The source is read at another period from the next reading on.
   void set_period(double period_ns);
   // Between two refreshes, 0 where each reading is fresh or nothing is known.
-  double refresh_ns() const { return cold_->refresh.known_ns(); }
-  // Calls back with each block of memory that taking a reading may touch, but for the object itself.
-  template <typename Visit>
-  void visit_memory(Visit visit) const {
-    visit(cold_.get(), sizeof *cold_);
+  double refresh_ns() const { return refresh_.known_ns(); }
+  // Nothing but the comparison is needed as long as the counter stands still: its last reading said the same as the one before, and no capture may want to be told of it. That
+  // reading ended an interval for all counters of its window, because theirs began no later.
+  bool can_rest() const {
+    return has_base_ && idle_count_ > 0 && latest_ == mark_ && !has_held_ && place_ == kNoPlace && refresh_.hold_ns() == 0;
+  }
+  // Makes up for so many readings that ended intervals and were only compared, the last one at `mark_ns`.
+  void skip(double mark_ns, double count) {
+    mark_ns_ = mark_ns;
+    idle_count_ += count;
   }
 
   static constexpr std::size_t kNoPlace = static_cast<std::size_t>(-1);
 
  private:
+  static constexpr std::size_t kLineBytes = 64;
+
   bool is_wanted() const;
   bool is_settled() const;
   void roll_window(double ns, RowSink& sink);
@@ -67,47 +74,43 @@ class Reducer {
   void offer_burst(const Interval& interval, RowSink& sink);
   void note_burst(const ClosedBurst& burst, RowSink& sink);
 
-  // What changes when the counter moves, or a window ends.
-  struct Cold {
-    Cold(double number, const CounterRules& counter_rules, const ReductionRules& reduction);
-    double pending_units = 0;
-    double moved_ns = 0;
-    double changed_ns = 0;
-    double covered_ns = 0;
-    // In units, wraps unrolled.
-    double total = std::numeric_limits<double>::quiet_NaN();
-    Refresh refresh;
-    bool is_event = false;
-    double period_ns;
-    double channel;
-    CounterRules counter;
-    double plausible_rate;
-    Interval held;
-    BurstFinder bursts;
-    ReductionRules rules;
-    double gap_sum_ns = 0;
-    double gaps = 0;
-    WindowRow window{};
-  };
-
-  // What every reading needs, close together: most counters rest most of the time, and after the sleep between two readings each line of memory has to be fetched anew.
+  // What a reading may touch comes first and in whole lines of memory: after the sleep between two readings each line has to be fetched anew.
   double window_end_ns_ = -std::numeric_limits<double>::infinity();
-  bool has_base_ = false;
-  // The time from `base_ns_` to `mark_ns_`, the last reading that ended an interval, is idle but for the held interval at its end, and not judged yet.
-  bool has_held_ = false;
-  bool base_is_move_ = false;
-  bool has_burst_ = false;
   std::uint64_t latest_ = 0;
   std::uint64_t mark_ = 0;
   double mark_ns_ = 0;
   double base_ns_ = 0;
   double idle_count_ = 0;
   double shortest_ns_ = 0;
-  // As `refresh` has it.
-  double hold_ns_ = 0;
+  bool has_base_ = false;
+  // The time from `base_ns_` to `mark_ns_`, the last reading that ended an interval, is idle but for the held interval at its end, and not judged yet.
+  bool has_held_ = false;
+  bool base_is_move_ = false;
+  bool has_burst_ = false;
+  bool is_event_ = false;
+
+  double pending_units_ = 0;
+  double moved_ns_ = 0;
+  double changed_ns_ = 0;
+  // In units, wraps unrolled.
+  double total_ = std::numeric_limits<double>::quiet_NaN();
+  double gap_min_ns_ = 0;
+  double gap_sum_ns_ = 0;
+  double gaps_ = 0;
+  double period_ns_;
+
+  CounterRules counter_;
+  double plausible_rate_;
   Recorder* recorder_ = nullptr;
   std::size_t place_ = kNoPlace;
-  std::unique_ptr<Cold> cold_;
+  double channel_;
+
+  alignas(kLineBytes) Refresh refresh_;
+  alignas(kLineBytes) WindowRow window_{};
+  alignas(kLineBytes) BurstFinder bursts_;
+  Interval held_;
+  double covered_ns_ = 0;
+  const ReductionRules& rules_;
 };
 
 // The bucket of a share of the line rate.

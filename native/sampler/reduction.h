@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,10 +16,10 @@ constexpr double kPlausibleShare = 1.05;
 constexpr std::size_t kUtilizationBuckets = 81;
 
 struct CounterRules {
-  unsigned bits = 64;
-  bool saturates = false;
   double multiplier = 1;
   double line_rate = 0;
+  unsigned bits = 64;
+  bool saturates = false;
   // Between two refreshes; without meaning where it is to be found out.
   double refresh_ns = 0;
   bool learns_refresh = false;
@@ -56,6 +57,15 @@ using BurstRow = std::array<double, kBurstNumbers>;
 using CaptureRow = std::array<double, kCaptureNumbers>;
 // Port, channel, time.
 using CaptureStart = std::array<double, kCaptureNumbers>;
+
+// Readings closer together than half the period are one that was late and one that was not, and a reading that takes long next to the time since the last says too little of when.
+inline double shortest_interval_ns(double period_ns) { return 0.5 * period_ns; }
+inline bool ends_interval(double elapsed_ns, double read_ns, double shortest_ns) { return elapsed_ns >= shortest_ns && read_ns <= 0.2 * elapsed_ns; }
+
+// The window of that time ends then.
+inline double window_end_ns(const ReductionRules& rules, double ns) {
+  return std::floor((ns + rules.align_ns) / rules.window_ns) * rules.window_ns - rules.align_ns + rules.window_ns;
+}
 
 // Where rows go. The sampler's sink is a set of rings, the test program's one prints.
 class RowSink {

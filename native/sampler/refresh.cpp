@@ -24,11 +24,11 @@ constexpr double kTellingCounts = 16;
 Refresh::Refresh(const CounterRules& counter, double period_ns)
     : is_learning_(counter.learns_refresh),
       has_line_rate_(counter.line_rate > 0),
-      telling_rate_(kTellingShare * counter.line_rate),
-      telling_units_(counter.line_rate > 0 ? 0 : kTellingCounts * counter.multiplier),
       is_known_(!counter.learns_refresh),
       ns_(!counter.learns_refresh ? counter.refresh_ns : counter.line_rate > 0 ? kRefreshAssumedNs : 0),
-      period_ns_(period_ns) {
+      period_ns_(period_ns),
+      telling_rate_(kTellingShare * counter.line_rate),
+      telling_units_(counter.line_rate > 0 ? 0 : kTellingCounts * counter.multiplier) {
   derive();
 }
 

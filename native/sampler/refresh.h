@@ -44,20 +44,21 @@ class Refresh {
   void note_long_gap(double gap_ns, double units);
   void learn_slow();
 
+  // What every movement asks for comes first.
   bool is_learning_;
   bool has_line_rate_;
-  // A change by less in a period tells nothing.
-  double telling_rate_;
-  double telling_units_;
   bool is_known_;
   bool is_slow_ = false;
+  // Gaps in a row that are long enough, the shortest, the longest, and all of them together, see below.
+  unsigned gaps_ = 0;
   double ns_;
-  double period_ns_;
   double hold_ns_ = 0;
   double near_ns_ = 0;
   double apart_ns_ = 0;
-  // Gaps in a row that are long enough, the shortest, the longest, and all of them together.
-  unsigned gaps_ = 0;
+  double period_ns_;
+  // A change by less in a period tells nothing.
+  double telling_rate_;
+  double telling_units_;
   double gap_min_ns_ = 0;
   double gap_max_ns_ = 0;
   double gap_sum_ns_ = 0;

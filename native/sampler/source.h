@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,11 +14,16 @@ constexpr double kRetryNs = 1e9;
 // The monotonic clock, or that of a test.
 using Now = double (*)();
 
+// When reading began and ended.
+struct ReadWindow {
+  double begin_ns = 0;
+  double end_ns = 0;
+};
+
 struct Reading {
   bool is_known = false;
   std::uint64_t value = 0;
-  double begin_ns = 0;
-  double end_ns = 0;
+  ReadWindow window;
 };
 
 // How long something takes. What takes longer from now on becomes usual, what happens once does not.
@@ -33,15 +39,40 @@ class Usual {
 class Source {
  public:
   virtual ~Source() = default;
-  // Fills `readings()`; allocates nothing.
+  // Fills values and windows; allocates nothing.
   virtual void read() = 0;
-  const std::vector<Reading>& readings() const { return readings_; }
+  std::size_t size() const { return values_.size(); }
+  Reading reading(std::size_t counter) const { return {is_known_[counter] != 0, values_[counter], windows_[window_of_[counter]]}; }
+  template <typename Visit>
+  void visit_memory(Visit visit) const {
+    visit(values_.data(), values_.size() * sizeof values_[0]);
+    visit(is_known_.data(), is_known_.size());
+    visit(window_of_.data(), window_of_.size() * sizeof window_of_[0]);
+    visit(windows_.data(), windows_.size() * sizeof windows_[0]);
+  }
+
+  // The parts of readings, each on its own: most counters say what they said before, and are only looked at.
+  const std::vector<std::uint64_t>& values() const { return values_; }
+  const std::vector<char>& is_known() const { return is_known_; }
+  // Counters that are read at once share a window, always the same one.
+  const std::vector<std::uint32_t>& window_of() const { return window_of_; }
+  const std::vector<ReadWindow>& windows() const { return windows_; }
   // How much of the time that the last reading took was somebody else's: an interruption says nothing of what the source costs.
   double disturbed_ns() const { return disturbed_ns_; }
 
  protected:
-  explicit Source(std::size_t counters) : readings_(counters) {}
-  std::vector<Reading> readings_;
+  // Derived classes say in `window_of_` which window is whose; otherwise all counters have the first one.
+  Source(std::size_t counters, std::size_t windows) : values_(counters), is_known_(counters), window_of_(counters), windows_(windows) {}
+  void know(std::size_t counter, std::uint64_t value) {
+    is_known_[counter] = 1;
+    values_[counter] = value;
+  }
+  void know_nothing() { std::fill(is_known_.begin(), is_known_.end(), 0); }
+
+  std::vector<std::uint64_t> values_;
+  std::vector<char> is_known_;
+  std::vector<std::uint32_t> window_of_;
+  std::vector<ReadWindow> windows_;
   double disturbed_ns_ = 0;
 };
 
@@ -60,7 +91,7 @@ class FileSource : public Source {
     int descriptor = -1;
     double retry_ns = 0;
   };
-  void read_one(File& file, Reading& reading);
+  void read_one(std::size_t number);
 
   std::vector<File> files_;
   Usual usual_;
@@ -85,19 +116,17 @@ class LinkSource : public Source {
 
  private:
   struct Place {
-    unsigned field;
-    std::size_t reading;
+    std::uint32_t field;
+    std::uint32_t counter;
   };
-  // Its counters are `count` places from `first` on.
+  // Its counters are `count` places from `first` on, its window has its own number.
   struct Link {
     std::string name;
     unsigned index = 0;
     std::size_t first = 0;
     std::size_t count = 0;
-  };
-  struct Window {
-    double begin_ns;
-    double end_ns;
+    // Of the last request that it was in the answer of.
+    std::uint32_t sequence = 0;
   };
   // Again at once where the first request was interrupted: nobody knows on which side of that its numbers were read.
   double read_once();
@@ -108,7 +137,9 @@ class LinkSource : public Source {
   // False when the answer is finished or failed.
   bool take_part(std::size_t bytes);
   void take_link(std::size_t at, std::size_t end);
-  void take_stats(unsigned index, const std::uint64_t* stats, std::size_t fields);
+  // Numbers begin there in the buffer.
+  void take_stats(unsigned index, std::size_t at, std::size_t fields);
+  void forget_absent();
 
   std::vector<Place> places_;
   std::vector<Link> links_;
@@ -119,8 +150,8 @@ class LinkSource : public Source {
   std::uint32_t sequence_ = 0;
   double retry_ns_ = 0;
   // Of the part that is taken next.
-  Window window_{};
-  std::size_t filled_ = 0;
+  ReadWindow window_;
+  std::size_t answered_ = 0;
   Usual window_usual_;
   Usual read_usual_;
 };

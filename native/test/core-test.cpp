@@ -13,6 +13,7 @@
 #include "expect.h"
 #include "capture-cases.h"
 #include "loop-cases.h"
+#include "rest-cases.h"
 
 namespace {
 
@@ -74,12 +75,12 @@ void files_are_read_and_bad_ones_unknown() {
   const std::string bad = temporary_file("N/A (no PMA)\n");
   sampler::FileSource source({good, bad, good + "-absent"});
   source.read();
-  expect(source.readings()[0].is_known && source.readings()[0].value == 7, "a file is read");
-  expect(!source.readings()[1].is_known, "a text is unknown");
-  expect(!source.readings()[2].is_known, "an absent file is unknown");
+  expect(source.reading(0).is_known && source.reading(0).value == 7, "a file is read");
+  expect(!source.reading(1).is_known, "a text is unknown");
+  expect(!source.reading(2).is_known, "an absent file is unknown");
   std::ofstream(good) << "8\n";
   source.read();
-  expect(source.readings()[0].value == 8, "the kept descriptor sees the new value");
+  expect(source.reading(0).value == 8, "the kept descriptor sees the new value");
   unlink(good.c_str());
   unlink(bad.c_str());
 }
@@ -87,9 +88,9 @@ void files_are_read_and_bad_ones_unknown() {
 void loopback_has_statistics() {
   sampler::LinkSource source({{"lo", 0}, {"no-such-link", 2}, {"lo", 2}});
   source.read();
-  expect(source.readings()[0].is_known && source.readings()[2].is_known, "lo is known, in two places");
-  expect(!source.readings()[1].is_known, "an absent interface is unknown");
-  expect(source.readings()[0].end_ns > source.readings()[0].begin_ns, "the read window has a length");
+  expect(source.reading(0).is_known && source.reading(2).is_known, "lo is known, in two places");
+  expect(!source.reading(1).is_known, "an absent interface is unknown");
+  expect(source.reading(0).window.end_ns > source.reading(0).window.begin_ns, "the read window has a length");
 }
 
 void thread_starts_and_stops() {
@@ -153,6 +154,7 @@ int main() {
   threads_tell_each_other_of_events();
   loop_cases::run_all();
   capture_cases::run_all();
+  rest_cases::run_all();
   std::printf("%d failed\n", failures);
   return failures == 0 ? 0 : 1;
 }

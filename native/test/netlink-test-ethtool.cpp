@@ -18,7 +18,7 @@ using sampler::EthtoolSource;
 using sampler::EthtoolStringSource;
 
 std::optional<std::uint64_t> value(const sampler::Source& source, std::size_t reading) {
-  const auto& one = source.readings()[reading];
+  const auto one = source.reading(reading);
   return one.is_known ? std::optional(one.value) : std::nullopt;
 }
 
@@ -197,8 +197,8 @@ void the_real_kernel_answers() {
   EthtoolSource by_netlink(statistics);
   by_ioctl.read();
   by_netlink.read();
-  for (const auto& reading : by_ioctl.readings()) expect(reading.is_known, "a listed string of this machine is read");
-  for (const auto& reading : by_netlink.readings()) expect(reading.is_known, "a listed statistic of this machine is read");
+  for (std::size_t i = 0; i < by_ioctl.size(); i++) expect(by_ioctl.reading(i).is_known, "a listed string of this machine is read");
+  for (std::size_t i = 0; i < by_netlink.size(); i++) expect(by_netlink.reading(i).is_known, "a listed statistic of this machine is read");
 }
 
 }  // namespace

@@ -22,8 +22,8 @@ void ports_are_read_with_one_question_each() {
   expect(rig.server.questions == 4, "one question for the devices, one for each port");
   rig.source.read();
   expect(rig.server.questions == 7 && rig.server.opened == 1, "then one for each port");
-  const auto& reading = rig.source.readings()[0];
-  expect(reading.end_ns > reading.begin_ns && rig.source.readings()[1].begin_ns > reading.begin_ns, "each port has its own read window");
+  const auto reading = rig.source.reading(0);
+  expect(reading.window.end_ns > reading.window.begin_ns && rig.source.reading(1).window.begin_ns > reading.window.begin_ns, "each port has its own read window");
 }
 
 void reading_allocates_nothing() {
@@ -142,11 +142,11 @@ void the_real_kernel_answers_or_does_not() {
     for (const auto& counter : port.counters) wanted.push_back({port.device, port.port, counter});
   RdmaSource source(wanted);
   source.read();
-  for (const auto& reading : source.readings()) expect(reading.is_known, "a listed counter of this machine is read");
+  for (std::size_t i = 0; i < source.size(); i++) expect(source.reading(i).is_known, "a listed counter of this machine is read");
   std::printf("%zu counters of RDMA devices on this machine\n", wanted.size());
   RdmaSource absent({{"no-such-device", 1, "rx"}});
   absent.read();
-  expect(!absent.readings()[0].is_known, "an absent device is unknown");
+  expect(!absent.reading(0).is_known, "an absent device is unknown");
 }
 
 }  // namespace

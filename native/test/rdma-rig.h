@@ -28,12 +28,12 @@ struct Rig {
         server([this](const nlmsghdr& header, const std::string& body) { return instead ? instead(header) : answer_rdma(world, header, body); }),
         source(std::move(wanted), server.opener(), now) {}
   std::optional<std::uint64_t> value(std::size_t reading) const {
-    const auto& one = source.readings()[reading];
+    const auto one = source.reading(reading);
     return one.is_known ? std::optional(one.value) : std::nullopt;
   }
   bool knows_nothing() const {
-    for (const auto& reading : source.readings())
-      if (reading.is_known) return false;
+    for (std::size_t i = 0; i < source.size(); i++)
+      if (source.reading(i).is_known) return false;
     return true;
   }
   void read_after_retry() {

@@ -64,16 +64,18 @@ class SyntheticSource : public sampler::Source {
   static constexpr std::uint64_t kGone = UINT64_MAX;
 
   SyntheticSource(SyntheticTime& time, std::vector<Signal> signals, std::function<double(double)> cost_ns = nullptr)
-      : Source(signals.size()), time_(time), signals_(std::move(signals)), cost_ns_(std::move(cost_ns)), begin_ns_(time.now_ns) {}
+      : Source(signals.size(), 1), time_(time), signals_(std::move(signals)), cost_ns_(std::move(cost_ns)), begin_ns_(time.now_ns) {}
 
   void read() override {
     const double begin_ns = time_.now_ns;
     const double seconds = (begin_ns - begin_ns_) / 1e9;
     times->push_back(seconds);
     if (cost_ns_) time_.now_ns += cost_ns_(seconds);
+    windows_[0] = {begin_ns, time_.now_ns};
     for (std::size_t i = 0; i < signals_.size(); i++) {
       const std::uint64_t value = signals_[i](seconds);
-      readings_[i] = {value != kGone, value, begin_ns, time_.now_ns};
+      is_known_[i] = value != kGone ? 1 : 0;
+      values_[i] = value;
     }
   }
 

@@ -70,7 +70,9 @@ std::size_t PacedSource::find_awake(Part& part, const Round& round) {
   const bool may_rest = part.rest.note_reading(*part.reader, round.now_ns, shortest_interval_ns(figures_.period_ns.get()), reduction_);
   std::size_t count = 0;
   for (std::size_t i = 0; i < part.states.size(); i++) {
-    if (!may_rest || !part.rest.holds(*part.reader, i)) part.awake[count++] = static_cast<std::uint32_t>(i);
+    if (may_rest && part.rest.holds(*part.reader, i)) continue;
+    part.awake[count++] = static_cast<std::uint32_t>(i);
+    part.reducers[i].prefetch();
   }
   return count;
 }

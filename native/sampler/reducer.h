@@ -44,10 +44,18 @@ class alignas(64) Reducer {
     idle_count_ += count;
   }
 
+  // Has the memory fetched that a movement touches, while that of others is waited for.
+  void prefetch() const {
+    const char* const lines = reinterpret_cast<const char*>(this);
+    for (std::size_t line = 0; line < kMovingLines; line++) __builtin_prefetch(lines + line * kLineBytes, 1);
+  }
+
   static constexpr std::size_t kNoPlace = static_cast<std::size_t>(-1);
 
  private:
   static constexpr std::size_t kLineBytes = 64;
+  // Up to the first numbers of the window.
+  static constexpr std::size_t kMovingLines = 6;
 
   bool is_wanted() const;
   bool is_settled() const;

@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { STALE_HIGH } from '../../../src/model/sample.ts';
 import { showsOwnInterfaces } from '../../../src/roce/surroundings.ts';
 import { STALE, StageWorld } from './stage-world.ts';
 
@@ -333,6 +334,51 @@ describe('the wall clock', () => {
     await world.traffic('mlx5_0', 200, 4000);
     expect(world.stage.state()?.problems).toEqual([]);
     expect(await world.metric('tributary_roce_clock_steps_total{direction="forward"}')).toBe(NaN);
+  });
+
+  describe('far backward: all series end, and begin anew where the clock is', () => {
+    const hoursMs = 8 * 3_600_000;
+    const stepBack = async (act: () => void) => {
+      world.addPort('mlx5_0');
+      world.apply();
+      await world.traffic('mlx5_0', 350, 4000);
+      world.wallMs = -hoursMs;
+      act();
+      await world.traffic('mlx5_0', 450, 4000);
+    };
+    const valuesOf = (isEnd: boolean) => world.samples(received).filter(({ value }) => (value === STALE) === isEnd);
+
+    test('with the next look at it', async () => {
+      await stepBack(() => undefined);
+      const [first = NaN, ...rest] = valuesOf(false).map(({ timestampMs }) => timestampMs).filter((timestampMs) => timestampMs < 1_760_000_000_000);
+      expect(first % 1000).toBe(0);
+      expect(rest).toEqual(Array.from({ length: rest.length }, (_, i) => first + 1000 * (i + 1)));
+      expect(rest.at(-1)).toBeGreaterThanOrEqual(world.clock.nowMs() - hoursMs - 2000);
+      const ends = valuesOf(true).map(({ timestampMs }) => timestampMs);
+      expect(ends).toHaveLength(1);
+      expect(ends[0]).toBeGreaterThan(1_760_000_003_000);
+      expect(valuesOf(false).at(-1)?.value).toBeGreaterThan(650 * 4000);
+      expect(world.stage.state()?.problems).toEqual([]);
+      expect(await world.metric('tributary_roce_clock_steps_total{direction="backward"}')).toBe(1);
+    });
+    test('also when a reload comes first', async () => {
+      await stepBack(() => world.apply('thresholds: [0.5]'));
+      expect(valuesOf(true)).toHaveLength(1);
+      expect(valuesOf(false).at(-1)?.timestampMs).toBeGreaterThanOrEqual(world.clock.nowMs() - hoursMs - 2000);
+    });
+    test('after several small steps', async () => {
+      await stepBack(() => void (world.wallMs = -70_000));
+      expect(valuesOf(true)).toEqual([]);
+      world.wallMs = -140_000;
+      await world.traffic('mlx5_0', 350, 4000);
+      expect(valuesOf(true)).toHaveLength(1);
+      expect(world.stage.state()?.problems).toEqual([]);
+    });
+    test('and what is counted by kind goes on', async () => {
+      await stepBack(() => undefined);
+      const plain = world.batches.flat().filter(({ form }) => form === undefined).flatMap(({ samples }) => samples.map(({ high }) => high)).filter((high) => high !== STALE_HIGH).length;
+      expect(await world.metric('tributary_roce_samples_total{kind="plain"}')).toBe(plain);
+    });
   });
 
   test('a port that comes while the clock is behind keeps the time of the others', async () => {

@@ -224,7 +224,7 @@ export class Roce {
     const seconds = (step?.stepMs ?? 0) / 1000;
     if (step?.direction === 'forward') {
       this.#options.logger.warn('the wall clock was set forward, windows are aligned anew', { seconds });
-      this.#align(() => undefined);
+      this.#align();
     } else if (this.#wall.isTooFarAhead) {
       this.#options.logger.warn('the wall clock was set back far, series of counters end and begin anew', { seconds });
       this.#align(() => this.#replaceWindows());
@@ -234,16 +234,16 @@ export class Roce {
     else this.#notices.over('clock', 'the wall clock is where the timestamps of counters are');
   }
 
-  /** Timestamps are those of the clock from now on, and a sampler that runs begins anew. `between` the two is still of the old time. */
-  #align(between: () => void): void {
+  /** Timestamps are those of the clock from now on, and a sampler that runs begins anew. `end` is done while they are still the old ones. */
+  #align(end?: () => void): void {
     const plan = this.#running?.plan;
-    const before = this.#active!.windows;
     this.#stopSampler();
-    between();
+    end?.();
     this.#wall.begin(0);
     if (plan === undefined) return;
     const { settings, windows } = this.#active!;
-    if (windows !== before) this.#outbox.push(windows.begin(plan, windowSettings(settings), this.#wall.nowMs()), settings);
+    // Adds what the last sampler left open: windows of the next one may end sooner.
+    this.#outbox.push(windows.begin(plan, windowSettings(settings), this.#wall.nowMs()), settings);
     this.#start(plan);
   }
 

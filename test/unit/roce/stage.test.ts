@@ -336,6 +336,22 @@ describe('the wall clock', () => {
     expect(await world.metric('tributary_roce_clock_steps_total{direction="forward"}')).toBe(NaN);
   });
 
+  test('forward after backward: what was read later is added later, though its window ends sooner', async () => {
+    world.addPort('mlx5_0');
+    world.apply();
+    await world.traffic('mlx5_0', 300, 4000);
+    // The next sampler is aligned by a clock whose seconds begin 0.3 s after those of the timestamps.
+    world.wallMs = -60_300;
+    world.addPort('mlx5_1');
+    await world.traffic('mlx5_0', 935, 4000);
+    expect(world.samples(received).at(-1)!.timestampMs % 1000).toBe(300);
+    world.wallMs = 400;
+    await world.traffic('mlx5_0', 400, 4000);
+    const own = world.samples(received).filter(({ labels }) => labels['device'] === 'mlx5_0').map(({ value }) => Number(value));
+    expect(own).toEqual(own.toSorted((a, b) => a - b));
+    expect(own.at(-1)).toBeGreaterThan(1500 * 4000);
+  });
+
   describe('far backward: all series end, and begin anew where the clock is', () => {
     const hoursMs = 8 * 3_600_000;
     const stepBack = async (act: () => void) => {

@@ -89,6 +89,7 @@ export class RoceWindows {
   begin(plan: RocePlan, settings: WindowSettings, atMs: number): RoceSeries[] {
     const nowMs = Math.floor(atMs);
     const batch = new Batch(this.#samples);
+    this.#store.beganMs ??= nowMs;
     this.#release(batch, nowMs);
     this.#addAll();
     const windowMs = Math.round(plan.sampler.reduction.windowNs / 1e6);

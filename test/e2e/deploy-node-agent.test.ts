@@ -24,6 +24,7 @@ const good: Readonly<Record<string, Values>> = {
   'the network of the node': { ...push, nodeAgent: { enabled: true, hostNetwork: true, push: { credentials } } },
   'no real time': { ...push, nodeAgent: { enabled: true, realtime: false, push: { credentials } } },
   'a queue on the node': { ...push, nodeAgent: { enabled: true, queue: { kind: 'hostPath' }, push: { credentials } } },
+  'roles in namespaces': { ...push, rbac: { namespaces: ['shop'] }, nodeAgent: { enabled: true, namespace: 'agents', push: { credentials } } },
   'a policy for pods': { ...push, networkPolicy: { enabled: true, from: [grafana] }, nodeAgent: { enabled: true, namespace: 'agents', push: { credentials } } },
   'a policy, and scraping in the network of the node': { networkPolicy: { enabled: true, from: [grafana] }, nodeAgent: { enabled: true, form: 'pull', hostNetwork: true } },
   everything: {
@@ -176,6 +177,12 @@ describe.runIf(deployTools.helm !== undefined)('node agents of the chart', () =>
         podSelector: { matchLabels: { 'app.kubernetes.io/name': 'tributary-node-agent', 'app.kubernetes.io/instance': 'tributary' } }, namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'agents' } },
       }, grafana]);
       expect(peersOf('everything').slice(1)).toEqual([grafana, nodes]);
+    });
+    test('that has roles in namespaces only finds agents in theirs', () => {
+      const objects = objectsOf('roles in namespaces');
+      expect(objects.filter(({ kind }) => kind === 'Role').map(({ metadata }) => metadata.namespace)).toEqual(['agents', 'monitoring', 'shop']);
+      const jobs = (parse(configMap(objects, 'tributary-config')) as { readonly scrape_configs: readonly { readonly job_name: string }[] }).scrape_configs;
+      expect(at(jobs.find(({ job_name: name }) => name === 'tributary-node-agent'), 'kubernetes_sd_configs.0.namespaces')).toEqual({ names: ['agents', 'monitoring', 'shop'] });
     });
     test('reaches agents in the network of their node through its network policy', () => {
       const policy = only(objectsOf('everything'), 'NetworkPolicy');

@@ -318,6 +318,21 @@ describe('what it tells about itself', () => {
     expect(text).toContain('tributary_roce_ports 1');
   });
 
+  test('nothing by name of sources that are gone, and what has no name goes on', async () => {
+    world.addPort('mlx5_0');
+    world.addPort('mlx5_1');
+    world.apply();
+    await world.traffic('mlx5_0', 300, 4000);
+    const readings = 'tributary_sampler_timestamp_uncertainty_seconds_count';
+    const before = await world.metric(readings);
+    expect(await world.metrics.text()).toMatch(/^tributary_sampler.*source="mlx5_1/m);
+    world.removePort('mlx5_1');
+    await world.traffic('mlx5_0', 1300, 4000);
+    expect(await world.metrics.text()).not.toMatch(/^tributary_sampler.*source="mlx5_1/m);
+    expect(await world.metric(readings)).toBeGreaterThan(before + 1300);
+    expect(await world.metric('tributary_sampler_read_duration_seconds_count{source="mlx5_0/1 port_data"}')).toBeGreaterThan(1590);
+  });
+
   test('produced rows are those that were read', async () => {
     world.addPort('mlx5_0');
     world.apply();

@@ -12,8 +12,9 @@ namespace binding {
 
 namespace {
 
-// The kernel's own limit is 15 bytes.
-constexpr std::size_t kLinkMax = 64;
+// The kernel's own limits are 15 bytes for interfaces, and 63 for devices.
+constexpr std::size_t kNameMax = 64;
+constexpr double kPortMax = 255;
 
 template <typename Values>
 Napi::Array array_of(const Napi::Env& env, const Values& values) {
@@ -22,24 +23,19 @@ Napi::Array array_of(const Napi::Env& env, const Values& values) {
   return array;
 }
 
-std::string link_of(const Napi::CallbackInfo& info) {
-  if (!info[0].IsString()) throw Napi::TypeError::New(info.Env(), "link: expected a string");
+// An argument as a property, which the checks are for.
+Napi::Object argument_of(const Napi::CallbackInfo& info, std::size_t place, const char* name) {
   Napi::Object arguments = Napi::Object::New(info.Env());
-  arguments.Set("link", info[0]);
-  return text_of(arguments, "link", kLinkMax);
+  arguments.Set(name, info[place]);
+  return arguments;
 }
 
+std::string link_of(const Napi::CallbackInfo& info) { return text_of(argument_of(info, 0, "link"), "link", kNameMax); }
+
 Napi::Value rdma_counters(const Napi::CallbackInfo& info) {
-  const auto ports = sampler::rdma_counters();
-  Napi::Array result = Napi::Array::New(info.Env(), ports.size());
-  for (std::uint32_t i = 0; i < result.Length(); i++) {
-    Napi::Object port = Napi::Object::New(info.Env());
-    port.Set("device", ports[i].device);
-    port.Set("port", ports[i].port);
-    port.Set("counters", array_of(info.Env(), ports[i].counters));
-    result.Set(i, port);
-  }
-  return result;
+  const std::string device = text_of(argument_of(info, 0, "device"), "device", kNameMax);
+  const double port = whole_of(argument_of(info, 1, "port"), "port", {1, kPortMax});
+  return array_of(info.Env(), sampler::rdma_counters(device, static_cast<std::uint32_t>(port)));
 }
 
 Napi::Value ethtool_counters(const Napi::CallbackInfo& info) {

@@ -6,8 +6,6 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-#include <utility>
 
 #include "ethtool-netlink.h"
 #include "rdma-netlink.h"
@@ -16,8 +14,6 @@ namespace sampler {
 
 namespace {
 
-// Ports of a device; there are cards with four.
-constexpr std::uint32_t kPortsMax = 256;
 constexpr unsigned kPriorities = 8;
 
 struct Device {
@@ -31,7 +27,7 @@ std::vector<Device> rdma_devices(NetlinkClient& client) {
   Request request = rdma_device_request();
   const Answer answer = client.ask(request, true, [&](unsigned type, Bytes body) {
     RdmaDevice device;
-    if (read_rdma_device(type, body, device)) devices.push_back({std::string(device.name), device.index, std::min(device.ports, kPortsMax)});
+    if (read_rdma_device(type, body, device)) devices.push_back({std::string(device.name), device.index, device.ports});
   });
   return answer == Answer::kDone ? devices : std::vector<Device>();
 }
@@ -63,17 +59,12 @@ void ask_statistics(NetlinkClient& client, Request request, EthtoolCounters& fou
 
 }  // namespace
 
-std::vector<RdmaPortCounters> rdma_counters(const OpenSocket& open) {
-  std::vector<RdmaPortCounters> found;
+std::vector<std::string> rdma_counters(const std::string& device, std::uint32_t port, const OpenSocket& open) {
   NetlinkClient client(NETLINK_RDMA, open);
-  if (!client.open()) return found;
-  for (const Device& device : rdma_devices(client)) {
-    for (std::uint32_t port = 1; port <= device.ports; port++) {
-      auto counters = counters_of(client, device, port);
-      if (!counters.empty()) found.push_back({device.name, port, std::move(counters)});
-    }
-  }
-  return found;
+  if (!client.open()) return {};
+  for (const Device& found : rdma_devices(client))
+    if (found.name == device && port <= found.ports) return counters_of(client, found, port);
+  return {};
 }
 
 EthtoolCounters ethtool_counters(const std::string& link, const OpenSocket& open, const AskDriver& ask) {

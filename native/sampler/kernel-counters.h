@@ -1,4 +1,4 @@
-// Which counters the kernel knows of, asked once when ports are looked for: counters of RDMA ports, statistics of an interface by ethtool, and its
+// Which counters the kernel knows of, asked when a port is found: counters of RDMA ports, statistics of an interface by ethtool, and its
 // lossless priorities. No device, no such interface and no answer are all the same: nothing.
 
 #pragma once
@@ -12,12 +12,6 @@
 
 namespace sampler {
 
-struct RdmaPortCounters {
-  std::string device;
-  std::uint32_t port = 0;
-  std::vector<std::string> counters;
-};
-
 struct EthtoolCounters {
   // Numbers of attributes: of eth-mac, eth-ctrl, and pauses.
   std::vector<unsigned> mac;
@@ -26,7 +20,8 @@ struct EthtoolCounters {
   std::vector<std::string> strings;
 };
 
-std::vector<RdmaPortCounters> rdma_counters(const OpenSocket& open = open_netlink_socket);
+// Of one port: it costs a round of firmware commands.
+std::vector<std::string> rdma_counters(const std::string& device, std::uint32_t port, const OpenSocket& open = open_netlink_socket);
 EthtoolCounters ethtool_counters(const std::string& link, const OpenSocket& open = open_netlink_socket, const AskDriver& ask = ask_driver);
 // Priorities for which PFC is on (IEEE 802.1Qaz, by DCB), ascending; nothing where the interface does not tell.
 std::optional<std::vector<unsigned>> lossless_priorities(const std::string& link, const OpenSocket& open = open_netlink_socket);

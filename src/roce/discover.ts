@@ -3,9 +3,10 @@
 // reads what changed, and lists of the rest.
 
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { netdevCounters, rdmaPortCounters } from './found-counters.ts';
-import type { KernelCounters } from './kernel-counters.ts';
-import { isVirtualFunction, namesIn, netdevOutline, rdmaPortOutline, type PortOutline } from './port-outline.ts';
+import { askKernel, type KernelCounters, type KernelOutline } from './kernel-counters.ts';
+import { isVirtualFunction, namesIn, netdevOutline, rdmaPortOutline, type FileOutline, type PortOutline } from './port-outline.ts';
 import type { CounterPlace } from './sampler.ts';
 import { vendorOf, type Meaning, type Vendor } from './vendors.ts';
 
@@ -83,9 +84,15 @@ export interface Scan {
 }
 
 interface Found {
-  readonly outline: PortOutline;
+  readonly files: FileOutline;
+  readonly kernel: KernelOutline;
+  /** Number of the look in which the kernel was asked. */
+  readonly askedAt: number;
   readonly port: FoundPort;
 }
+
+/** The kernel is asked again after so many looks, ten minutes of them: one port in a look. */
+const looksMax = 60;
 
 /** Finds ports again and again. */
 export class Discovery {
@@ -93,6 +100,7 @@ export class Discovery {
   readonly #options: DiscoverOptions;
   /** By what does not change when a link goes down and up. */
   #found = new Map<string, Found>();
+  #looks = 0;
   #ports: readonly FoundPort[] | undefined;
 
   constructor(root: string, options: DiscoverOptions = {}) {
@@ -100,34 +108,44 @@ export class Discovery {
     this.#options = options;
   }
 
-  /** Ports at which nothing changed are the same objects as in the scan before, and none of their counters is opened. */
+  /** Ports at which nothing changed are the same objects as in the scan before, none of their counters is opened, and the kernel is not asked about them. */
   scan(): Scan {
+    this.#looks++;
     const known = [...this.#found.values()];
-    this.#found = new Map(this.#outlines().map((told) => this.#foundAt(withSteadyRate(told, known))));
+    const stale = this.#stalest(known);
+    this.#found = new Map(this.#outlines().map((told) => this.#foundAt(withSteadyRate(told, known), stale)));
     const ports = [...this.#found.values()].map(({ port }) => port).filter(({ kind, groups }) => kind === 'rdma' || groups.length > 0);
     const hasChanged = ports.length !== this.#ports?.length || ports.some((port, index) => port !== this.#ports?.[index]);
     this.#ports = ports;
     return { ports, hasChanged };
   }
 
-  #foundAt(outline: PortOutline): [string, Found] {
-    const key = JSON.stringify({ ...outline, isUp: undefined });
-    const before = this.#found.get(key);
-    // What could not be read while there was no link may be readable now.
-    const isOpened = before === undefined || (outline.isUp && !before.outline.isUp && before.port.unreadable.length > 0);
-    return [key, { outline, port: isOpened ? portOf(outline, this.#options.kernel !== undefined) : before.port }];
+  /** What the kernel told longest ago, if that is long ago. */
+  #stalest(known: readonly Found[]): Found | undefined {
+    const [first, ...others] = known;
+    if (first === undefined) return undefined;
+    const stalest = others.reduce((one, other) => (other.askedAt < one.askedAt ? other : one), first);
+    return this.#looks - stalest.askedAt < looksMax ? undefined : stalest;
   }
 
-  #outlines(): PortOutline[] {
-    const { netdevs = () => true, kernel } = this.#options;
-    const devices = this.#devices();
-    // Without devices the kernel would look for the module every time.
-    const rdmaPorts = devices.length === 0 ? [] : (kernel?.rdmaCounters() ?? []);
-    /** Interfaces whose ethtool statistics have a port that they belong to. */
-    const taken = new Set<string>();
-    const ports = devices.flatMap((device) => this.#portsOf(device).map((port, index) => rdmaPortOutline({ root: this.#root, kernel, taken }, { device, port, isFirst: index === 0 }, rdmaPorts)));
+  #foundAt(files: FileOutline, stale: Found | undefined): [string, Found] {
+    const key = JSON.stringify({ ...files, isUp: undefined });
+    const before = this.#found.get(key);
+    const isLinked = before !== undefined && files.isUp && !before.files.isUp;
+    if (before !== undefined && before !== stale && !isLinked) return [key, { ...before, files }];
+    const kernel = askKernel(this.#options.kernel, files);
+    // What could not be read while there was no link may be readable now.
+    const isOpened = !isDeepStrictEqual(kernel, before?.kernel) || (isLinked && before.port.unreadable.length > 0);
+    const port = before === undefined || isOpened ? portOf({ ...files, ...kernel }, this.#options.kernel !== undefined) : before.port;
+    return [key, { files, kernel, askedAt: this.#looks, port }];
+  }
+
+  #outlines(): FileOutline[] {
+    const { netdevs = () => true } = this.#options;
+    const surroundings = { root: this.#root, taken: new Set<string>() };
+    const ports = this.#devices().flatMap((device) => this.#portsOf(device).map((port, index) => rdmaPortOutline(surroundings, { device, port, isFirst: index === 0 })));
     const names = namesIn(join(this.#root, 'class/net')).filter((name) => netdevs(name) && this.#isWanted('class/net', name));
-    return [...ports, ...names.map((name) => netdevOutline({ root: this.#root, kernel, taken }, name))];
+    return [...ports, ...names.map((name) => netdevOutline(surroundings, name))];
   }
 
   #portsOf(device: string): number[] {
@@ -145,9 +163,9 @@ export class Discovery {
 }
 
 /** Without a link devices tell the rate of the slowest one, or none: the port keeps the rate that it had. */
-function withSteadyRate(outline: PortOutline, known: readonly Found[]): PortOutline {
+function withSteadyRate(outline: FileOutline, known: readonly Found[]): FileOutline {
   const before = outline.isUp ? undefined : known.find(({ port: { kind, device, port } }) => kind === outline.kind && device === outline.device && port === outline.port);
-  return before === undefined ? outline : { ...outline, rate: before.outline.rate, speed: before.outline.speed };
+  return before === undefined ? outline : { ...outline, rate: before.files.rate, speed: before.files.speed };
 }
 
 function portOf(outline: PortOutline, canAskKernel: boolean): FoundPort {

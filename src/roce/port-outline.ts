@@ -1,11 +1,9 @@
-// The outline of a port or an interface: what lists, links and texts tell of it without opening one counter. It is cheap to take, so that looking again
-// every ten seconds costs a node nothing, and two equal outlines mean that nothing changed.
+// The outline of a port or an interface: what lists, links and texts tell of it without opening one counter, and without asking the kernel. It is cheap to take, so that
+// looking again every ten seconds costs a node nothing, and two equal outlines mean that nothing changed.
 
 import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { ethtoolMeaning } from './ethtool-names.ts';
-import type { EthtoolCounters, KernelCounters } from './kernel-counters.ts';
-import { vendorOf } from './vendors.ts';
+import type { KernelOutline } from './kernel-counters.ts';
 
 /** Names below one folder. */
 export interface FileList {
@@ -13,7 +11,7 @@ export interface FileList {
   readonly names: readonly string[];
 }
 
-export interface PortOutline {
+export interface FileOutline {
   readonly kind: 'rdma' | 'netdev';
   readonly device: string;
   /** 0 for interfaces. */
@@ -40,21 +38,16 @@ export interface PortOutline {
   readonly counters: FileList;
   readonly hardware: FileList;
   readonly deviceHardware: FileList;
-  /** By RDMA netlink. */
-  readonly rdmaCounters: readonly string[];
-  /** Of the driver's own statistics those that a table knows: rows of queues come and go. */
-  readonly ethtool: EthtoolCounters | undefined;
-  /** As DCB tells them. */
-  readonly lossless: readonly number[] | undefined;
+  /** Whether the ethtool statistics of the interface belong to it: two ports may name one interface, and the interface itself may be listed. */
+  readonly hasEthtool: boolean;
 }
 
-export type RdmaPorts = ReturnType<KernelCounters['rdmaCounters']>;
+export type PortOutline = FileOutline & KernelOutline;
 
 /** Where outlines are taken. */
 export interface Surroundings {
   readonly root: string;
-  readonly kernel: KernelCounters | undefined;
-  /** Interfaces whose ethtool statistics belong to an outline already; each is asked once. */
+  /** Interfaces whose ethtool statistics belong to an outline already. */
   readonly taken: Set<string>;
 }
 
@@ -68,8 +61,7 @@ export interface RdmaPort {
 const noFiles: FileList = { folder: '', names: [] };
 
 /** Counters of the device itself are told with its first port. */
-export function rdmaPortOutline(surroundings: Surroundings, { device, port, isFirst }: RdmaPort, rdmaPorts: RdmaPorts): PortOutline {
-  const { root } = surroundings;
+export function rdmaPortOutline({ root, taken }: Surroundings, { device, port, isFirst }: RdmaPort): FileOutline {
   const folder = join(root, 'class/infiniband', device);
   const portFolder = join(folder, 'ports', String(port));
   const netdev = netdevOf(folder, port);
@@ -81,19 +73,16 @@ export function rdmaPortOutline(surroundings: Surroundings, { device, port, isFi
     rate, speed: netdev === '' || /^\d/.test(rate) ? '' : textOf(join(root, 'class/net', netdev, 'speed')), isUp: isUp(textOf(join(portFolder, 'state'))),
     linkLayer: textOf(join(portFolder, 'link_layer')), firmware: textOf(join(folder, 'fw_ver')), netdev, netdevDriver,
     statistics: noFiles, counters: countersIn(join(portFolder, 'counters')), hardware: countersIn(join(portFolder, 'hw_counters')),
-    deviceHardware: isFirst ? countersIn(join(folder, 'hw_counters')) : noFiles,
-    rdmaCounters: rdmaPorts.find((one) => one.device === device && one.port === port)?.counters ?? [],
-    ...linkFacts(netdev, netdevDriver, surroundings),
+    deviceHardware: isFirst ? countersIn(join(folder, 'hw_counters')) : noFiles, hasEthtool: take(netdev, taken),
   };
 }
 
-export function netdevOutline(surroundings: Surroundings, name: string): PortOutline {
-  const folder = join(surroundings.root, 'class/net', name);
+export function netdevOutline({ root, taken }: Surroundings, name: string): FileOutline {
+  const folder = join(root, 'class/net', name);
   const facts = deviceFacts(folder);
   return {
     kind: 'netdev', device: name, port: 0, ...facts, rate: '', speed: textOf(join(folder, 'speed')), isUp: isUp(textOf(join(folder, 'operstate'))), linkLayer: '', firmware: '',
-    netdev: name, netdevDriver: facts.driver, statistics: countersIn(join(folder, 'statistics')), counters: noFiles, hardware: noFiles, deviceHardware: noFiles, rdmaCounters: [],
-    ...linkFacts(name, facts.driver, surroundings),
+    netdev: name, netdevDriver: facts.driver, statistics: countersIn(join(folder, 'statistics')), counters: noFiles, hardware: noFiles, deviceHardware: noFiles, hasEthtool: take(name, taken),
   };
 }
 
@@ -112,7 +101,7 @@ export function namesIn(folder: string): string[] {
   }
 }
 
-function deviceFacts(folder: string): Pick<PortOutline, 'inode' | 'driver' | 'isVirtualFunction' | 'pci' | 'numaNode'> {
+function deviceFacts(folder: string): Pick<FileOutline, 'inode' | 'driver' | 'isVirtualFunction' | 'pci' | 'numaNode'> {
   const numaNode = textOf(join(folder, 'device/numa_node'));
   return {
     inode: inodeOf(folder), driver: driverOf(folder), isVirtualFunction: isVirtualFunction(folder), pci: pciOf(folder),
@@ -121,11 +110,11 @@ function deviceFacts(folder: string): Pick<PortOutline, 'inode' | 'driver' | 'is
   };
 }
 
-function linkFacts(link: string, driver: string, { kernel, taken }: Surroundings): Pick<PortOutline, 'ethtool' | 'lossless'> {
-  if (link === '' || kernel === undefined) return { ethtool: undefined, lossless: undefined };
-  const ethtool = taken.has(link) ? undefined : kernel.ethtoolCounters(link);
+/** Whether nobody has taken it. */
+function take(link: string, taken: Set<string>): boolean {
+  const isFree = link !== '' && !taken.has(link);
   taken.add(link);
-  return { ethtool: ethtool && { ...ethtool, strings: ethtool.strings.filter((name) => ethtoolMeaning(vendorOf(driver, ''), name) !== undefined) }, lossless: kernel.losslessPriorities(link) };
+  return isFree;
 }
 
 /** `4: ACTIVE` of a port; `up` of an interface, `unknown` of one made of software. */

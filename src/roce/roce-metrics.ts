@@ -65,6 +65,8 @@ export class RoceMetrics {
   /** Of those before it. */
   #latenessBefore = none;
   readonly #readsBefore = new Map<string, Durations>();
+  /** Of sources that no plan has any more. */
+  #readsGone = none;
   #running: SamplerFigures | undefined;
   #infoLabels: readonly string[] | undefined;
   #infoRest: readonly string[] = [];
@@ -105,6 +107,18 @@ export class RoceMetrics {
     this.#sampler = sampler;
     this.#ports.set(plan.ports.length);
     for (const reason of ['wrap', 'reset', 'saturated']) this.#resets.with(reason).inc(0);
+    this.#forgetSourcesBut(new Set(plan.sampler.sources.map(({ name }) => name)));
+  }
+
+  /** Devices of containers have new names again and again. What has no name goes on. */
+  #forgetSourcesBut(wanted: ReadonlySet<string>): void {
+    for (const [source, reads] of this.#readsBefore) {
+      if (wanted.has(source)) continue;
+      this.#readsGone = plus(this.#readsGone, reads);
+      this.#readsBefore.delete(source);
+      this.#reads.remove(source);
+      this.#failed.remove(source);
+    }
   }
 
   /** With the last figures of it. */
@@ -131,7 +145,7 @@ export class RoceMetrics {
     show(this.#lateness, plus(this.#latenessBefore, { buckets: figures.latenessBuckets, sumNs: figures.latenessSumNs }), 1);
     for (const source of figures.sources) this.#showSource(source);
     const reads = figures.sources.map(({ readBuckets, readSumNs }) => ({ buckets: readBuckets, sumNs: readSumNs }));
-    show(this.#uncertainty, [...this.#readsBefore.values(), ...reads].reduce(plus, none), 2);
+    show(this.#uncertainty, [...this.#readsBefore.values(), ...reads].reduce(plus, this.#readsGone), 2);
   }
 
   /** The policy is known when the thread runs. */

@@ -175,6 +175,8 @@ export class Roce {
   #restart(ports: readonly FoundPort[]): void {
     const before = this.#running?.plan.ports ?? [];
     this.#stopSampler();
+    // A step that nobody has seen yet would look like an error of measurement.
+    this.#followClock();
     const { settings, windows } = this.#active!;
     const { native } = this.#options;
     const { plan, leftOut } = planRoce(settings, ports, 'addon' in native);
@@ -213,20 +215,42 @@ export class Roce {
     this.#outbox.push(windows.take(this.#running?.drain() ?? noRows, this.#drained()), settings);
     if (this.#running === undefined) return;
     if (!this.#notices.has('policy')) notePolicy(this.#notices, this.#running);
-    this.#followClock(this.#running);
+    this.#followClock();
   }
 
-  #followClock({ plan }: RunningSampler): void {
+  #followClock(): void {
     const step = this.#wall.check();
     if (step !== undefined) this.#metrics.steps.with(step.direction).inc();
+    const seconds = (step?.stepMs ?? 0) / 1000;
     if (step?.direction === 'forward') {
-      this.#options.logger.warn('the wall clock was set forward, windows are aligned anew', { seconds: step.stepMs / 1000 });
-      this.#stopSampler();
-      this.#start(plan);
+      this.#options.logger.warn('the wall clock was set forward, windows are aligned anew', { seconds });
+      this.#align();
+    } else if (this.#wall.isTooFarAhead) {
+      this.#options.logger.warn('the wall clock was set back far, series of counters end and begin anew', { seconds });
+      this.#align(() => this.#replaceWindows());
     }
     const { aheadMs } = this.#wall;
     if (aheadMs > 0) this.#notices.warn('clock', `the wall clock was set back: timestamps of counters go on ${(aheadMs / 1000).toFixed(1)} s ahead of it until it is there`);
     else this.#notices.over('clock', 'the wall clock is where the timestamps of counters are');
+  }
+
+  /** Timestamps are those of the clock from now on, and a sampler that runs begins anew. `end` is done while they are still the old ones. */
+  #align(end?: () => void): void {
+    const plan = this.#running?.plan;
+    this.#stopSampler();
+    end?.();
+    this.#wall.begin(0);
+    if (plan === undefined) return;
+    const { settings, windows } = this.#active!;
+    // Adds what the last sampler left open: windows of the next one may end sooner.
+    this.#outbox.push(windows.begin(plan, windowSettings(settings), this.#wall.nowMs()), settings);
+    this.#start(plan);
+  }
+
+  /** All series end. Those of the next windows may have earlier timestamps. */
+  #replaceWindows(): void {
+    this.#endWindows(true);
+    this.#active = { ...this.#active!, windows: new RoceWindows() };
   }
 
   #drained(): { readonly wallOffsetNs: number; readonly nowMs: number } {
@@ -247,12 +271,16 @@ export class Roce {
 
   #end(isOver: boolean): void {
     if (this.#active === undefined) return;
-    const { windows, settings } = this.#active;
     this.#pause();
+    this.#endWindows(isOver);
+    this.#active = undefined;
+  }
+
+  #endWindows(isOver: boolean): void {
+    const { windows, settings } = this.#active!;
     this.#outbox.push(isOver ? windows.end(this.#wall.nowMs()) : windows.finish(this.#wall.nowMs()), settings);
     this.#metrics.showSamples(windows.figures());
     this.#metrics.endSamples();
-    this.#active = undefined;
   }
 
   /** Nothing is read or looked for any more. */

@@ -3,6 +3,7 @@
 //
 //   forward   -> windows are aligned anew, by a new sampler; between the two there is a gap, as there was one in time
 //   backward  -> timestamps go on as before, ahead of the clock, until the clock is where they are: two samples of one series never have the same time
+//   backward by more than two minutes -> all series end, and new ones begin where the clock is: so far ahead nothing would be delivered
 //
 // The monotonic clock is slewed with the wall clock, so that the two go at the same speed and only steps tell them apart.
 
@@ -13,6 +14,9 @@ const stepMsMin = 200;
 /** A measurement that took longer is none. Milliseconds. */
 const errorMsMax = 5;
 const triesMax = 5;
+
+/** So far ahead the sender holds samples back (`AHEAD_MAX_MS` of src/sender/clock-guard.ts): they would arrive when the clock is where they are, perhaps never. Milliseconds. */
+const aheadMsMax = 120_000;
 
 export type ClockStep = { readonly direction: 'forward' | 'backward'; readonly stepMs: number };
 
@@ -37,6 +41,11 @@ export class WallClock {
   /** How far timestamps are ahead of the clock, milliseconds; 0 where they are not. */
   get aheadMs(): number {
     return this.#aheadMs;
+  }
+
+  /** Whether timestamps are too far ahead to go on like that. */
+  get isTooFarAhead(): boolean {
+    return this.#aheadMs > aheadMsMax;
   }
 
   /** Now, as timestamps have it. */

@@ -18,14 +18,21 @@ export interface Field {
   end: number;
 }
 
+/** Where the content of a field lies, kept while its message is read on. */
+export type Content = Readonly<Pick<Field, 'bytes' | 'contentStart' | 'end'>>;
+
 /** The fields of the message in `message`, before the first. */
 export function createField(bytes: Uint8Array, message: Range = { start: 0, end: bytes.length }): Field {
   return { bytes, messageEnd: message.end, tag: 0, start: message.start, contentStart: message.start, end: message.start };
 }
 
 /** The fields of the message that a length-delimited field holds. */
-export function fieldsOf(field: Field): Field {
-  return createField(field.bytes, { start: field.contentStart, end: field.end });
+export function fieldsOf({ bytes, contentStart, end }: Content): Field {
+  return createField(bytes, { start: contentStart, end });
+}
+
+export function contentOf({ bytes, contentStart, end }: Field): Content {
+  return { bytes, contentStart, end };
 }
 
 /** Moves on to the next field; false at the end of the message. */
@@ -42,7 +49,7 @@ export function nextField(field: Field): boolean {
 }
 
 /** The content of the field's varint as a signed 64-bit number. */
-export function int64Of(field: Field): number {
+export function int64Of(field: Content): number {
   let value = 0n;
   for (let at = field.contentStart, shift = 0n; at < field.end; at++, shift += 7n) value |= BigInt(field.bytes[at]! & 0x7f) << shift;
   return Number(BigInt.asIntN(64, value));

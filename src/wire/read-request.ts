@@ -2,7 +2,8 @@
 // WRITE_REQUEST_DAMAGED where the bytes are no such message, and with WRITE_REQUEST_TOO_LARGE where they say more than one request may; what is wrong with one series
 // alone is told with that series.
 //
-// Few bytes can say much: an empty series takes two of them, a reference to a long text one. So what is read is counted while it is read.
+// Few bytes can say much: an empty series takes two of them, a reference to a long text one. So what is read is counted while it is read. A field that may stand once
+// can be repeated millions of times, and the last one holds: such fields are decoded when their message is over.
 //
 // Values of samples are kept as bits, so that the staleness marker survives. A histogram is the same message in both versions and stays bytes.
 
@@ -11,7 +12,7 @@ import type { MetricType } from '../exposition/sink.ts';
 import { TributaryError } from '../model/error.ts';
 import type { LabelPair } from '../model/labels.ts';
 import { STALE_HIGH, STALE_LOW } from '../model/sample.ts';
-import { createField, fieldsOf, int64Of, nextField, type Field } from './fields.ts';
+import { contentOf, createField, fieldsOf, int64Of, nextField, type Content, type Field } from './fields.ts';
 import { METADATA_TYPE, type WireExemplar, type WireMetadata } from './write-request.ts';
 
 export interface PushedSample {
@@ -135,7 +136,7 @@ function readSeries(field: Field, shape: Shape, symbols: readonly string[] | und
   let exemplars: PushedExemplar[] | undefined;
   let histograms: PushedHistogram[] | undefined;
   let refs: number[] | undefined;
-  let metadata: PushedSeries['metadata'];
+  let metadata: Content | undefined;
   const part = fieldsOf(field);
   while (nextField(part)) {
     if (symbols !== undefined && isRefs(part.tag)) takeRefs(part, (refs ??= []));
@@ -143,11 +144,14 @@ function readSeries(field: Field, shape: Shape, symbols: readonly string[] | und
     else if (part.tag === tagOf(shape.samples)) samples = put(samples ?? [], readSample(fieldsOf(part)));
     else if (part.tag === tagOf(shape.exemplars)) exemplars = put(exemplars ?? [], readExemplar(fieldsOf(part), symbols));
     else if (part.tag === tagOf(shape.histograms)) histograms = put(histograms ?? [], readHistogram(part));
-    else if (part.tag === tagOf(5) && symbols !== undefined) metadata = readMetadata2(fieldsOf(part), symbols);
+    else if (part.tag === tagOf(5) && symbols !== undefined) metadata = contentOf(part);
   }
   let problem: string | undefined;
   if (symbols !== undefined) problem = resolveRefs(refs ?? none, symbols, (labels = []));
-  return { labels: labels ?? none, samples: samples ?? none, exemplars: exemplars ?? none, histograms: histograms ?? none, metadata, problem };
+  return {
+    labels: labels ?? none, samples: samples ?? none, exemplars: exemplars ?? none, histograms: histograms ?? none, problem,
+    metadata: metadata === undefined ? undefined : readMetadata2(fieldsOf(metadata), symbols ?? none),
+  };
 }
 
 /** A field of messages or strings. */
@@ -192,26 +196,26 @@ function resolveRefs(refs: readonly number[], symbols: readonly string[], labels
 }
 
 function readLabel(part: Field): LabelPair {
-  let name = '';
-  let value = '';
+  let name: Content | undefined;
+  let value: Content | undefined;
   while (nextField(part)) {
-    if (part.tag === tagOf(1)) name = textOf(part);
-    else if (part.tag === tagOf(2)) value = textOf(part);
+    if (part.tag === tagOf(1)) name = contentOf(part);
+    else if (part.tag === tagOf(2)) value = contentOf(part);
   }
-  return [name, value];
+  return [textOf(name), textOf(value)];
 }
 
 function readSample(part: Field): PushedSample {
   let low = 0;
   let high = 0;
-  let timestampMs = 0;
+  let timestamp: Content | undefined;
   while (nextField(part)) {
     if (part.tag === 0x09) {
       low = wordAt(part.bytes, part.contentStart);
       high = wordAt(part.bytes, part.contentStart + 4);
-    } else if (part.tag === 0x10) timestampMs = int64Of(part);
+    } else if (part.tag === 0x10) timestamp = contentOf(part);
   }
-  return { low, high, timestampMs };
+  return { low, high, timestampMs: numberOf(timestamp) };
 }
 
 function wordAt(bytes: Uint8Array, at: number): number {
@@ -224,7 +228,7 @@ function readExemplar(part: Field, symbols: readonly string[] | undefined): Push
   const labels: LabelPair[] = [];
   const refs: number[] = [];
   let value = 0;
-  let timestampMs = 0;
+  let timestamp: Content | undefined;
   while (nextField(part)) {
     if (symbols !== undefined && isRefs(part.tag)) takeRefs(part, refs);
     else if (part.tag === tagOf(1)) put(labels, readLabel(fieldsOf(part)));
@@ -232,51 +236,58 @@ function readExemplar(part: Field, symbols: readonly string[] | undefined): Push
       double.setUint32(0, wordAt(part.bytes, part.contentStart), true);
       double.setUint32(4, wordAt(part.bytes, part.contentStart + 4), true);
       value = double.getFloat64(0, true);
-    } else if (part.tag === 0x18) timestampMs = int64Of(part);
+    } else if (part.tag === 0x18) timestamp = contentOf(part);
   }
   const problem = symbols === undefined ? undefined : resolveRefs(refs, symbols, labels);
-  return { labels, value, timestampMs, problem };
+  return { labels, value, timestampMs: numberOf(timestamp), problem };
 }
 
 function readHistogram(field: Field): PushedHistogram {
-  let timestampMs = 0;
+  let timestamp: Content | undefined;
   let isMarker = false;
   const part = fieldsOf(field);
   while (nextField(part)) {
-    if (part.tag === HISTOGRAM_TIMESTAMP * 8) timestampMs = int64Of(part);
+    if (part.tag === HISTOGRAM_TIMESTAMP * 8) timestamp = contentOf(part);
     else if (part.tag === HISTOGRAM_SUM * 8 + 1) isMarker = wordAt(part.bytes, part.contentStart) === STALE_LOW && wordAt(part.bytes, part.contentStart + 4) === STALE_HIGH;
   }
-  return { bytes: field.bytes.subarray(field.contentStart, field.end), timestampMs, isMarker };
+  return { bytes: field.bytes.subarray(field.contentStart, field.end), timestampMs: numberOf(timestamp), isMarker };
 }
 
 function readMetadata1(part: Field): WireMetadata {
-  let type = 0;
-  let family = '';
-  let help = '';
-  let unit = '';
+  let type: Content | undefined;
+  let family: Content | undefined;
+  let help: Content | undefined;
+  let unit: Content | undefined;
   while (nextField(part)) {
-    if (part.tag === 0x08) type = int64Of(part);
-    else if (part.tag === tagOf(2)) family = textOf(part);
-    else if (part.tag === tagOf(4)) help = textOf(part);
-    else if (part.tag === tagOf(5)) unit = textOf(part);
+    if (part.tag === 0x08) type = contentOf(part);
+    else if (part.tag === tagOf(2)) family = contentOf(part);
+    else if (part.tag === tagOf(4)) help = contentOf(part);
+    else if (part.tag === tagOf(5)) unit = contentOf(part);
   }
-  return { family, type: typeByNumber[type] ?? 'unknown', help, unit };
+  return { family: textOf(family), type: typeByNumber[numberOf(type)] ?? 'unknown', help: textOf(help), unit: textOf(unit) };
 }
 
 function readMetadata2(part: Field, symbols: readonly string[]): PushedSeries['metadata'] {
-  let type = 0;
-  let help = 0;
-  let unit = 0;
+  let type: Content | undefined;
+  let help: Content | undefined;
+  let unit: Content | undefined;
   while (nextField(part)) {
-    if (part.tag === 0x08) type = int64Of(part);
-    else if (part.tag === 0x18) help = int64Of(part);
-    else if (part.tag === 0x20) unit = int64Of(part);
+    if (part.tag === 0x08) type = contentOf(part);
+    else if (part.tag === 0x18) help = contentOf(part);
+    else if (part.tag === 0x20) unit = contentOf(part);
   }
-  return { type: typeByNumber[type] ?? 'unknown', help: symbols[help] ?? '', unit: symbols[unit] ?? '' };
+  return { type: typeByNumber[numberOf(type)] ?? 'unknown', help: symbols[numberOf(help)] ?? '', unit: symbols[numberOf(unit)] ?? '' };
 }
 
-/** What is no UTF-8 comes as text that is not well formed, which no name may be and no storage could keep. */
-function textOf({ bytes, contentStart, end }: Field): string {
+/** A field that is not there says 0. */
+function numberOf(content: Content | undefined): number {
+  return content === undefined ? 0 : int64Of(content);
+}
+
+/** What is no UTF-8 comes as text that is not well formed, which no name may be and no storage could keep. A field that is not there is empty. */
+function textOf(content: Content | undefined): string {
+  if (content === undefined) return '';
+  const { bytes, contentStart, end } = content;
   const view = Buffer.from(bytes.buffer, bytes.byteOffset + contentStart, end - contentStart);
   const text = view.toString('utf8');
   return text.includes('\ufffd') && !isUtf8(view) ? '\ud800' : text;

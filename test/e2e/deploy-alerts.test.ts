@@ -38,14 +38,16 @@ const well: Readonly<Record<string, string>> = {
   'tributary_route_unrouted_samples_total{reason="unowned",owner="c"}': '7x120',
   'tributary_masters_last_error{document="hero-user-a/tributary-route"}': '0x120',
   'tributary_masters_source_synced{source="secrets"}': '1x120',
+  'tributary_roce_port_info{node="n",device="mlx5_0",port="1",netdev="eth0",driver="mlx5_core",firmware="28.43",link_layer="Ethernet",pci="0000:3b:00.0",numa_node="0"}': '1x120',
   'tributary_roce_line_rate_bytes_per_second{node="n",device="mlx5_0",port="1"}': '12500000000x120',
   'tributary_roce_bursts_total{node="n",device="mlx5_0",port="1",direction="receive"}': '0+50x120',
   'tributary_roce_event_active_seconds_total{node="n",device="mlx5_0",port="1",event="discard"}': '3x120',
   // Marks are how congestion control works.
   'tributary_roce_event_active_seconds_total{node="n",device="mlx5_0",port="1",event="ecn_marked"}': '0+1x120',
   'tributary_roce_pfc_paused_seconds_total{node="n",device="mlx5_0",port="1",direction="receive",priority="3"}': '0+1x120',
-  'tributary_sampler_ticks_total{node="n"}': '0+60000x120',
-  'tributary_sampler_missed_ticks_total{node="n"}': '0+50x120',
+  // As a PodMonitor scrapes it.
+  'tributary_sampler_ticks_total{node="n",namespace="agents",pod="agent-1",container="node-agent",endpoint="http"}': '0+60000x120',
+  'tributary_sampler_missed_ticks_total{node="n",namespace="agents",pod="agent-1",container="node-agent",endpoint="http"}': '0+50x120',
   'tributary_sampler_info{node="n",policy="plain"}': '1x120',
   'tributary_sampler_info{node="n",policy="loop"}': '_x120',
 };
@@ -78,9 +80,10 @@ const troubles: readonly (readonly [name: string, change: Readonly<Record<string
   ['a port is paused a fifth of the time', { pfc_paused: '0+12x120' }, ['TributaryRocePauseStorm']],
   ['a tenth of the readings is missed', { missed_ticks: '0+6000x120' }, ['TributarySamplerMissesTicks']],
   ['the native sampler is missing', { '"plain"': '_x120', '"loop"': '1x120' }, ['TributarySamplerFallback']],
-  ['windows stop and the sampler turns', { line_rate: '1x70 _x50' }, ['TributaryRoceSilent']],
-  ['a node agent is gone', { line_rate: '1x70 _x50', sampler_ticks: '0+60000x70 _x50', missed_ticks: '0x70 _x50', '"plain"': '1x70 _x50' }, ['TributaryRoceSilent']],
-  ['a node was taken away long ago', { line_rate: '1x10 _x110', sampler_ticks: '0+60000x10 _x110', missed_ticks: '0x10 _x110', '"plain"': '1x10 _x110' }, []],
+  ['a port that tells no line rate', { line_rate: '_x120' }, []],
+  ['windows stop and the sampler turns', { port_info: '1x70 _x50' }, ['TributaryRoceSilent']],
+  ['a node agent is gone', { port_info: '1x70 _x50', sampler_ticks: '0+60000x70 _x50', missed_ticks: '0x70 _x50', '"plain"': '1x70 _x50' }, ['TributaryRoceSilent']],
+  ['a node was taken away long ago', { port_info: '1x10 _x110', sampler_ticks: '0+60000x10 _x110', missed_ticks: '0x10 _x110', '"plain"': '1x10 _x110' }, []],
   ['a configuration is refused', { last_reload: '0x120' }, ['TributaryConfigRefused']],
   ['nothing arrives', Object.fromEntries(Object.keys(well).map((name) => [name, '_x120'])), ['TributaryAbsent']],
 ];

@@ -10,6 +10,8 @@ import { endAll } from './support/process.ts';
 const web = { configSecret: 'tributary-web' };
 const receiver = { enabled: true };
 const credentials = { secret: 'tributary-push', username: 'node-agent' };
+const grafana = { podSelector: { matchLabels: { app: 'grafana' } } };
+const nodes = { ipBlock: { cidr: '10.20.0.0/16' } };
 const push: Values = { web, receiver, nodeAgent: { enabled: true, push: { credentials } } };
 
 /** Values that a cluster may have, by what is special about them. */
@@ -22,8 +24,11 @@ const good: Readonly<Record<string, Values>> = {
   'the network of the node': { ...push, nodeAgent: { enabled: true, hostNetwork: true, push: { credentials } } },
   'no real time': { ...push, nodeAgent: { enabled: true, realtime: false, push: { credentials } } },
   'a queue on the node': { ...push, nodeAgent: { enabled: true, queue: { kind: 'hostPath' }, push: { credentials } } },
+  'roles in namespaces': { ...push, rbac: { namespaces: ['shop'] }, nodeAgent: { enabled: true, namespace: 'agents', push: { credentials } } },
+  'a policy for pods': { ...push, networkPolicy: { enabled: true, from: [grafana] }, nodeAgent: { enabled: true, namespace: 'agents', push: { credentials } } },
+  'a policy, and scraping in the network of the node': { networkPolicy: { enabled: true, from: [grafana] }, nodeAgent: { enabled: true, form: 'pull', hostNetwork: true } },
   everything: {
-    ...push, sharding: { members: 2 }, service: { port: 80 }, networkPolicy: { enabled: true, from: [{ podSelector: { matchLabels: { app: 'grafana' } } }] }, monitor: { kind: 'PodMonitor' }, commonLabels: { cluster: 'member-1' },
+    ...push, sharding: { members: 2 }, service: { port: 80 }, networkPolicy: { enabled: true, from: [grafana, nodes] }, monitor: { kind: 'PodMonitor' }, commonLabels: { cluster: 'member-1' },
     image: { repository: 'registry.example/tributary', pullSecrets: [{ name: 'registry' }] },
     nodeAgent: {
       enabled: true, namespace: 'agents', hostNetwork: true, port: 9200, push: { credentials }, config: { tributary: { roce: { window: '10s' } } }, extraArgs: ['--web.config.file=/etc/agent-web/web.yml'],
@@ -39,6 +44,7 @@ const bad: readonly (readonly [values: Values, reason: RegExp])[] = [
   [{ nodeAgent: { enabled: true } }, /needs receiver\.enabled, or nodeAgent\.push\.url/],
   [{ receiver, nodeAgent: { enabled: true, realtime: false, queue: { kind: 'hostPath' } } }, /hostPath needs nodeAgent\.realtime/],
   [{ receiver, nodeAgent: { enabled: true, serviceAccount: { create: false } } }, /nodeAgent\.serviceAccount\.name is needed/],
+  [{ receiver, networkPolicy: { enabled: true, from: [grafana] }, nodeAgent: { enabled: true, hostNetwork: true } }, /networkPolicy\.from needs an ipBlock/],
   [{ nodeAgent: { form: 'both' } }, /nodeAgent[/.]form/],
   [{ nodeAgent: { port: 80 } }, /nodeAgent[/.]port/],
   [{ nodeAgent: { privileged: true } }, /privileged'? (is )?not allowed/],
@@ -165,11 +171,21 @@ describe.runIf(deployTools.helm !== undefined)('node agents of the chart', () =>
       const jobs = (parse(configMap(objects, 'tributary-config')) as { readonly scrape_configs: readonly { readonly job_name: string; readonly scheme?: string }[] }).scrape_configs;
       expect(jobs.filter(({ job_name: name }) => name.startsWith('tributary')).map(({ scheme }) => scheme)).toEqual(['https', undefined]);
     });
-    test('lets agents in through its network policy, and reaches those in the network of their node', () => {
-      const policy = only(objectsOf('everything'), 'NetworkPolicy');
-      expect(at(policy, 'spec.ingress.0.from.1')).toEqual({
+    test('lets agents in through its network policy, as pods or by the addresses of the nodes', () => {
+      const peersOf = (name: string) => at(only(objectsOf(name), 'NetworkPolicy'), 'spec.ingress.0.from') as readonly unknown[];
+      expect(peersOf('a policy for pods').slice(1)).toEqual([{
         podSelector: { matchLabels: { 'app.kubernetes.io/name': 'tributary-node-agent', 'app.kubernetes.io/instance': 'tributary' } }, namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'agents' } },
-      });
+      }, grafana]);
+      expect(peersOf('everything').slice(1)).toEqual([grafana, nodes]);
+    });
+    test('that has roles in namespaces only finds agents in theirs', () => {
+      const objects = objectsOf('roles in namespaces');
+      expect(objects.filter(({ kind }) => kind === 'Role').map(({ metadata }) => metadata.namespace)).toEqual(['agents', 'monitoring', 'shop']);
+      const jobs = (parse(configMap(objects, 'tributary-config')) as { readonly scrape_configs: readonly { readonly job_name: string }[] }).scrape_configs;
+      expect(at(jobs.find(({ job_name: name }) => name === 'tributary-node-agent'), 'kubernetes_sd_configs.0.namespaces')).toEqual({ names: ['agents', 'monitoring', 'shop'] });
+    });
+    test('reaches agents in the network of their node through its network policy', () => {
+      const policy = only(objectsOf('everything'), 'NetworkPolicy');
       expect(JSON.stringify(at(policy, 'spec.egress'))).toContain('"port":9200');
     });
   });

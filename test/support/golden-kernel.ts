@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { EthtoolCounters, KernelCounters } from '../../src/roce/kernel-counters.ts';
 
 interface Golden {
-  readonly rdma: ReturnType<KernelCounters['rdmaCounters']>;
+  readonly rdma: readonly { readonly device: string; readonly port: number; readonly counters: readonly string[] }[];
   readonly ethtool: Readonly<Record<string, EthtoolCounters>>;
   readonly lossless: Readonly<Record<string, readonly number[]>>;
 }
@@ -15,7 +15,7 @@ export function goldenKernel(tree: string): KernelCounters {
   const path = join(tree, 'kernel.json');
   const golden: Golden = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Golden) : { rdma: [], ethtool: {}, lossless: {} };
   return {
-    rdmaCounters: () => golden.rdma,
+    rdmaCounters: (device, port) => golden.rdma.find((one) => one.device === device && one.port === port)?.counters ?? [],
     ethtoolCounters: (link) => golden.ethtool[link] ?? { mac: [], ctrl: [], pause: [], strings: [] },
     losslessPriorities: (link) => golden.lossless[link],
   };

@@ -10,6 +10,8 @@ import { DistributionOutlet, ValueOutlet, type Outlet, type ValueTraits } from '
 const rememberMs = 600_000;
 
 export class OutletStore {
+  /** When the first plan began; undefined before. What has samples from before is of another process. */
+  beganMs: number | undefined;
   #live = new Map<string, Outlet>();
   #claimed = new Map<string, Outlet>();
   /** Key to last timestamp. */

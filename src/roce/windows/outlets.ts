@@ -28,8 +28,8 @@ export interface ValueTraits {
   readonly isSlow?: boolean;
   /** Appears when it is no longer 0: when it was 0 last is sent as well, so that the first count counts. */
   readonly isLazy?: boolean;
-  /** Of a lazy one: made for its first count, before which it was 0. */
-  readonly isMadeAtFirst?: boolean;
+  /** Of a lazy one that is made for its first count: it was 0 since then. Before, it may be one of the process before, which stood elsewhere. */
+  readonly zeroSinceMs?: number | undefined;
 }
 
 export class ValueOutlet {
@@ -77,13 +77,13 @@ export class ValueOutlet {
 
   emit(batch: Batch, moment: Moment): void {
     if (Number.isNaN(this.value)) return;
-    const { timestampMs, windowMs } = moment;
+    const { timestampMs } = moment;
     if (timestampMs <= (this.shown?.timestampMs ?? this.lastMs)) return this.value === this.shown?.value ? undefined : batch.late();
     this.shown = { value: this.value, timestampMs };
     if (this.traits.isLazy === true && !this.isSent) {
       if (this.value === 0) return void (this.#zeroMs = timestampMs);
-      const zeroMs = this.#zeroMs ?? (this.traits.isMadeAtFirst === true ? timestampMs - windowMs : -Infinity);
-      if (zeroMs > this.lastMs) batch.sample(this, 0, zeroMs);
+      const zeroMs = this.#zeroMs ?? this.#zeroBefore(moment);
+      if (zeroMs > this.lastMs && zeroMs < timestampMs) batch.sample(this, 0, zeroMs);
     }
     if (!this.#isDue(moment)) return;
     batch.sample(this, this.value, timestampMs);
@@ -96,6 +96,11 @@ export class ValueOutlet {
     if (!this.isSent) return;
     this.lastMs = Math.max(nowMs, this.lastMs + 1);
     batch.marker(this, this.lastMs);
+  }
+
+  #zeroBefore({ timestampMs, windowMs }: Moment): number {
+    const { zeroSinceMs } = this.traits;
+    return zeroSinceMs === undefined ? -Infinity : Math.max(timestampMs - windowMs, zeroSinceMs);
   }
 
   #isDue({ timestampMs, isTurn, repeatMs }: Moment): boolean {

@@ -45,7 +45,7 @@ export class PortOutlets {
     const key = `${family.family} ${trigger}`;
     let outlet = this.#captures.get(key);
     if (outlet === undefined) {
-      outlet = this.#store.addValue(family, portLabels(this.#port).set('trigger', trigger), { isLazy: true, isMadeAtFirst: true });
+      outlet = this.#store.addValue(family, portLabels(this.#port).set('trigger', trigger), { isLazy: true, zeroSinceMs: this.#store.beganMs });
       this.#captures.set(key, outlet);
       this.outlets.push(outlet);
     }

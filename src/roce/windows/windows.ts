@@ -3,7 +3,8 @@
 // counted before, and what they moved is sent with the window's end as its timestamp, in one go. What comes later makes a small batch of its own with
 // its window's timestamp, or, where the series has a later one already, goes out with the next window.
 //
-// Numbers live here from one sampler to the next. A window that was open when a sampler stopped waits for its end, where that of the next sampler joins it.
+// Numbers live here from one sampler to the next. A window that was open when a sampler stopped waits for its end, where that of the next sampler joins it; where
+// windows have another length from then on, it is sent as it is.
 // No number is ever taken back: a window that never comes is missing from times and distributions, and in counters it is made up for by the next one.
 
 import type { RocePlan } from '../plan.ts';
@@ -88,14 +89,18 @@ export class RoceWindows {
   begin(plan: RocePlan, settings: WindowSettings, atMs: number): RoceSeries[] {
     const nowMs = Math.floor(atMs);
     const batch = new Batch(this.#samples);
+    this.#store.beganMs ??= nowMs;
     this.#release(batch, nowMs);
     this.#addAll();
+    const windowMs = Math.round(plan.sampler.reduction.windowNs / 1e6);
+    // What is open would end when none of the new length does, perhaps much later.
+    if (windowMs !== this.#windowMs) this.#sendAll(batch, nowMs);
     this.#captures.begin(plan, settings.captureSamplesPerMinute, batch);
     const making = { plan, settings, store: this.#store, second: secondViews(plan.channels) };
     this.#channels = makeFeeds(making, this.#tracks).map((feed) => channelState(plan, feed));
     const before = new Map(this.#ports.map((port) => [port.name, port]));
     this.#ports = plan.ports.map((port, place) => new PortOutlets(port, lineRateOf(plan, place), this.#store, before.get(portName(port))));
-    this.#windowMs = Math.round(plan.sampler.reduction.windowNs / 1e6);
+    this.#windowMs = windowMs;
     this.#end(this.#store.settle(), batch, nowMs);
     this.#turns = new Turns(this.#windowMs, this.#store.outlets());
     return batch.series();
@@ -116,7 +121,7 @@ export class RoceWindows {
     const nowMs = Math.floor(atMs);
     const batch = new Batch(this.#samples);
     this.#addAll();
-    for (const windowMs of this.#endsInOrder()) this.#send(windowMs, Math.min(windowMs, nowMs), batch);
+    this.#sendAll(batch, nowMs);
     this.#captures.end(batch);
     return batch.series();
   }
@@ -185,6 +190,11 @@ export class RoceWindows {
       return windowMs - nowMs > this.#windowMs;
     }
     return nowMs >= windowMs + graceMs || this.#channels.every(({ isQuick: isAwaited, toldMs }) => !isAwaited || toldMs >= windowMs);
+  }
+
+  /** Everything that waits, windows that are not over with this time. */
+  #sendAll(batch: Batch, nowMs: number): void {
+    for (const windowMs of this.#endsInOrder()) this.#send(windowMs, Math.min(windowMs, nowMs), batch);
   }
 
   #send(windowMs: number, timestampMs: number, batch: Batch): void {

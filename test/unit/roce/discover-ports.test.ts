@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { discover, Discovery, type DiscoverOptions, type FoundPort } from '../../../src/roce/discover.ts';
-import { goldenKernel } from '../../support/golden-kernel.ts';
 
 const sys = join(import.meta.dirname, '../../fixtures/sys');
 const folder = mkdtempSync(join(tmpdir(), 'tributary-discover-'));
@@ -118,36 +117,6 @@ describe('looking again', () => {
     expect(discovery.scan()).toEqual({ ports: [], hasChanged: false });
     cpSync(join(root, 'kept'), device, { recursive: true, verbatimSymlinks: true });
     expect(discovery.scan()).toMatchObject({ ports: [{ device: 'hns_0' }], hasChanged: true });
-  });
-  test('rows of queues may come and go', () => {
-    let queues = 1;
-    const kernel = { ...goldenKernel(''), ethtoolCounters: () => ({ mac: [], ctrl: [], pause: [], strings: ['rx_prio3_pause', ...Array.from({ length: queues }, (_, i) => `rx${i}_packets`)] }) };
-    const { discovery } = copied('mlx5-two-ports', { kernel });
-    discovery.scan();
-    queues = 4;
-    expect(discovery.scan().hasChanged).toBe(false);
-  });
-  test('sees counters that were switched on, and priorities that became lossless', () => {
-    const tree = join(sys, 'mlx5-two-ports');
-    let kernel = goldenKernel(tree);
-    const { discovery } = copied('mlx5-two-ports', { kernel: { ...kernel, ethtoolCounters: (link) => kernel.ethtoolCounters(link), losslessPriorities: (link) => kernel.losslessPriorities(link), rdmaCounters: () => kernel.rdmaCounters() } });
-    const changes = [discovery.scan().hasChanged, discovery.scan().hasChanged];
-    kernel = { ...kernel, losslessPriorities: () => [5] };
-    changes.push(discovery.scan().hasChanged, discovery.scan().hasChanged);
-    kernel = { ...kernel, ethtoolCounters: () => ({ mac: [], ctrl: [], pause: [], strings: ['rx_prio5_pause'] }) };
-    changes.push(discovery.scan().hasChanged, discovery.scan().hasChanged);
-    kernel = { ...kernel, rdmaCounters: () => [] };
-    changes.push(discovery.scan().hasChanged, discovery.scan().hasChanged);
-    expect(changes).toEqual([true, false, true, false, true, false, true, false]);
-  });
-  test('asks for RDMA counters only where there are devices', () => {
-    let asked = 0;
-    const kernel = { ...goldenKernel(''), rdmaCounters: () => (asked++, []) };
-    discover(join(sys, 'absent'), { kernel });
-    discover(join(sys, 'mlx5-two-ports'), { kernel, include: () => false });
-    expect(asked).toBe(0);
-    discover(join(sys, 'mlx5-two-ports'), { kernel });
-    expect(asked).toBe(1);
   });
   test('a root that appears later is found', () => {
     const root = join(folder, 'later');

@@ -26,7 +26,7 @@ const captured = ({ channels }: RocePlan) => channels.filter(({ channel }) => ch
 
 /** A kernel that knows everything about mlx5_0 and eth0. */
 const kernel: KernelCounters = {
-  rdmaCounters: () => [{ device: 'mlx5_0', port: 1, counters: ['out_of_sequence', 'np_cnp_sent', 'rx_write_requests', 'rdma_rx_bytes', 'rdma_tx_bytes'] }],
+  rdmaCounters: (device, port) => (device === 'mlx5_0' && port === 1 ? ['out_of_sequence', 'np_cnp_sent', 'rx_write_requests', 'rdma_rx_bytes', 'rdma_tx_bytes'] : []),
   ethtoolCounters: () => ({ mac: [6, 12], ctrl: [], pause: [2, 3], strings: ['rx_prio3_pause_duration', 'rx_prio5_pause_duration', 'tx_prio3_pause', 'rx_discards_phy'] }),
   losslessPriorities: () => [3],
 };

@@ -1,4 +1,4 @@
-// The life of the stage: windows reach the line, ports come and go, clocks step, the line refuses, settings change. Nothing is lost without a count, nothing ends the process.
+// The life of the stage: windows reach the line, ports come and go, the line refuses, settings change. Nothing is lost without a count, nothing ends the process.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -303,51 +303,6 @@ describe('a line that takes nothing now', () => {
   });
 });
 
-describe('the wall clock', () => {
-  const times = () => world.samples(received).map(({ timestampMs }) => (timestampMs - 1_760_000_000_000) / 1000);
-
-  test('forward: windows are aligned anew', async () => {
-    world.addPort('mlx5_0');
-    world.apply();
-    await world.traffic('mlx5_0', 350, 4000);
-    world.wallMs = 100_300;
-    await world.traffic('mlx5_0', 400, 4000);
-    expect(times().slice(0, 3)).toEqual([1, 2, 3]);
-    expect(times().slice(-3)).toEqual([105, 106, 107]);
-    expect(await world.metric('tributary_roce_clock_steps_total{direction="forward"}')).toBe(1);
-    expect(world.lines.filter((line) => line.includes('set forward'))).toHaveLength(1);
-    expect(world.samples(received).at(-1)!.timestampMs % 1000).toBe(0);
-  });
-
-  test('backward: timestamps go on, said once, until the clock is there', async () => {
-    world.addPort('mlx5_0');
-    world.apply();
-    await world.traffic('mlx5_0', 350, 4000);
-    world.wallMs = -60_000;
-    await world.traffic('mlx5_0', 400, 4000);
-    expect(times()).toEqual([1, 2, 3, 4, 5, 6, 7].slice(0, times().length));
-    expect(times().length).toBeGreaterThanOrEqual(6);
-    expect(await world.metric('tributary_roce_clock_steps_total{direction="backward"}')).toBe(1);
-    expect(world.stage.state()?.problems).toEqual([expect.stringContaining('60.0 s ahead of it')]);
-    world.wallMs = 0;
-    await world.traffic('mlx5_0', 200, 4000);
-    expect(world.stage.state()?.problems).toEqual([]);
-    expect(await world.metric('tributary_roce_clock_steps_total{direction="forward"}')).toBe(NaN);
-  });
-
-  test('a port that comes while the clock is behind keeps the time of the others', async () => {
-    world.addPort('mlx5_0');
-    world.apply();
-    await world.traffic('mlx5_0', 300, 4000);
-    world.wallMs = -60_000;
-    world.addPort('mlx5_1');
-    await world.traffic('mlx5_0', 1300, 4000);
-    expect(times().every((time, i) => i === 0 || time > 0)).toBe(true);
-    expect(Math.min(...times())).toBeGreaterThan(0);
-    expect(await world.metric('tributary_roce_clock_steps_total{direction="backward"}')).toBe(1);
-  });
-});
-
 describe('what it tells about itself', () => {
   test('figures, by source', async () => {
     world.addPort('mlx5_0');
@@ -361,6 +316,21 @@ describe('what it tells about itself', () => {
     expect(text).toContain('tributary_sampler_wakeup_lateness_seconds_bucket{le="+Inf"} 200');
     expect(text).toContain('tributary_sampler_effective_interval_seconds{source="mlx5_0/1 counters"} 0.01');
     expect(text).toContain('tributary_roce_ports 1');
+  });
+
+  test('nothing by name of sources that are gone, and what has no name goes on', async () => {
+    world.addPort('mlx5_0');
+    world.addPort('mlx5_1');
+    world.apply();
+    await world.traffic('mlx5_0', 300, 4000);
+    const readings = 'tributary_sampler_timestamp_uncertainty_seconds_count';
+    const before = await world.metric(readings);
+    expect(await world.metrics.text()).toMatch(/^tributary_sampler.*source="mlx5_1/m);
+    world.removePort('mlx5_1');
+    await world.traffic('mlx5_0', 1300, 4000);
+    expect(await world.metrics.text()).not.toMatch(/^tributary_sampler.*source="mlx5_1/m);
+    expect(await world.metric(readings)).toBeGreaterThan(before + 1300);
+    expect(await world.metric('tributary_sampler_read_duration_seconds_count{source="mlx5_0/1 port_data"}')).toBeGreaterThan(1590);
   });
 
   test('produced rows are those that were read', async () => {

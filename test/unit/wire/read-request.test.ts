@@ -1,6 +1,6 @@
 // Reading pushed requests, against protobufjs.
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { readRequest, type PushedSeries } from '../../../src/wire/read-request.ts';
 import { transcodeRequest } from '../../../src/wire/write-request-2.ts';
 import { encodeWriteRequest, STALE_BITS, valueBits, type PlainRequest } from '../../support/write-request.ts';
@@ -71,5 +71,36 @@ describe('damage', () => {
     const bytes = Buffer.from(encodeWriteRequest({ series: [{ labels: [['name', 'QQ']], samples: [], exemplars: [] }] }));
     bytes.fill(0xff, bytes.indexOf('QQ'), bytes.indexOf('QQ') + 2);
     expect(readRequest(bytes, '1.0').series[0]!.labels[0]![1].isWellFormed()).toBe(false);
+  });
+});
+
+describe('fields that may stand once', () => {
+  const times = 1000;
+  /** Around a message that is shorter than 16 KiB. */
+  const wrap = (tag: number, content: Buffer) => Buffer.concat([Buffer.from([tag, (content.length & 0x7f) | 0x80, content.length >> 7]), content]);
+  const repeated = (...field: readonly number[]) => Buffer.concat(Array.from({ length: times }, () => Buffer.from(field)));
+  const series = (tag: number, message: Buffer) => wrap(0x0a, wrap(tag, message));
+
+  test.each<readonly [string, Buffer, '1.0' | '2.0']>([
+    ['names of a label', series(0x0a, repeated(0x0a, 0x01, 0x61)), '1.0'],
+    ['times of a sample', series(0x12, repeated(0x10, 0x05)), '1.0'],
+    ['times of an exemplar', series(0x1a, repeated(0x18, 0x05)), '1.0'],
+    ['times of a histogram', series(0x22, repeated(0x78, 0x05)), '1.0'],
+    ['help of metadata', wrap(0x1a, repeated(0x22, 0x01, 0x61)), '1.0'],
+    ['types of metadata', wrap(0x1a, repeated(0x08, 0x01)), '1.0'],
+    ['units of metadata in 2.0', wrap(0x2a, wrap(0x2a, repeated(0x20, 0x01))), '2.0'],
+    ['metadata of a series in 2.0', wrap(0x2a, repeated(0x2a, 0x02, 0x20, 0x01)), '2.0'],
+  ])('%s are decoded once, however often they stand there', (_name, bytes, message) => {
+    const decoded = [vi.spyOn(Buffer, 'from'), vi.spyOn(BigInt, 'asIntN')];
+    readRequest(bytes, message);
+    const count = decoded.reduce((sum, { mock }) => sum + mock.calls.length, 0);
+    for (const spy of decoded) spy.mockRestore();
+    expect(count).toBeGreaterThan(0);
+    expect(count).toBeLessThan(10);
+  });
+  test('the last one holds', () => {
+    const label = Buffer.from([0x0a, 0x01, 0x61, 0x12, 0x01, 0x78, 0x0a, 0x01, 0x62]);
+    const sample = Buffer.from([0x10, 0x05, 0x10, 0x07]);
+    expect(readRequest(wrap(0x0a, Buffer.concat([wrap(0x0a, label), wrap(0x12, sample)])), '1.0').series[0]).toMatchObject({ labels: [['b', 'x']], samples: [{ timestampMs: 7 }] });
   });
 });

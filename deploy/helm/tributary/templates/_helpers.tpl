@@ -62,9 +62,10 @@ labels:
 {{- end -}}
 {{- end }}
 
-{{/* Where the Roles are, as a JSON list: the namespaces of the values and the release's own; empty with a ClusterRole. */}}
+{{/* Where the Roles are, as a JSON list: the namespaces of the values, the release's own, and that of the agents that it scrapes; empty with a ClusterRole. */}}
 {{- define "tributary.namespaces" -}}
 {{- $names := .Values.rbac.namespaces -}}
+{{- if and $names .Values.nodeAgent.enabled }}{{ $names = append $names (include "tributary.agentNamespace" .) }}{{ end -}}
 {{- if $names }}{{ append $names .Release.Namespace | uniq | sortAlpha | toJson }}{{ else }}[]{{ end -}}
 {{- end }}
 

@@ -92,6 +92,26 @@ labels:
 {{ toYaml (mustMergeOverwrite $config (deepCopy $agent.config)) }}
 {{- end }}
 
+{{/* Who agents are to the network policy of the collector that they push to: pods, or in the network of their node addresses, which only the values know. */}}
+{{- define "tributary.agentPeer" -}}
+{{- $agent := .Values.nodeAgent -}}
+{{- if and $agent.enabled $agent.hostNetwork -}}
+{{- $blocks := list -}}
+{{- range .Values.networkPolicy.from }}{{ if hasKey . "ipBlock" }}{{ $blocks = append $blocks . }}{{ end }}{{ end -}}
+{{- if and (eq $agent.form "push") (empty $agent.push.url) (empty $blocks) -}}
+{{- fail "networkPolicy.from needs an ipBlock with the addresses of the nodes: agents with nodeAgent.hostNetwork push from there, and no selector of pods lets them in" -}}
+{{- end -}}
+{{- else if $agent.enabled -}}
+- podSelector:
+    matchLabels:
+      {{- include "tributary.agentSelectorLabels" . | nindent 6 }}
+  {{- with $agent.namespace }}
+  namespaceSelector:
+    matchLabels: {kubernetes.io/metadata.name: {{ . }}}
+  {{- end }}
+{{- end -}}
+{{- end }}
+
 {{- define "tributary.agentContainer" -}}
 {{- $agent := .Values.nodeAgent -}}
 image: {{ include "tributary.image" . }}

@@ -102,6 +102,13 @@ test('captures are counted by what began them, from 0 on', () => {
     of('burst', 0, 15_000), of('burst', 2, 30_000), of('cnp_sent', 0, 15_000), of('cnp_sent', 1, 30_000), of('pause', 0, 15_000), of('pause', 1, 30_000)].sort());
 });
 
+test('the 0 before the first capture is not from before the process, where another one may have counted on', () => {
+  const world = new World();
+  world.begin(planOf([channelOf(port, 'np_cnp_sent', event('cnp_sent'))]), {}, 9000);
+  world.take({ captureStarts: [start(0, 0, 10_000)] }, 10_000);
+  expect(matching(world.window([windowRow(0, 0)]), /captures_total/).map((line) => line.split('} ')[1])).toEqual(['0 @9000', '1 @15000']);
+});
+
 describe('the budget', () => {
   const ports = [0, 1, 2, 3].map((i) => portOf(`mlx5_${i}`));
   const channels = ports.map((one) => channelOf(one, 'np_cnp_sent', event('cnp_sent')));

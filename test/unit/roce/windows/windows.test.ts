@@ -186,6 +186,16 @@ describe('times', () => {
     const lines = matching(world.take({ windows: [windowRow(0, 0, { intervals: 5, peakRate: 3e9, peakAtNs: 8e9, total: 30, bursts: 2 })] }, 15_100), /node|bursts|peak/);
     expect(lines.map((line) => line.split('} ')[1])).toEqual(['30 @15000', '3 @15000', '9000000000 @15000', `${beginMs / 1e3 + 1} @15000`]);
   });
+  test('an open window is sent as it is where windows get shorter, and those go on behind it', () => {
+    const world = new World();
+    const planWith = (windowNs: number) => planOf([channelOf(portOf('mlx5_0'), 'port_rcv_data', receive)], { windowNs });
+    world.begin(planWith(60e9));
+    world.take({ windows: [windowRow(0, 0, { total: 8 }, 60e9)] }, 5000);
+    expect(matching(world.begin(planWith(1e9), {}, 5500), /received/)[0]).toContain(' 8 @5500');
+    const next = [5, 6].flatMap((window) => world.take({ windows: [windowRow(0, window, { total: 10 + window }, 1e9)] }, (window + 1) * 1000));
+    expect(matching(next, /received/).map((line) => line.split('} ')[1])).toEqual(['15 @6000', '16 @7000']);
+    expect(world.windows.figures().samples.late).toBe(0);
+  });
   test('a clock that was set back sends nothing twice, and nothing is lost of what adds up', () => {
     const world = worldOf([['port_rcv_data', receive]]);
     world.window([windowRow(0, 0, { bursts: 1 })]);

@@ -56,6 +56,7 @@ header { display: flex; gap: 1.5rem; align-items: baseline; border-bottom: 1px s
 nav a { margin-right: 0.8rem; }
 h2 { font-size: 1.1rem; margin: 1.4rem 0 0.5rem; }
 table { border-collapse: collapse; width: 100%; }
+table + table { margin-top: 1rem; }
 th, td { text-align: left; vertical-align: top; padding: 0.25rem 0.6rem; border-bottom: 1px solid #8883; overflow-wrap: break-word; }
 th { white-space: nowrap; }
 .names { overflow-wrap: anywhere; }

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <limits>
+
 #include "durations.h"
 #include "plan.h"
 
@@ -29,6 +31,8 @@ class Pace {
   void set_refresh(double ns) { refresh_ns_ = ns; }
 
  private:
+  // All but the longest of a hundred, which is kept apart; the second longest counts.
+  void add(double read_ns);
   bool is_judged(double now_ns) const;
 
   SourceRules rules_;
@@ -41,6 +45,9 @@ class Pace {
   double governed_ns_ = 0;
   double judged_ns_ = 0;
   Durations read_;
+  double longest_ns_ = 0;
+  // Readings since that one.
+  double since_longest_ = std::numeric_limits<double>::infinity();
 };
 
 }  // namespace sampler

@@ -110,6 +110,23 @@ inline void one_slow_reading_in_a_hundred_changes_nothing() {
   expect(run.until(20).source(0).figures().period_ns.get() == kTickNs, "one slow reading in a hundred changes nothing");
 }
 
+// In milliseconds; `costs_ns` by number of the reading, from 1.
+inline double governed_period_ms(double seconds, std::function<double(int)> costs_ns) {
+  Run run;
+  sampler::SourceRules rules = steady(kTickNs);
+  rules.max_duty = 0.02;
+  int reads = 0;
+  run.add(rules, {channel_of(0, 0)}, {[](double) { return 0; }}, [&reads, costs_ns](double) { return costs_ns(++reads); });
+  return run.until(seconds).source(0).figures().period_ns.get() / 1e6;
+}
+
+inline void one_reading_that_waited_changes_nothing() {
+  expect(governed_period_ms(3, [](int read) { return read == 50 ? 5e8 : 0; }) == 10, "a reading that waited for half a second changes nothing");
+  expect(governed_period_ms(60, [](int read) { return read % 120 == 50 ? 5e8 : 0; }) == 10, "nor does one in a hundred each");
+  expect(governed_period_ms(3, [](int read) { return read == 50 || read == 90 ? 5e8 : 0; }) == 25'000, "the second of a hundred does");
+  expect(governed_period_ms(60, [](int) { return 5e9; }) == 60'000, "a minute is the longest period");
+}
+
 inline SyntheticSource::Signal refreshing(double seconds) {
   return [seconds](double now) { return count_of(std::floor(now / seconds + 1e-9) * 1000); };
 }
@@ -243,6 +260,7 @@ inline void memory_of_rows_is_limited() {
 inline void run_all() {
   slow_readings_are_rare();
   one_slow_reading_in_a_hundred_changes_nothing();
+  one_reading_that_waited_changes_nothing();
   slow_counters_are_read_four_times_a_refresh();
   idle_sources_slow_down_until_traffic_comes();
   everything_is_traffic_without_a_line_rate();

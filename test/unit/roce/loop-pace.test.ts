@@ -74,6 +74,18 @@ describe('the share of the time that readings take', () => {
     }
   });
 
+  test.each([
+    ['a reading that waits for half a second changes nothing', 3, (read: number) => (read === 50 ? 500 : 0), 10],
+    ['nor does one in a hundred each', 60, (read: number) => (read % 120 === 50 ? 500 : 0), 10],
+    ['the second of a hundred does', 3, (read: number) => (read === 50 || read === 90 ? 500 : 0), 25_000],
+    ['a minute is the longest period', 60, () => 5000, 60_000],
+  ])('%s', async (_, seconds, readMs, expectedMs) => {
+    let reads = 0;
+    const { advance, periodMs } = running([source], [fileChannel('a', 'x')], { x: { ...idle, readMs: () => readMs(++reads) } });
+    await advance(seconds * 1000);
+    expect(periodMs('a')).toBe(expectedMs);
+  });
+
   test('readings that use up the share of ten seconds are judged at once', async () => {
     const { advance, periodMs } = running([steadySource('a', 1e8, { maxDuty: 0.02 })], [fileChannel('a', 'x')], { x: { ...idle, readMs: () => 30 } });
     await advance(1000);

@@ -3,6 +3,7 @@
 #include "worker.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -69,10 +70,11 @@ void Worker::run() {
     double now_ns = clock_->now_ns();
     // Woken before: something happened at a port.
     if (now_ns >= deadline_ns) now_ns = tick(deadline_ns, now_ns, sink);
-    for (auto& source : sources_) source->heed(events_, now_ns, grid_ns_);
+    const double next_ns = grid_ns_ + (std::floor((now_ns - grid_ns_) / tick_ns_) + 1) * tick_ns_;
+    for (auto& source : sources_) source->heed(events_, now_ns, next_ns);
     for (auto& recorder : recorders_)
       if (recorder) recorder->heed(sink);
-    count_missed(now_ns);
+    count_missed(now_ns, next_ns);
   }
   for (auto& source : sources_) source->finish(sink);
   cpu_seconds_.set(seconds_of(CLOCK_THREAD_CPUTIME_ID));
@@ -99,9 +101,9 @@ double Worker::tick(double deadline_ns, double now_ns, Sink& sink) {
 }
 
 // Of the source that is read most often: the deadlines of the others are among its own.
-void Worker::count_missed(double now_ns) {
+void Worker::count_missed(double now_ns, double next_ns) {
   double missed = 0;
-  for (auto& source : sources_) missed = std::max(missed, source->skip_until(now_ns));
+  for (auto& source : sources_) missed = std::max(missed, source->skip_until(now_ns, next_ns));
   if (missed > 0) missed_.add(static_cast<std::uint64_t>(missed));
 }
 

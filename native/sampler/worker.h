@@ -1,5 +1,5 @@
 // One thread of the sampler: sleeps until a source is due, reads and reduces, and leaves rows in rings. Deadlines lie on a grid of ticks; those that passed
-// while it was late are counted and never caught up. All memory is taken before it starts.
+// while it was late are counted and not caught up, but for the last one of a source that is read more seldom. All memory is taken before it starts.
 
 #pragma once
 
@@ -52,7 +52,7 @@ class Worker {
   class Sink;
   double earliest_ns() const;
   double tick(double deadline_ns, double now_ns, Sink& sink);
-  void count_missed(double now_ns);
+  void count_missed(double now_ns, double next_ns);
   template <typename Visit>
   void visit_memory(Visit visit) const;
 

@@ -196,6 +196,33 @@ inline void events_of_the_other_thread_wake_this_one() {
   expect(reads_in(*times, 1.2345, 2.23) == 100, "and so do those of the escalation");
 }
 
+inline void sources_that_meet_are_both_read() {
+  Run run;
+  sampler::SourceRules rules = steady(kTickNs);
+  rules.idle_period_ns = 37 * kTickNs;
+  // Idle after a thousand ticks, and from then on always due one tick after the other one, which is 27 periods and a tick later.
+  const auto times = run.add(rules, {channel_of(0, 0)}, {[](double) { return 0; }});
+  run.add(steady(37 * kTickNs), {channel_of(1, 0)}, {[](double) { return 0; }}, [](double seconds) { return seconds < 10.005 ? 0 : 1.2 * kTickNs; });
+  run.until(20);
+  expect(reads_in(*times, 10.02, 20) == 26, "a deadline that passes while another source is read is made up for");
+}
+
+inline void late_readings_keep_their_distance() {
+  Run run;
+  sampler::SourceRules rules = steady(3 * kTickNs);
+  const auto times = run.add(rules, {channel_of(0, 0)}, {[](double) { return 0; }});
+  // Each of its readings lasts over a deadline of the other one.
+  run.add(steady(7 * kTickNs), {channel_of(1, 0)}, {[](double) { return 0; }}, [](double) { return 2.5 * kTickNs; });
+  run.until(10);
+  bool is_apart = true;
+  for (std::size_t i = 1; i < times->size(); i++) is_apart = is_apart && (*times)[i] - (*times)[i - 1] > (3 * kTickNs - 1) / kSecond;
+  expect(is_apart && times->size() > 200, "readings that were late are followed by a whole period");
+  Run alone;
+  const auto long_ones = alone.add(steady(4 * kTickNs), {channel_of(0, 0)}, {[](double) { return 0; }}, [](double) { return 4.5 * kTickNs; });
+  alone.until(8);
+  expect(long_ones->size() == 100, "what lasts over its own deadline waits for the next one");
+}
+
 // However late the thread is: every deadline was used or counted, and the intervals cover the time from the first reading to the last.
 inline void every_deadline_is_used_or_missed(unsigned seed) {
   Run run;
@@ -266,6 +293,8 @@ inline void run_all() {
   everything_is_traffic_without_a_line_rate();
   events_speed_up_the_sources_of_their_port();
   events_of_the_other_thread_wake_this_one();
+  sources_that_meet_are_both_read();
+  late_readings_keep_their_distance();
   for (unsigned seed = 1; seed <= 5; seed++) every_deadline_is_used_or_missed(seed);
   windows_of_what_vanished_are_given();
   rows_that_nobody_takes_are_counted();

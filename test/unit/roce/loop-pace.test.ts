@@ -93,6 +93,32 @@ describe('the share of the time that readings take', () => {
   });
 });
 
+describe('deadlines that pass while something else is read', () => {
+  test('are made up for', async () => {
+    // One is idle after a thousand ticks, and from then on always due one tick after the other one, which is 27 periods and a tick later.
+    const sources = [steadySource('a', 1e7, { idlePeriodNs: 37e7 }), steadySource('b', 37e7)];
+    const { advance, readsIn } = running(sources, [fileChannel('a', 'a'), fileChannel('b', 'b')], { a: idle, b: { ...idle, readMs: (ms) => (ms < 10_005 ? 0 : 12) } });
+    await advance(20_000);
+    expect(readsIn('a', 10_020, 20_000)).toBe(26);
+  });
+
+  test('a whole period follows what was made up for', async () => {
+    const times: number[] = [];
+    // Each of its readings lasts over a deadline of the other one.
+    const signals = { a: { ...idle, readMs: (ms: number) => (times.push(ms), 0) }, b: { ...idle, readMs: () => 25 } };
+    const { advance } = running([steadySource('a', 3e7), steadySource('b', 7e7)], [fileChannel('a', 'a'), fileChannel('b', 'b')], signals);
+    await advance(10_000);
+    expect(times.length).toBeGreaterThan(200);
+    expect(Math.min(...times.slice(1).map((ms, i) => ms - times[i]!))).toBeGreaterThan(29.99);
+  });
+
+  test('what lasts over its own deadline waits for the next one', async () => {
+    const { advance, readsIn } = running([steadySource('a', 4e7)], [fileChannel('a', 'a')], { a: { ...idle, readMs: () => 45 } });
+    await advance(8000);
+    expect(readsIn('a', 0, 8000)).toBe(100);
+  });
+});
+
 describe('refreshes', () => {
   const refreshing = (everyMs: number): Signal => ({ valueAt: (ms) => Math.floor(ms / everyMs) * 1000 });
   const channel = (path: string) => fileChannel('a', path, { rules: { ...events, refreshNs: 'learn' } });

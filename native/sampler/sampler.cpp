@@ -58,8 +58,14 @@ Sampler::Sampler(Plan plan, const MakeClock& make_clock) : events_(std::make_uni
 }
 
 void Sampler::start() {
-  if (workers_[0]) workers_[0]->start(workers_[1].get());
-  if (workers_[1]) workers_[1]->start(workers_[0].get());
+  try {
+    if (workers_[0]) workers_[0]->start(workers_[1].get());
+    if (workers_[1]) workers_[1]->start(workers_[0].get());
+  } catch (...) {
+    // Nobody would stop what seems not to have been started.
+    stop();
+    throw;
+  }
 }
 
 void Sampler::stop() {

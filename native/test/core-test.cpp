@@ -12,6 +12,7 @@
 #include "../sampler/sampler.h"
 #include "expect.h"
 #include "capture-cases.h"
+#include "core-test.h"
 #include "loop-cases.h"
 #include "rest-cases.h"
 
@@ -152,6 +153,7 @@ int main() {
   loopback_has_statistics();
   thread_starts_and_stops();
   threads_tell_each_other_of_events();
+  test_threads();
   loop_cases::run_all();
   capture_cases::run_all();
   rest_cases::run_all();

@@ -1,0 +1,81 @@
+// Threads that the system refuses: pthread_create of this program refuses those that a test says, and leaves the others to the library.
+
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <system_error>
+
+#include "../sampler/sampler.h"
+#include "core-test.h"
+#include "expect.h"
+
+namespace {
+
+// Threads that are granted before all are refused; below 0 all are granted.
+std::atomic<int> granted_threads{-1};
+
+// Sleeps until it is called, whatever the time.
+class Sleeper : public sampler::Clock {
+ public:
+  explicit Sleeper(std::atomic<int>& calls) : calls_(calls) {}
+  double now_ns() override { return 0; }
+  void sleep_until(double) override {
+    std::unique_lock lock(mutex_);
+    called_.wait(lock, [this] { return is_called_; });
+  }
+  void wake() override {
+    const std::lock_guard lock(mutex_);
+    is_called_ = true;
+    calls_++;
+    called_.notify_one();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable called_;
+  std::atomic<int>& calls_;
+  bool is_called_ = false;
+};
+
+sampler::SourcePlan source_of(const std::string& name, bool is_slow) {
+  sampler::SourcePlan source;
+  source.rules.name = name;
+  source.rules.is_slow = is_slow;
+  source.parts.push_back({std::make_unique<sampler::FileSource>(std::vector<std::string>{"/no/such/file"}), {sampler::Channel{}}});
+  return source;
+}
+
+void a_start_that_fails_leaves_no_thread() {
+  std::atomic<int> calls{0};
+  sampler::Plan plan;
+  plan.sources.push_back(source_of("fast", false));
+  plan.sources.push_back(source_of("slow", true));
+  sampler::Sampler sampler(std::move(plan), [&calls] { return std::make_unique<Sleeper>(calls); });
+  granted_threads = 1;
+  bool is_refused = false;
+  try {
+    sampler.start();
+  } catch (const std::system_error& error) {
+    is_refused = error.code().value() == EAGAIN;
+  }
+  granted_threads = -1;
+  expect(is_refused, "the second thread is refused");
+  expect(calls == 2, "the first one was told to end");
+}
+
+}  // namespace
+
+extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* argument) {
+  static const auto create = reinterpret_cast<decltype(&pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
+  if (granted_threads == 0) return EAGAIN;
+  if (granted_threads > 0) granted_threads--;
+  return create(thread, attributes, run, argument);
+}
+
+void test_threads() { a_start_that_fails_leaves_no_thread(); }

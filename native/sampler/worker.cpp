@@ -90,6 +90,8 @@ double Worker::tick(double deadline_ns, double now_ns, Sink& sink) {
   lateness_.add(now_ns - deadline_ns);
   bool has_event = false;
   for (auto& source : sources_) {
+    // Each may wait for a device, and somebody waits for this thread to end.
+    if (is_stopping_.load(std::memory_order_relaxed)) break;
     // Sums of periods are not exact to the nanosecond.
     if (source->due_ns() > deadline_ns + tick_ns_ / 2) continue;
     now_ns = source->read(now_ns, *clock_, events_, sink, has_event);

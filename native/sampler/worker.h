@@ -34,7 +34,7 @@ class Worker {
 
   // Once; throws std::system_error when there is no thread to be had. `peer` is woken when an event begins; it may be null.
   void start(Worker* peer);
-  // From any thread; the thread ends when what it reads is read, and closes open windows.
+  // From any thread; the thread ends when the source that it reads is read, and closes open windows.
   void request_stop();
   void join();
   // What the thread does.

@@ -79,6 +79,8 @@ class Run {
     return *worker_;
   }
 
+  void stop() { worker_->request_stop(); }
+
  private:
   std::vector<sampler::SourcePlan> sources_;
   std::unique_ptr<sampler::Worker> worker_;
@@ -223,6 +225,17 @@ inline void late_readings_keep_their_distance() {
   expect(long_ones->size() == 100, "what lasts over its own deadline waits for the next one");
 }
 
+inline void a_stop_waits_for_one_source_at_most() {
+  Run run;
+  const auto first = run.add(steady(kTickNs), {channel_of(0, 0)}, {[](double) { return 0; }}, [&run](double seconds) {
+    if (seconds > 0.995) run.stop();
+    return 0;
+  });
+  const auto second = run.add(steady(kTickNs), {channel_of(1, 0)}, {[](double) { return 0; }});
+  run.until(2);
+  expect(first->size() == 100 && second->size() == 99, "once the thread has to stop no other source is read");
+}
+
 // However late the thread is: every deadline was used or counted, and the intervals cover the time from the first reading to the last.
 inline void every_deadline_is_used_or_missed(unsigned seed) {
   Run run;
@@ -295,6 +308,7 @@ inline void run_all() {
   events_of_the_other_thread_wake_this_one();
   sources_that_meet_are_both_read();
   late_readings_keep_their_distance();
+  a_stop_waits_for_one_source_at_most();
   for (unsigned seed = 1; seed <= 5; seed++) every_deadline_is_used_or_missed(seed);
   windows_of_what_vanished_are_given();
   rows_that_nobody_takes_are_counted();

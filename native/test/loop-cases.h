@@ -293,6 +293,7 @@ inline void memory_of_rows_is_limited() {
   };
   const sampler::RingSizes enough = sampler::ring_sizes({100, 20, 10, 15e9, 1e6, 64 << 20});
   expect(enough.windows == 900 && enough.bursts == 5120 && enough.captures == 20'000, "two minutes of windows, two seconds of captures");
+  expect(sampler::ring_sizes({100, 20, 10, 15e9, 1e6, 64 << 20, 8e9}).captures == 100'000, "and what they give when they begin");
   expect(bytes(sampler::ring_sizes({4096, 512, 512, 1e9, 1e6, 64 << 20})) <= 64 << 20, "no more than the limit");
   expect(sampler::ring_sizes({4096, 512, 512, 1e9, 1e6, 1 << 20}).windows == 3 * 4096, "and never less than three windows a channel");
 }

@@ -28,6 +28,7 @@ class Pace {
   // True when enough was read to judge the duty anew.
   bool note_reading(double now_ns, double read_ns);
   // All counters that move refresh at least so far apart; 0 when one does not.
+  double refresh_ns() const { return refresh_ns_; }
   void set_refresh(double ns) { refresh_ns_ = ns; }
 
  private:

@@ -104,6 +104,8 @@ void PacedSource::note_move(State& state, const Reducer& reducer, std::uint64_t 
   state.is_known = true;
   if (is_first || counts == 0) return;
   state.has_moved = true;
+  // One that is fresh is not kept waiting until the others are judged again.
+  if (pace_.refresh_ns() > 0 && reducer.refresh_ns() == 0) pace_.set_refresh(0);
   if (state.is_event) round.has_event = round.events.raise(state.port, round.now_ns, kEscalationNs) || round.has_event;
   // Where no line rate tells what is little, everything that moves is traffic.
   if (!has_line_rate_) round.is_busy = true;

@@ -147,6 +147,16 @@ inline void slow_counters_are_read_four_times_a_refresh() {
   expect(refreshed_period_ns([](double) { return 0; }) == 1e8, "one that rests says nothing");
 }
 
+inline void a_fresh_counter_ends_the_slowness_of_its_source() {
+  Run run;
+  std::vector<sampler::Channel> channels{channel_of(0, 0), channel_of(1, 0)};
+  channels[0].rules.learns_refresh = true;
+  const auto times = run.add(steady(kTickNs), channels, {refreshing(0.4), [](double now) { return count_of(std::max(0.0, now - 20.05) * 1e6); }});
+  run.until(21);
+  expect(reads_in(*times, 18, 20) == 20, "as long as it rests the source is slow");
+  expect(reads_in(*times, 20.15, 20.95) == 80, "its first movement makes the source quick again");
+}
+
 inline void idle_sources_slow_down_until_traffic_comes() {
   Run run;
   sampler::SourceRules rules = steady(kTickNs);
@@ -303,6 +313,7 @@ inline void run_all() {
   one_slow_reading_in_a_hundred_changes_nothing();
   one_reading_that_waited_changes_nothing();
   slow_counters_are_read_four_times_a_refresh();
+  a_fresh_counter_ends_the_slowness_of_its_source();
   idle_sources_slow_down_until_traffic_comes();
   everything_is_traffic_without_a_line_rate();
   events_speed_up_the_sources_of_their_port();

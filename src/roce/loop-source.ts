@@ -145,6 +145,8 @@ export class LoopSource {
     // A counter that went back says nothing about what happened.
     if (before === undefined || value <= before) return false;
     counter.hasMoved = true;
+    // One that is fresh is not kept waiting until the others are judged again.
+    if (this.#pace.refreshNs > 0 && reducer.refreshNs === 0) this.#pace.setRefresh(0);
     if (counter.isEvent) events.raise(counter.port, beginMs * 1e6 + escalationNs);
     return this.#isTraffic(counter, Number(value - before), elapsedNs);
   }

@@ -61,6 +61,10 @@ export class Pace {
     this.#escalatedUntilNs = ns;
   }
 
+  get refreshNs(): number {
+    return this.#refreshNs;
+  }
+
   /** All counters that move refresh at least so far apart; 0 when one does not. */
   setRefresh(ns: number): void {
     this.#refreshNs = ns;

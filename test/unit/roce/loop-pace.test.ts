@@ -138,6 +138,18 @@ describe('refreshes', () => {
   });
 });
 
+describe('a fresh counter in a source that is slow', () => {
+  test('makes it quick again by its first movement', async () => {
+    const channels = [fileChannel('a', 'x', { rules: { ...events, refreshNs: 'learn' } }), fileChannel('a', 'y', { rules: events })];
+    const { advance, readsIn } = running([steadySource('a', 1e7)], channels, {
+      x: { valueAt: (ms) => Math.floor(ms / 400) * 1000 }, y: { valueAt: (ms) => Math.max(0, ms - 20_050) * 1000 },
+    });
+    await advance(21_000);
+    expect(readsIn('y', 18_000, 20_000)).toBe(20);
+    expect(readsIn('y', 20_150, 20_950)).toBe(80);
+  });
+});
+
 describe('idleness', () => {
   const source = steadySource('a', 1e7, { idlePeriodNs: 1e8 });
   const channel = (path: string, rules = traffic) => fileChannel('a', path, { rules });

@@ -40,7 +40,6 @@ Worker::Worker(std::vector<SourcePlan> sources, const ReductionRules& reduction,
 Worker::~Worker() {
   request_stop();
   join();
-  visit_memory(unlock_memory);
 }
 
 void Worker::start(Worker* peer) {
@@ -55,6 +54,8 @@ void Worker::request_stop() {
 
 void Worker::join() {
   if (thread_.joinable()) thread_.join();
+  // Not when it is freed: locks do not nest, and by then the next sampler may have locked pages that have blocks of both.
+  if (std::exchange(is_locked_, false)) visit_memory(unlock_memory);
 }
 
 void Worker::run() {

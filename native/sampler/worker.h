@@ -36,6 +36,7 @@ class Worker {
   void start(Worker* peer);
   // From any thread; the thread ends when the source that it reads is read, and closes open windows.
   void request_stop();
+  // Waits for that; its memory is like any other then.
   void join();
   // What the thread does.
   void run();
@@ -66,6 +67,7 @@ class Worker {
   Worker* peer_ = nullptr;
   double grid_ns_ = 0;
   std::thread thread_;
+  bool is_locked_ = true;
   std::atomic<bool> is_stopping_{false};
   Tally<std::uint64_t> missed_;
   Tally<double> cpu_seconds_;

@@ -65,6 +65,8 @@ void an_interruption_is_told_from_slowness() {
   sampler::Usual usual;
   expect(usual.excess_of(100) == 0, "the first time is usual");
   expect(usual.excess_of(190) == 0, "a little longer is no interruption");
+  for (int i = 0; i < 1000; i++) usual.excess_of(0);
+  expect(usual.excess_of(190) == 0, "what was not done is not learned from");
   expect(usual.excess_of(10'000) > 9700, "a hundred times as long is one");
   expect(usual.excess_of(10'000) > 9600, "and the next one as well");
   for (int i = 0; i < 500; i++) usual.excess_of(10'000);

@@ -1,7 +1,10 @@
-// Threads that the system refuses: pthread_create of this program refuses those that a test says, and leaves the others to the library.
+// What threads are granted, and what is refused: pthread_create of this program refuses those that a test says, and leaves the others to the library.
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -10,6 +13,7 @@
 #include <mutex>
 #include <string>
 #include <system_error>
+#include <thread>
 
 #include "../sampler/sampler.h"
 #include "core-test.h"
@@ -69,6 +73,18 @@ void a_start_that_fails_leaves_no_thread() {
   expect(calls == 2, "the first one was told to end");
 }
 
+// Raising it again would need rights, and taking it away is not what `plain` says.
+void a_plain_thread_stays_as_nice_as_it_was() {
+  std::thread([] {
+    const auto thread = static_cast<id_t>(syscall(SYS_gettid));
+    expect(setpriority(PRIO_PROCESS, thread, 7) == 0, "a thread may be nicer than others");
+    sampler::ScheduleRules rules;
+    rules.from = sampler::Policy::kPlain;
+    sampler::raise_thread(rules);
+    expect(getpriority(PRIO_PROCESS, thread) == 7, "and stays so where it is plain");
+  }).join();
+}
+
 }  // namespace
 
 extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* argument) {
@@ -78,4 +94,7 @@ extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attribute
   return create(thread, attributes, run, argument);
 }
 
-void test_threads() { a_start_that_fails_leaves_no_thread(); }
+void test_threads() {
+  a_start_that_fails_leaves_no_thread();
+  a_plain_thread_stays_as_nice_as_it_was();
+}

@@ -56,12 +56,15 @@ Napi::Object object_of(const Napi::Env& env, const Napi::Value& value, const cha
   return value.As<Napi::Object>();
 }
 
-Napi::Array array_of(const Napi::Object& object, const char* name, std::uint32_t most) {
+std::vector<Napi::Value> items_of(const Napi::Object& object, const char* name, std::uint32_t most) {
   const Napi::Value value = object.Get(name);
   if (!value.IsArray()) refuse_type(object.Env(), name, "an array");
   const auto array = value.As<Napi::Array>();
-  if (array.Length() > most) refuse(object.Env(), name, "at most " + std::to_string(most));
-  return array;
+  const std::uint32_t count = array.Length();
+  if (count > most) refuse(object.Env(), name, "at most " + std::to_string(most));
+  std::vector<Napi::Value> items;
+  for (std::uint32_t i = 0; i < count; i++) items.push_back(array.Get(i));
+  return items;
 }
 
 bool is_text(const Napi::Object& object, const char* name, const char* text) {

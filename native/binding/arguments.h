@@ -6,6 +6,7 @@
 #include <napi.h>
 
 #include <string>
+#include <vector>
 
 namespace binding {
 
@@ -21,7 +22,8 @@ bool flag_of(const Napi::Object& object, const char* name);
 std::string text_of(const Napi::Object& object, const char* name, std::size_t bytes_max);
 Napi::Object object_of(const Napi::Object& object, const char* name);
 Napi::Object object_of(const Napi::Env& env, const Napi::Value& value, const char* name);
-Napi::Array array_of(const Napi::Object& object, const char* name, std::uint32_t most);
+// As many as there are at first: a getter may make the array longer while it is read, or shorter, and what is missing then is undefined.
+std::vector<Napi::Value> items_of(const Napi::Object& object, const char* name, std::uint32_t most);
 bool is_text(const Napi::Object& object, const char* name, const char* text);
 bool is_absent(const Napi::Object& object, const char* name);
 

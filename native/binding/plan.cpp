@@ -43,9 +43,7 @@ sampler::ReductionRules reduction_of(const Napi::Object& given) {
   rules.leave = number_of(given, "leave", {0, rules.enter});
   rules.merge_gap = static_cast<unsigned>(whole_of(given, "mergeGap", {0, 1000}));
   rules.min_intervals = static_cast<unsigned>(whole_of(given, "minIntervals", {1, 1000}));
-  const Napi::Array thresholds = array_of(given, "thresholds", sampler::kThresholdsMax);
-  for (std::uint32_t i = 0; i < thresholds.Length(); i++) {
-    const Napi::Value value = thresholds.Get(i);
+  for (const Napi::Value& value : items_of(given, "thresholds", sampler::kThresholdsMax)) {
     if (!value.IsNumber()) throw Napi::TypeError::New(given.Env(), "thresholds: expected numbers");
     rules.thresholds[rules.threshold_count++] = value.As<Napi::Number>().DoubleValue();
   }
@@ -161,20 +159,19 @@ sampler::Channel channel_of(const Napi::Object& given, unsigned number) {
 }
 
 std::vector<sampler::SourcePlan> sources_of(const Napi::Object& given) {
-  const Napi::Array sources = array_of(given, "sources", kSourcesMax);
   std::vector<SourceBuilder> builders;
   std::map<std::string, std::size_t> by_name;
-  for (std::uint32_t i = 0; i < sources.Length(); i++) {
-    sampler::SourceRules rules = source_of(object_of(given.Env(), sources.Get(i), "source"));
-    if (!by_name.emplace(rules.name, i).second) refuse(given.Env(), "name", "every source once");
+  for (const Napi::Value& source : items_of(given, "sources", kSourcesMax)) {
+    sampler::SourceRules rules = source_of(object_of(given.Env(), source, "source"));
+    if (!by_name.emplace(rules.name, builders.size()).second) refuse(given.Env(), "name", "every source once");
     builders.emplace_back(std::move(rules));
   }
-  const Napi::Array channels = array_of(given, "channels", kChannelsMax);
-  for (std::uint32_t i = 0; i < channels.Length(); i++) {
-    const Napi::Object channel = object_of(given.Env(), channels.Get(i), "channel");
+  unsigned number = 0;
+  for (const Napi::Value& item : items_of(given, "channels", kChannelsMax)) {
+    const Napi::Object channel = object_of(given.Env(), item, "channel");
     const auto source = by_name.find(text_of(channel, "source", kNameMax));
     if (source == by_name.end()) refuse(given.Env(), "source", "the name of one of the sources");
-    builders[source->second].add(object_of(channel, "place"), channel_of(channel, i));
+    builders[source->second].add(object_of(channel, "place"), channel_of(channel, number++));
   }
   std::vector<sampler::SourcePlan> result;
   for (auto& builder : builders) result.push_back(builder.build());

@@ -28,7 +28,8 @@ void SystemClock::sleep_until(double ns) {
     if (left_ns <= kShortNs) clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, nullptr);
     else syscall(SYS_futex, &is_called_, FUTEX_WAIT_BITSET_PRIVATE, 0, &deadline, nullptr, FUTEX_BITSET_MATCH_ANY);
   }
-  is_called_.store(0, std::memory_order_release);
+  // What the caller wrote before is seen after this: a store alone could wait until the caller's own has been overwritten by it, and the call would be lost.
+  is_called_.exchange(0, std::memory_order_acq_rel);
 }
 
 void SystemClock::wake() {

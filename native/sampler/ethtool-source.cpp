@@ -13,9 +13,9 @@ EthtoolSource::EthtoolSource(std::vector<EthtoolStatistic> statistics, OpenSocke
     const EthtoolStatistic& statistic = statistics[i];
     Link& link = link_of(statistic.link);
     link.readings[static_cast<std::size_t>(statistic.group)].at(statistic.attribute) = static_cast<int>(i);
-    const bool is_pause = statistic.group == EthtoolGroup::kPause;
-    (is_pause ? link.wants_pause : link.wants_stats) = true;
-    window_of_[i] = static_cast<std::uint32_t>(link.window + (is_pause ? 1 : 0));
+    Question& question = link.questions[statistic.group == EthtoolGroup::kPause ? 1 : 0];
+    question.is_wanted = true;
+    window_of_[i] = static_cast<std::uint32_t>(question.window);
   }
   windows_.resize(2 * links_.size());
 }
@@ -25,7 +25,8 @@ EthtoolSource::Link& EthtoolSource::link_of(const std::string& name) {
     if (link.name == name) return link;
   Link& link = links_.emplace_back();
   link.name = name;
-  link.window = 2 * (links_.size() - 1);
+  const std::size_t window = 2 * (links_.size() - 1);
+  link.questions = {Question{ethtool_stats_request, window}, Question{ethtool_pause_request, window + 1}};
   for (auto& group : link.readings) group.fill(kUnwanted);
   return link;
 }
@@ -34,7 +35,8 @@ void EthtoolSource::read() {
   const double now_ns = now_();
   know_nothing();
   for (auto& link : links_)
-    if (now_ns >= link.retry_ns && open(now_ns)) read_link(link);
+    for (auto& question : link.questions)
+      if (question.is_wanted && now_ns >= question.retry_ns && open(now_ns)) read_link(link, question);
 }
 
 bool EthtoolSource::open(double now_ns) {
@@ -46,13 +48,13 @@ bool EthtoolSource::open(double now_ns) {
   return client_.is_open();
 }
 
-void EthtoolSource::read_link(Link& link) {
-  const Answer stats = link.wants_stats ? ask(ethtool_stats_request(family_, link.name), link, windows_[link.window]) : Answer::kDone;
-  const Answer pause = link.wants_pause ? ask(ethtool_pause_request(family_, link.name), link, windows_[link.window + 1]) : Answer::kDone;
-  if (stats != Answer::kDone || pause != Answer::kDone) link.retry_ns = now_() + kRetryNs;
+void EthtoolSource::read_link(const Link& link, Question& question) {
+  if (ask(link, question) != Answer::kDone) question.retry_ns = now_() + kRetryNs;
 }
 
-Answer EthtoolSource::ask(Request request, const Link& link, ReadWindow& window) {
+Answer EthtoolSource::ask(const Link& link, const Question& question) {
+  ReadWindow& window = windows_[question.window];
+  Request request = question.request(family_, link.name);
   window.begin_ns = now_();
   return client_.ask(request, false, [&](unsigned, Bytes body) {
     window.end_ns = now_();

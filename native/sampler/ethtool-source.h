@@ -5,6 +5,7 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "clock.h"
@@ -28,20 +29,24 @@ class EthtoolSource : public Source {
 
  private:
   static constexpr int kUnwanted = -1;
+  // A driver may answer one and refuse the other.
+  struct Question {
+    Request (*request)(std::uint16_t family, std::string_view link) = nullptr;
+    std::size_t window = 0;
+    bool is_wanted = false;
+    double retry_ns = 0;
+  };
   struct Link {
     std::string name;
     // The reading of each attribute of each group.
     std::array<std::array<int, kEthtoolAttributes>, kEthtoolGroups> readings;
-    // Of the standard groups; the next one is that of pauses.
-    std::size_t window = 0;
-    bool wants_stats = false;
-    bool wants_pause = false;
-    double retry_ns = 0;
+    // The standard groups, and pauses.
+    std::array<Question, 2> questions;
   };
   Link& link_of(const std::string& name);
   bool open(double now_ns);
-  void read_link(Link& link);
-  Answer ask(Request request, const Link& link, ReadWindow& window);
+  void read_link(const Link& link, Question& question);
+  Answer ask(const Link& link, const Question& question);
 
   const Now now_;
   NetlinkClient client_;

@@ -7,7 +7,6 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,12 +21,6 @@ namespace sampler {
 
 namespace {
 
-// The kernel makes parts as large as the buffer that it is asked with. One that fits into 8 KiB together with the kernel's own words comes from its caches, a larger one is pages that are
-// taken and given back for each answer. 32 interfaces fit, more come in several parts.
-constexpr std::size_t kBufferBytes = 7680;
-// A dump is made of memory alone; one that takes longer has gone wrong.
-constexpr suseconds_t kAnswerMicroseconds = 100'000;
-
 struct StatsRequest {
   nlmsghdr header;
   if_stats_msg stats;
@@ -35,14 +28,6 @@ struct StatsRequest {
 
 // Twice as many as there are interfaces, so that looking one up takes one or two steps.
 constexpr std::size_t kSlotsPerLink = 2;
-
-int open_socket() {
-  const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-  if (fd < 0) return -1;
-  const timeval timeout{0, kAnswerMicroseconds};
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-  return fd;
-}
 
 // 0 where there is none.
 unsigned index_of(int fd, const std::string& name) {
@@ -54,7 +39,8 @@ unsigned index_of(int fd, const std::string& name) {
 
 }  // namespace
 
-LinkSource::LinkSource(std::vector<LinkCounter> counters) : Source(counters.size(), 0), buffer_(kBufferBytes) {
+LinkSource::LinkSource(std::vector<LinkCounter> counters, OpenSocket open)
+    : Source(counters.size(), 0), open_(std::move(open)), buffer_(link_buffer_bytes(static_cast<std::size_t>(sysconf(_SC_PAGESIZE)))) {
   std::map<std::string, std::vector<Place>> by_name;
   for (std::size_t i = 0; i < counters.size(); i++) by_name[counters[i].link].push_back({counters[i].field, static_cast<std::uint32_t>(i)});
   for (auto& [name, places] : by_name) {
@@ -67,6 +53,10 @@ LinkSource::LinkSource(std::vector<LinkCounter> counters) : Source(counters.size
   while (slots < kSlotsPerLink * links_.size()) slots *= 2;
   slots_.assign(slots, nullptr);
 }
+
+// The kernel makes parts as large as the buffer that it is asked with. One that fits into 8 KiB together with the kernel's own words comes from its caches, a larger one is pages that are
+// taken and given back for each answer: 32 interfaces fit into 7680 bytes, more come in several parts. Where pages are larger than 4 KiB parts may have 7872 bytes, whoever asks.
+std::size_t link_buffer_bytes(std::size_t page_bytes) { return page_bytes > 4096 ? 8192 : 7680; }
 
 LinkSource::~LinkSource() {
   if (socket_ >= 0) close(socket_);
@@ -100,9 +90,9 @@ void LinkSource::forget_absent() {
 
 void LinkSource::receive() {
   for (;;) {
-    const ssize_t bytes = recv(socket_, buffer_.data(), buffer_.size(), 0);
-    if (bytes <= 0) {
-      // An answer that comes later would be taken for the next one's.
+    const ssize_t bytes = recv(socket_, buffer_.data(), buffer_.size(), MSG_TRUNC);
+    if (bytes <= 0 || static_cast<std::size_t>(bytes) > buffer_.size()) {
+      // An answer that comes later would be taken for the next one's, and what was cut off never comes.
       close(socket_);
       socket_ = -1;
       return;
@@ -116,7 +106,7 @@ void LinkSource::receive() {
 void LinkSource::find_links(double now_ns) {
   if (now_ns < retry_ns_) return;
   retry_ns_ = now_ns + kRetryNs;
-  if (socket_ < 0) socket_ = open_socket();
+  if (socket_ < 0) socket_ = open_(NETLINK_ROUTE);
   std::fill(slots_.begin(), slots_.end(), nullptr);
   for (auto& link : links_) {
     link.index = index_of(socket_, link.name);

@@ -18,6 +18,8 @@ constexpr std::size_t kBufferBytes = 64 * 1024;
 constexpr suseconds_t kAnswerMicroseconds = 100'000;
 // A process that is stopped and continued is interrupted each time, and not for ever.
 constexpr unsigned kInterruptionsMax = 16;
+// Of the kernel's own (MAX_ERRNO). A number beyond has no opposite or is none of an error.
+constexpr std::int32_t kErrorMax = 4095;
 
 }  // namespace
 
@@ -176,6 +178,7 @@ NetlinkClient::Step NetlinkClient::take_error(Bytes body) {
   std::int32_t code = 0;
   if (body.size < sizeof code) return Step::kBroken;
   std::memcpy(&code, body.at, sizeof code);
+  if (code > 0 || code < -kErrorMax) return Step::kBroken;
   error_ = -code;
   return code == 0 ? Step::kDone : Step::kRefused;
 }

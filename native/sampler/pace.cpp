@@ -10,13 +10,15 @@ namespace sampler {
 namespace {
 
 // Readings are judged every so many, so that one in a hundred may be late; after this long a few must do, and at once when they have used up the share of
-// this long.
+// this long. The longest of a hundred does not count then either: it may have waited for somebody else.
 constexpr std::uint64_t kJudgedReadings = 100;
 constexpr std::uint64_t kJudgedReadingsMin = 8;
 constexpr double kJudgeEveryNs = 1e9;
 constexpr double kJudgeAfterNs = 10e9;
 // Below this share of what governs now, the source may be read more often again: a limit near a whole tick does not swing.
 constexpr double kRelief = 0.8;
+// Whatever a reading took: what is read more seldom has no reading in its window, and would not soon be judged again.
+constexpr double kGovernedMaxNs = 60e9;
 // Refreshes are seen to within a quarter.
 constexpr double kReadingsPerRefresh = 4;
 
@@ -37,13 +39,21 @@ bool Pace::note_reading(double now_ns, double read_ns) {
     is_begun_ = true;
     busy_ns_ = judged_ns_ = now_ns;
   }
-  read_.add(read_ns);
+  add(read_ns);
   if (!is_judged(now_ns)) return false;
-  const double needed_ns = read_.quantile(0.99) / rules_.max_duty;
+  const double needed_ns = std::min(kGovernedMaxNs, read_.quantile(0.99) / rules_.max_duty);
   if (needed_ns > governed_ns_ || needed_ns < kRelief * governed_ns_) governed_ns_ = needed_ns;
   judged_ns_ = now_ns;
   read_.clear();
   return true;
+}
+
+void Pace::add(double read_ns) {
+  const bool is_kept = ++since_longest_ < static_cast<double>(kJudgedReadings);
+  if (is_kept && read_ns <= longest_ns_) return read_.add(read_ns);
+  if (is_kept) read_.add(longest_ns_);
+  longest_ns_ = read_ns;
+  since_longest_ = 0;
 }
 
 bool Pace::is_judged(double now_ns) const {

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <limits>
+
 #include "durations.h"
 #include "plan.h"
 
@@ -26,9 +28,12 @@ class Pace {
   // True when enough was read to judge the duty anew.
   bool note_reading(double now_ns, double read_ns);
   // All counters that move refresh at least so far apart; 0 when one does not.
+  double refresh_ns() const { return refresh_ns_; }
   void set_refresh(double ns) { refresh_ns_ = ns; }
 
  private:
+  // All but the longest of a hundred, which is kept apart; the second longest counts.
+  void add(double read_ns);
   bool is_judged(double now_ns) const;
 
   SourceRules rules_;
@@ -41,6 +46,9 @@ class Pace {
   double governed_ns_ = 0;
   double judged_ns_ = 0;
   Durations read_;
+  double longest_ns_ = 0;
+  // Readings since that one.
+  double since_longest_ = std::numeric_limits<double>::infinity();
 };
 
 }  // namespace sampler

@@ -104,6 +104,8 @@ void PacedSource::note_move(State& state, const Reducer& reducer, std::uint64_t 
   state.is_known = true;
   if (is_first || counts == 0) return;
   state.has_moved = true;
+  // One that is fresh is not kept waiting until the others are judged again.
+  if (pace_.refresh_ns() > 0 && reducer.refresh_ns() == 0) pace_.set_refresh(0);
   if (state.is_event) round.has_event = round.events.raise(state.port, round.now_ns, kEscalationNs) || round.has_event;
   // Where no line rate tells what is little, everything that moves is traffic.
   if (!has_line_rate_) round.is_busy = true;
@@ -127,19 +129,24 @@ void PacedSource::judge_refresh() {
 
 void PacedSource::follow(double deadline_ns, double now_ns) {
   deadline_ns_ = deadline_ns;
+  end_ns_ = now_ns;
   apply_period(now_ns);
   due_ns_ = deadline_ns + figures_.period_ns.get();
 }
 
-double PacedSource::skip_until(double now_ns) {
+double PacedSource::skip_until(double now_ns, double next_ns) {
   if (due_ns_ > now_ns) return 0;
   const double period_ns = figures_.period_ns.get();
   const double skipped = std::floor((now_ns - due_ns_) / period_ns) + 1;
+  const bool is_own_fault = due_ns_ <= end_ns_;
   due_ns_ += skipped * period_ns;
-  return skipped;
+  // Sums of periods are not exact to the nanosecond.
+  if (is_own_fault || due_ns_ - next_ns < tick_ns_ / 2) return skipped;
+  due_ns_ = next_ns;
+  return skipped - 1;
 }
 
-void PacedSource::heed(const PortEvents& events, double now_ns, double grid_ns) {
+void PacedSource::heed(const PortEvents& events, double now_ns, double next_ns) {
   const std::uint64_t count = events.count();
   if (count == events_seen_) return;
   events_seen_ = count;
@@ -147,7 +154,6 @@ void PacedSource::heed(const PortEvents& events, double now_ns, double grid_ns) 
   for (const unsigned port : ports_) until_ns = std::max(until_ns, events.until_ns(port));
   pace_.escalate_until(until_ns);
   apply_period(now_ns);
-  const double next_ns = grid_ns + (std::floor((now_ns - grid_ns) / tick_ns_) + 1) * tick_ns_;
   due_ns_ = std::min(due_ns_, std::max(next_ns, deadline_ns_ + figures_.period_ns.get()));
 }
 

@@ -40,10 +40,11 @@ class PacedSource {
   void set_due(double ns) { due_ns_ = ns; }
   // Next reading a period after this deadline.
   void follow(double deadline_ns, double now_ns);
-  // Deadlines that passed by `now_ns`, which are left out.
-  double skip_until(double now_ns);
-  // Looks for events at its ports; due no later than the first deadline after `now_ns` that the pace now asks for, counted from `grid_ns`.
-  void heed(const PortEvents& events, double now_ns, double grid_ns);
+  // Deadlines that passed by `now_ns` and are left out. The last one is not: it is made up for at `next_ns`, the next tick, unless another follows there. So two sources are both
+  // read though the deadline of one always comes while the other is read; who lasts over a deadline of its own waits for the next.
+  double skip_until(double now_ns, double next_ns);
+  // Looks for events at its ports; then due no later than at `next_ns`, the next tick, if its pace asks for it.
+  void heed(const PortEvents& events, double now_ns, double next_ns);
 
   const std::string& name() const { return rules_.name; }
   const SourceFigures& figures() const { return figures_; }
@@ -108,9 +109,10 @@ class PacedSource {
   bool has_line_rate_ = false;
   Pace pace_;
   double due_ns_ = 0;
-  // Of the last reading: when it was due, and when it was.
+  // Of the last reading: when it was due, when it was, and when it was over.
   double deadline_ns_ = 0;
   double read_ns_ = 0;
+  double end_ns_ = 0;
   std::uint64_t events_seen_ = 0;
   SourceFigures figures_;
 };

@@ -124,7 +124,7 @@ bool Reducer::note_change(std::uint64_t value, double ns, RowSink& sink) {
     gap_sum_ns_ += gap_ns;
     gaps_++;
     refresh_.note_gap(gap_ns, step.units);
-    }
+  }
   if (is_saturated(value, counter_)) window_[kSaturations]++;
   window_[kChanges]++;
   changed_ns_ = ns;

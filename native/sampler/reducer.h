@@ -34,9 +34,9 @@ class alignas(64) Reducer {
   // Between two refreshes, 0 where each reading is fresh or nothing is known.
   double refresh_ns() const { return refresh_.known_ns(); }
   // Nothing but the comparison is needed as long as the counter stands still: its last reading said the same as the one before, and no capture may want to be told of it. That
-  // reading ended an interval for all counters of its window, because theirs began no later.
-  bool can_rest() const {
-    return has_base_ && idle_count_ > 0 && latest_ == mark_ && !has_held_ && place_ == kNoPlace && refresh_.hold_ns() == 0;
+  // reading, at `mark_ns`, ended an interval for all counters of its window; from a later one on the next may end for this counter alone.
+  bool can_rest(double mark_ns) const {
+    return has_base_ && idle_count_ > 0 && mark_ns_ == mark_ns && latest_ == mark_ && !has_held_ && place_ == kNoPlace && refresh_.hold_ns() == 0;
   }
   // Makes up for so many readings that ended intervals and were only compared, the last one at `mark_ns`.
   void skip(double mark_ns, double count) {

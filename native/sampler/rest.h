@@ -30,7 +30,7 @@ class Rest {
   }
   // Begins with the reading that was noted last, where that may be.
   void begin(std::size_t counter, std::uint32_t window, std::uint64_t value, const Reducer& reducer) {
-    if (!reducer.can_rest()) return;
+    if (!reducer.can_rest(now_[window].mark_ns)) return;
     is_resting_[counter] = 1;
     values_[counter] = value;
     counts_[counter] = now_[window].count;

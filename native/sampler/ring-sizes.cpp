@@ -34,7 +34,7 @@ RingSizes ring_sizes(const RingNeeds& needs) {
   const double bursts =
       needs.burst_channels == 0 ? 1 : between(kBurstsMin, kBurstsPerChannel * static_cast<double>(needs.burst_channels), rows_in(kBurstShare * needs.bytes, kBurstNumbers));
   const double captures = needs.captured_channels == 0 ? 1
-      : between(kCapturesMin, static_cast<double>(needs.captured_channels) * kCaptureNs / needs.tick_ns, rows_in(kCaptureShare * needs.bytes, kCaptureNumbers));
+      : between(kCapturesMin, static_cast<double>(needs.captured_channels) * (kCaptureNs + needs.pre_ns) / needs.tick_ns, rows_in(kCaptureShare * needs.bytes, kCaptureNumbers));
   const double starts = needs.captured_channels == 0 ? 1 : kCaptureStarts;
   const double used = 8 * (bursts * kBurstNumbers + captures * kCaptureNumbers + starts * kCaptureNumbers);
   const double windows = between(kWindowsPerChannelMin * channels, (std::ceil(kKeptNs / needs.window_ns) + 1) * channels, rows_in(needs.bytes - used, kWindowNumbers));

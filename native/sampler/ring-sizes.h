@@ -22,9 +22,11 @@ struct RingNeeds {
   double tick_ns;
   // For everything; what is least comes first.
   double bytes;
+  // What a capture gives at once when it begins.
+  double pre_ns = 0;
 };
 
-// Windows of two minutes, bursts and captures of seconds; fewer where the memory is less, and never less than three windows a channel.
+// Windows of two minutes, bursts and captures of seconds, beyond what a capture gives when it begins; fewer where the memory is less, and never less than three windows a channel.
 RingSizes ring_sizes(const RingNeeds& needs);
 
 }  // namespace sampler

@@ -16,8 +16,8 @@ std::size_t ports_of(const Plan& plan) {
   return ports;
 }
 
-RingNeeds needs_of(const std::vector<SourcePlan>& sources, const ReductionRules& reduction) {
-  RingNeeds needs{0, 0, 0, reduction.window_ns, reduction.period_ns, 0};
+RingNeeds needs_of(const std::vector<SourcePlan>& sources, const ReductionRules& reduction, double pre_ns) {
+  RingNeeds needs{0, 0, 0, reduction.window_ns, reduction.period_ns, 0, pre_ns};
   for (const auto& source : sources) {
     for (const auto& part : source.parts) {
       for (const auto& channel : part.channels) {
@@ -46,7 +46,7 @@ Sampler::Sampler(Plan plan, const MakeClock& make_clock) : events_(std::make_uni
   schedule[1].cpu = -1;
   // The fast thread goes before the slow one where they meet.
   schedule[1].priority = std::max(1, plan.schedule.priority - 1);
-  std::array<RingNeeds, 2> needs{needs_of(sources[0], reduction[0]), needs_of(sources[1], reduction[1])};
+  std::array<RingNeeds, 2> needs{needs_of(sources[0], reduction[0], plan.capture.pre_ns), needs_of(sources[1], reduction[1], plan.capture.pre_ns)};
   std::array<Recorders, 2> recorders;
   if (plan.has_capture) recorders = make_recorders(sources, ports, plan.capture);
   const double channels = std::max(1.0, static_cast<double>(needs[0].channels + needs[1].channels));
@@ -58,8 +58,14 @@ Sampler::Sampler(Plan plan, const MakeClock& make_clock) : events_(std::make_uni
 }
 
 void Sampler::start() {
-  if (workers_[0]) workers_[0]->start(workers_[1].get());
-  if (workers_[1]) workers_[1]->start(workers_[0].get());
+  try {
+    if (workers_[0]) workers_[0]->start(workers_[1].get());
+    if (workers_[1]) workers_[1]->start(workers_[0].get());
+  } catch (...) {
+    // Nobody would stop what seems not to have been started.
+    stop();
+    throw;
+  }
 }
 
 void Sampler::stop() {

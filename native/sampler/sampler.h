@@ -24,7 +24,7 @@ class Sampler {
   Sampler(const Sampler&) = delete;
   Sampler& operator=(const Sampler&) = delete;
 
-  // Once; throws std::system_error when there is no thread to be had.
+  // Once; throws std::system_error when there is no thread to be had, and then none runs.
   void start();
   // Ends the threads after what they read just now and closes open windows; may be called twice.
   void stop();

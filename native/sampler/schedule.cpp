@@ -26,10 +26,9 @@ bool has_fifo(int priority) {
   return pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameters) == 0;
 }
 
-bool has_nice() {
-  const auto thread = static_cast<id_t>(syscall(SYS_gettid));
-  return setpriority(PRIO_PROCESS, thread, kBestNice) == 0;
-}
+id_t own_thread() { return static_cast<id_t>(syscall(SYS_gettid)); }
+
+bool has_nice() { return setpriority(PRIO_PROCESS, own_thread(), kBestNice) == 0; }
 
 // Of sched_setattr(2), as far as the first version goes; the C library has no name for it.
 struct SchedulingAttributes {
@@ -43,10 +42,10 @@ struct SchedulingAttributes {
   std::uint64_t period = 0;
 };
 
-// Who asks for little at a time is served sooner.
-void ask_for_short_slice(int nice) {
+// Who asks for little at a time is served sooner. The nice value stays: it may be the operator's.
+void ask_for_short_slice() {
   SchedulingAttributes attributes;
-  attributes.nice = nice;
+  attributes.nice = getpriority(PRIO_PROCESS, own_thread());
   attributes.runtime = kSliceNs;
   syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
@@ -68,10 +67,10 @@ Policy raise_thread(const ScheduleRules& rules) {
   prctl(PR_SET_TIMERSLACK, 1);
   if (rules.from == Policy::kFifo && has_fifo(rules.priority)) return Policy::kFifo;
   if (rules.from != Policy::kPlain && has_nice()) {
-    ask_for_short_slice(kBestNice);
+    ask_for_short_slice();
     return Policy::kNice;
   }
-  ask_for_short_slice(0);
+  ask_for_short_slice();
   return Policy::kPlain;
 }
 

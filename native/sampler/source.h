@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "netlink.h"
+
 namespace sampler {
 
 constexpr double kRetryNs = 1e9;
@@ -105,10 +107,13 @@ struct LinkCounter {
 
 constexpr unsigned kLinkFields = 24;
 
+// Room for one part of the kernel's answer.
+std::size_t link_buffer_bytes(std::size_t page_bytes);
+
 // Statistics of all interfaces with one request of rtnetlink.
 class LinkSource : public Source {
  public:
-  explicit LinkSource(std::vector<LinkCounter> counters);
+  explicit LinkSource(std::vector<LinkCounter> counters, OpenSocket open = open_netlink_socket);
   ~LinkSource() override;
   LinkSource(const LinkSource&) = delete;
   LinkSource& operator=(const LinkSource&) = delete;
@@ -141,6 +146,7 @@ class LinkSource : public Source {
   void take_stats(unsigned index, std::size_t at, std::size_t fields);
   void forget_absent();
 
+  const OpenSocket open_;
   std::vector<Place> places_;
   std::vector<Link> links_;
   // Links by index; a power of two.

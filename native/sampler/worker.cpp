@@ -3,6 +3,7 @@
 #include "worker.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -39,7 +40,6 @@ Worker::Worker(std::vector<SourcePlan> sources, const ReductionRules& reduction,
 Worker::~Worker() {
   request_stop();
   join();
-  visit_memory(unlock_memory);
 }
 
 void Worker::start(Worker* peer) {
@@ -54,6 +54,8 @@ void Worker::request_stop() {
 
 void Worker::join() {
   if (thread_.joinable()) thread_.join();
+  // Not when it is freed: locks do not nest, and by then the next sampler may have locked pages that have blocks of both.
+  if (std::exchange(is_locked_, false)) visit_memory(unlock_memory);
 }
 
 void Worker::run() {
@@ -69,10 +71,11 @@ void Worker::run() {
     double now_ns = clock_->now_ns();
     // Woken before: something happened at a port.
     if (now_ns >= deadline_ns) now_ns = tick(deadline_ns, now_ns, sink);
-    for (auto& source : sources_) source->heed(events_, now_ns, grid_ns_);
+    const double next_ns = grid_ns_ + (std::floor((now_ns - grid_ns_) / tick_ns_) + 1) * tick_ns_;
+    for (auto& source : sources_) source->heed(events_, now_ns, next_ns);
     for (auto& recorder : recorders_)
       if (recorder) recorder->heed(sink);
-    count_missed(now_ns);
+    count_missed(now_ns, next_ns);
   }
   for (auto& source : sources_) source->finish(sink);
   cpu_seconds_.set(seconds_of(CLOCK_THREAD_CPUTIME_ID));
@@ -88,6 +91,8 @@ double Worker::tick(double deadline_ns, double now_ns, Sink& sink) {
   lateness_.add(now_ns - deadline_ns);
   bool has_event = false;
   for (auto& source : sources_) {
+    // Each may wait for a device, and somebody waits for this thread to end.
+    if (is_stopping_.load(std::memory_order_relaxed)) break;
     // Sums of periods are not exact to the nanosecond.
     if (source->due_ns() > deadline_ns + tick_ns_ / 2) continue;
     now_ns = source->read(now_ns, *clock_, events_, sink, has_event);
@@ -99,9 +104,9 @@ double Worker::tick(double deadline_ns, double now_ns, Sink& sink) {
 }
 
 // Of the source that is read most often: the deadlines of the others are among its own.
-void Worker::count_missed(double now_ns) {
+void Worker::count_missed(double now_ns, double next_ns) {
   double missed = 0;
-  for (auto& source : sources_) missed = std::max(missed, source->skip_until(now_ns));
+  for (auto& source : sources_) missed = std::max(missed, source->skip_until(now_ns, next_ns));
   if (missed > 0) missed_.add(static_cast<std::uint64_t>(missed));
 }
 

@@ -1,5 +1,5 @@
 // One thread of the sampler: sleeps until a source is due, reads and reduces, and leaves rows in rings. Deadlines lie on a grid of ticks; those that passed
-// while it was late are counted and never caught up. All memory is taken before it starts.
+// while it was late are counted and not caught up, but for the last one of a source that is read more seldom. All memory is taken before it starts.
 
 #pragma once
 
@@ -34,8 +34,9 @@ class Worker {
 
   // Once; throws std::system_error when there is no thread to be had. `peer` is woken when an event begins; it may be null.
   void start(Worker* peer);
-  // From any thread; the thread ends when what it reads is read, and closes open windows.
+  // From any thread; the thread ends when the source that it reads is read, and closes open windows.
   void request_stop();
+  // Waits for that; its memory is like any other then.
   void join();
   // What the thread does.
   void run();
@@ -52,7 +53,7 @@ class Worker {
   class Sink;
   double earliest_ns() const;
   double tick(double deadline_ns, double now_ns, Sink& sink);
-  void count_missed(double now_ns);
+  void count_missed(double now_ns, double next_ns);
   template <typename Visit>
   void visit_memory(Visit visit) const;
 
@@ -66,6 +67,7 @@ class Worker {
   Worker* peer_ = nullptr;
   double grid_ns_ = 0;
   std::thread thread_;
+  bool is_locked_ = true;
   std::atomic<bool> is_stopping_{false};
   Tally<std::uint64_t> missed_;
   Tally<double> cpu_seconds_;

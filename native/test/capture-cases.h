@@ -113,10 +113,24 @@ inline void a_burst_goes_from_the_loop_to_the_ring() {
   expect(std::abs(busy - 2e7) < 1, "the rates of its intervals are its bytes");
 }
 
+// All of it is given within one tick.
+inline void what_is_kept_has_room_in_the_ring() {
+  SyntheticTime time;
+  sampler::Plan plan;
+  plan.has_capture = true;
+  plan.capture = {8000 * kMs, 0, 8000 * kMs};
+  sampler::Channel channel;
+  channel.is_captured = true;
+  plan.sources.push_back(source_of(time, channel, [](double) { return 0; }));
+  sampler::Sampler sampler(std::move(plan));
+  sampler.visit_rings([](sampler::Rings& rings) { expect(rings.captures.capacity() == 10'000, "captures of two seconds, and what was kept before them"); });
+}
+
 inline void run_all() {
   an_event_of_one_thread_is_recorded_by_both();
   two_threads_record_at_once();
   a_burst_goes_from_the_loop_to_the_ring();
+  what_is_kept_has_room_in_the_ring();
 }
 
 }  // namespace capture_cases

@@ -12,6 +12,7 @@
 #include "../sampler/sampler.h"
 #include "expect.h"
 #include "capture-cases.h"
+#include "core-test.h"
 #include "loop-cases.h"
 #include "rest-cases.h"
 
@@ -64,6 +65,8 @@ void an_interruption_is_told_from_slowness() {
   sampler::Usual usual;
   expect(usual.excess_of(100) == 0, "the first time is usual");
   expect(usual.excess_of(190) == 0, "a little longer is no interruption");
+  for (int i = 0; i < 1000; i++) usual.excess_of(0);
+  expect(usual.excess_of(190) == 0, "what was not done is not learned from");
   expect(usual.excess_of(10'000) > 9700, "a hundred times as long is one");
   expect(usual.excess_of(10'000) > 9600, "and the next one as well");
   for (int i = 0; i < 500; i++) usual.excess_of(10'000);
@@ -152,6 +155,7 @@ int main() {
   loopback_has_statistics();
   thread_starts_and_stops();
   threads_tell_each_other_of_events();
+  test_threads();
   loop_cases::run_all();
   capture_cases::run_all();
   rest_cases::run_all();

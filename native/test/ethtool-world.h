@@ -31,6 +31,8 @@ struct Link {
   int error = 0;
   // Bits of priorities; -1 where DCB does not tell.
   int lossless = -1;
+  // To this question alone.
+  int pause_error = 0;
 };
 
 struct EthtoolWorld {
@@ -102,8 +104,12 @@ inline std::vector<std::string> answer_ethtool(const EthtoolWorld& world, const 
   }
   if (header.nlmsg_type == kFamily && command == ETHTOOL_MSG_STATS_GET)
     return answer_link(world, header, asked_text(body, GENL_HDRLEN, ETHTOOL_A_STATS_HEADER, ETHTOOL_A_HEADER_DEV_NAME), stats_body);
-  if (header.nlmsg_type == kFamily && command == ETHTOOL_MSG_PAUSE_GET)
-    return answer_link(world, header, asked_text(body, GENL_HDRLEN, ETHTOOL_A_PAUSE_HEADER, ETHTOOL_A_HEADER_DEV_NAME), pause_body);
+  if (header.nlmsg_type == kFamily && command == ETHTOOL_MSG_PAUSE_GET) {
+    const std::string name = asked_text(body, GENL_HDRLEN, ETHTOOL_A_PAUSE_HEADER, ETHTOOL_A_HEADER_DEV_NAME);
+    const auto link = world.links.find(name);
+    if (link != world.links.end() && link->second.pause_error != 0) return {error_message(header.nlmsg_seq, link->second.pause_error)};
+    return answer_link(world, header, name, pause_body);
+  }
   return {error_message(header.nlmsg_seq, EOPNOTSUPP)};
 }
 

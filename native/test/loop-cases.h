@@ -79,6 +79,8 @@ class Run {
     return *worker_;
   }
 
+  void stop() { worker_->request_stop(); }
+
  private:
   std::vector<sampler::SourcePlan> sources_;
   std::unique_ptr<sampler::Worker> worker_;
@@ -110,6 +112,23 @@ inline void one_slow_reading_in_a_hundred_changes_nothing() {
   expect(run.until(20).source(0).figures().period_ns.get() == kTickNs, "one slow reading in a hundred changes nothing");
 }
 
+// In milliseconds; `costs_ns` by number of the reading, from 1.
+inline double governed_period_ms(double seconds, std::function<double(int)> costs_ns) {
+  Run run;
+  sampler::SourceRules rules = steady(kTickNs);
+  rules.max_duty = 0.02;
+  int reads = 0;
+  run.add(rules, {channel_of(0, 0)}, {[](double) { return 0; }}, [&reads, costs_ns](double) { return costs_ns(++reads); });
+  return run.until(seconds).source(0).figures().period_ns.get() / 1e6;
+}
+
+inline void one_reading_that_waited_changes_nothing() {
+  expect(governed_period_ms(3, [](int read) { return read == 50 ? 5e8 : 0; }) == 10, "a reading that waited for half a second changes nothing");
+  expect(governed_period_ms(60, [](int read) { return read % 120 == 50 ? 5e8 : 0; }) == 10, "nor does one in a hundred each");
+  expect(governed_period_ms(3, [](int read) { return read == 50 || read == 90 ? 5e8 : 0; }) == 25'000, "the second of a hundred does");
+  expect(governed_period_ms(60, [](int) { return 5e9; }) == 60'000, "a minute is the longest period");
+}
+
 inline SyntheticSource::Signal refreshing(double seconds) {
   return [seconds](double now) { return count_of(std::floor(now / seconds + 1e-9) * 1000); };
 }
@@ -126,6 +145,16 @@ inline void slow_counters_are_read_four_times_a_refresh() {
   expect(refreshed_period_ns(refreshing(0.8)) == 1e8, "a source of slow counters is read four times a refresh of the fastest");
   expect(refreshed_period_ns([](double now) { return count_of(now * 1e6); }) == kTickNs, "a fresh counter among them is read as asked");
   expect(refreshed_period_ns([](double) { return 0; }) == 1e8, "one that rests says nothing");
+}
+
+inline void a_fresh_counter_ends_the_slowness_of_its_source() {
+  Run run;
+  std::vector<sampler::Channel> channels{channel_of(0, 0), channel_of(1, 0)};
+  channels[0].rules.learns_refresh = true;
+  const auto times = run.add(steady(kTickNs), channels, {refreshing(0.4), [](double now) { return count_of(std::max(0.0, now - 20.05) * 1e6); }});
+  run.until(21);
+  expect(reads_in(*times, 18, 20) == 20, "as long as it rests the source is slow");
+  expect(reads_in(*times, 20.15, 20.95) == 80, "its first movement makes the source quick again");
 }
 
 inline void idle_sources_slow_down_until_traffic_comes() {
@@ -177,6 +206,44 @@ inline void events_of_the_other_thread_wake_this_one() {
   expect(reads_in(*times, 1.02, 1.2345) == 0, "asleep before");
   expect(reads_in(*times, 1.2345, 1.24) == 1, "the next tick reads");
   expect(reads_in(*times, 1.2345, 2.23) == 100, "and so do those of the escalation");
+}
+
+inline void sources_that_meet_are_both_read() {
+  Run run;
+  sampler::SourceRules rules = steady(kTickNs);
+  rules.idle_period_ns = 37 * kTickNs;
+  // Idle after a thousand ticks, and from then on always due one tick after the other one, which is 27 periods and a tick later.
+  const auto times = run.add(rules, {channel_of(0, 0)}, {[](double) { return 0; }});
+  run.add(steady(37 * kTickNs), {channel_of(1, 0)}, {[](double) { return 0; }}, [](double seconds) { return seconds < 10.005 ? 0 : 1.2 * kTickNs; });
+  run.until(20);
+  expect(reads_in(*times, 10.02, 20) == 26, "a deadline that passes while another source is read is made up for");
+}
+
+inline void late_readings_keep_their_distance() {
+  Run run;
+  sampler::SourceRules rules = steady(3 * kTickNs);
+  const auto times = run.add(rules, {channel_of(0, 0)}, {[](double) { return 0; }});
+  // Each of its readings lasts over a deadline of the other one.
+  run.add(steady(7 * kTickNs), {channel_of(1, 0)}, {[](double) { return 0; }}, [](double) { return 2.5 * kTickNs; });
+  run.until(10);
+  bool is_apart = true;
+  for (std::size_t i = 1; i < times->size(); i++) is_apart = is_apart && (*times)[i] - (*times)[i - 1] > (3 * kTickNs - 1) / kSecond;
+  expect(is_apart && times->size() > 200, "readings that were late are followed by a whole period");
+  Run alone;
+  const auto long_ones = alone.add(steady(4 * kTickNs), {channel_of(0, 0)}, {[](double) { return 0; }}, [](double) { return 4.5 * kTickNs; });
+  alone.until(8);
+  expect(long_ones->size() == 100, "what lasts over its own deadline waits for the next one");
+}
+
+inline void a_stop_waits_for_one_source_at_most() {
+  Run run;
+  const auto first = run.add(steady(kTickNs), {channel_of(0, 0)}, {[](double) { return 0; }}, [&run](double seconds) {
+    if (seconds > 0.995) run.stop();
+    return 0;
+  });
+  const auto second = run.add(steady(kTickNs), {channel_of(1, 0)}, {[](double) { return 0; }});
+  run.until(2);
+  expect(first->size() == 100 && second->size() == 99, "once the thread has to stop no other source is read");
 }
 
 // However late the thread is: every deadline was used or counted, and the intervals cover the time from the first reading to the last.
@@ -236,6 +303,7 @@ inline void memory_of_rows_is_limited() {
   };
   const sampler::RingSizes enough = sampler::ring_sizes({100, 20, 10, 15e9, 1e6, 64 << 20});
   expect(enough.windows == 900 && enough.bursts == 5120 && enough.captures == 20'000, "two minutes of windows, two seconds of captures");
+  expect(sampler::ring_sizes({100, 20, 10, 15e9, 1e6, 64 << 20, 8e9}).captures == 100'000, "and what they give when they begin");
   expect(bytes(sampler::ring_sizes({4096, 512, 512, 1e9, 1e6, 64 << 20})) <= 64 << 20, "no more than the limit");
   expect(sampler::ring_sizes({4096, 512, 512, 1e9, 1e6, 1 << 20}).windows == 3 * 4096, "and never less than three windows a channel");
 }
@@ -243,11 +311,16 @@ inline void memory_of_rows_is_limited() {
 inline void run_all() {
   slow_readings_are_rare();
   one_slow_reading_in_a_hundred_changes_nothing();
+  one_reading_that_waited_changes_nothing();
   slow_counters_are_read_four_times_a_refresh();
+  a_fresh_counter_ends_the_slowness_of_its_source();
   idle_sources_slow_down_until_traffic_comes();
   everything_is_traffic_without_a_line_rate();
   events_speed_up_the_sources_of_their_port();
   events_of_the_other_thread_wake_this_one();
+  sources_that_meet_are_both_read();
+  late_readings_keep_their_distance();
+  a_stop_waits_for_one_source_at_most();
   for (unsigned seed = 1; seed <= 5; seed++) every_deadline_is_used_or_missed(seed);
   windows_of_what_vanished_are_given();
   rows_that_nobody_takes_are_counted();

@@ -78,6 +78,18 @@ void interfaces_come_and_go() {
   expect(!value(rig.source, 1), "a driver that cannot tell is unknown");
 }
 
+void one_question_that_is_refused_leaves_the_other() {
+  Rig rig({{"eth0", EthtoolGroup::kMac, 6}, {"eth0", EthtoolGroup::kPause, 3}});
+  rig.server.change([&] { rig.world.links["eth0"].pause_error = EOPNOTSUPP; });
+  rig.source.read();
+  rig.source.read();
+  expect(value(rig.source, 0) == 1ULL << 40 && !value(rig.source, 1), "a driver that has no pauses tells its statistics at every reading");
+  expect(rig.server.questions == 4, "and is asked for pauses once a second");
+  rig.server.change([&] { rig.world.links["eth0"].pause_error = 0; });
+  rig.read_after_retry();
+  expect(value(rig.source, 0) == 1ULL << 40 && value(rig.source, 1) == 10, "which may come later");
+}
+
 void no_family_is_ordinary() {
   Rig rig(kWanted);
   rig.server.change([&] { rig.world.has_family = false; });
@@ -206,6 +218,7 @@ void the_real_kernel_answers() {
 void test_ethtool() {
   standard_statistics_are_read();
   interfaces_come_and_go();
+  one_question_that_is_refused_leaves_the_other();
   no_family_is_ordinary();
   strings_are_read_by_name();
   strings_that_change_in_between_are_unknown();

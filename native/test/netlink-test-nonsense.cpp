@@ -28,6 +28,8 @@ void nonsense_is_survived() {
          return Datagrams{text};
        }},
       {"more than there is room for", [](const nlmsghdr& header) { return Datagrams{test::message(header.nlmsg_type, header.nlmsg_seq, std::string(70'000, 'x'))}; }},
+      {"an error below all errors", [](const nlmsghdr& header) { return Datagrams{test::message(NLMSG_ERROR, header.nlmsg_seq, test::bytes_of(INT32_MIN))}; }},
+      {"an error above 0", [](const nlmsghdr& header) { return Datagrams{test::error_message(header.nlmsg_seq, -ENODEV)}; }},
       {"half an error", [](const nlmsghdr& header) { return Datagrams{test::message(NLMSG_ERROR, header.nlmsg_seq, "e")}; }},
   };
   for (const auto& [name, answer] : cases) {

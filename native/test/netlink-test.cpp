@@ -13,6 +13,7 @@ int main(int count, char** arguments) {
   test_rdma();
   test_nonsense();
   test_ethtool();
+  test_link();
   test_damage(std::strtoul(arguments[1], nullptr, 10), std::strtoul(arguments[2], nullptr, 10));
   std::printf("%d failed\n", failures);
   return failures == 0 ? 0 : 1;

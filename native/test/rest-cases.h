@@ -23,6 +23,8 @@ constexpr std::size_t kWindows = 3;
 // How likely a counter moves at a reading.
 constexpr double kActivities[] = {0, 0.001, 0.02, 0.5, 1};
 
+constexpr double kSlowShares[] = {0.03, 0.4};
+
 // Rows of each channel in their order.
 class Rows : public sampler::RowSink {
  public:
@@ -43,7 +45,7 @@ class Rows : public sampler::RowSink {
 class ErraticSource : public sampler::Source {
  public:
   ErraticSource(SyntheticTime& time, std::mt19937_64& random, std::vector<double> activities)
-      : Source(activities.size(), kWindows), time_(time), random_(random), activities_(std::move(activities)), counts_(activities_.size()) {
+      : Source(activities.size(), kWindows), time_(time), random_(random), slow_share_(kSlowShares[random_() % 2]), activities_(std::move(activities)), counts_(activities_.size()) {
     for (std::size_t i = 0; i < size(); i++) window_of_[i] = static_cast<std::uint32_t>(i % kWindows);
   }
 
@@ -52,7 +54,7 @@ class ErraticSource : public sampler::Source {
     for (std::size_t window = 0; window < kWindows; window++) {
       if (happens(0.005)) continue;
       const double begin_ns = time_.now_ns;
-      time_.now_ns += happens(0.03) ? 0.4 * kPeriodNs : 0.002 * kPeriodNs;
+      time_.now_ns += happens(slow_share_) ? 0.25 * kPeriodNs : 0.002 * kPeriodNs;
       windows_[window] = {begin_ns, time_.now_ns};
       for (std::size_t i = window; i < size(); i += kWindows) count(i);
     }
@@ -70,6 +72,8 @@ class ErraticSource : public sampler::Source {
 
   SyntheticTime& time_;
   std::mt19937_64& random_;
+  // Of readings that take so long that some of them end no interval.
+  double slow_share_;
   std::vector<double> activities_;
   std::vector<std::uint64_t> counts_;
 };

@@ -18,6 +18,8 @@ export interface CaptureSink {
 /** Intervals kept of one counter, at most; and beyond those of `preNs`, because an event may be told late. */
 const keptMax = 8192;
 const keptMore = 64;
+/** `preNs` that are more intervals between readings than this cannot be kept. */
+export const preIntervalsMax = keptMax - keptMore;
 
 /** A counter and its latest intervals that were not given, in a ring. */
 interface KeptCounter {

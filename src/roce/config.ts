@@ -7,6 +7,7 @@ import { bool, choice, filePath, float, listOf, mapOf, size, text, uint } from '
 import { errorText } from '../model/error.ts';
 import { isValidLabelName } from '../model/names.ts';
 import { compileRegex } from '../relabel/regex.ts';
+import { preIntervalsMax } from './capture.ts';
 import { fineDuration, lifespan, priorities } from './values-config.ts';
 import { thresholdsMax } from './reduction.ts';
 import type { CaptureRules, ScheduleRules } from './sampler.ts';
@@ -91,7 +92,7 @@ const histogramKeys = {
   max_buckets: key(uint, 80, 'Buckets of a native histogram, at most: it is made coarser until it fits.', { limit: '4 to 160' }),
 };
 const captureKeys = {
-  pre: key(fineDuration, 50 * ms, 'Kept from before the event.', { unit: 'duration', limit: '0 to 10s' }),
+  pre: key(fineDuration, 50 * ms, 'Kept from before the event.', { unit: 'duration', limit: `0 to 10s, at most ${preIntervalsMax} times interval` }),
   post: key(fineDuration, 100 * ms, 'Kept from after the last event or the end of the burst.', { unit: 'duration', limit: '0 to 10s' }),
   max: key(fineDuration, 2 * second, 'Longest capture.', { unit: 'duration', limit: 'at least pre, 10ms to 60s' }),
   signals: key(uint, 8, 'Counters of a port that are kept, at most.', { limit: '0 to 64' }),
@@ -190,6 +191,7 @@ function checkRoce(at: RoceBlock): void {
   if (values.ring_bytes < 1024 ** 2 || values.ring_bytes > 1024 ** 3) fail(at, 'ring_bytes', `${printSize(values.ring_bytes)} is out of range, expected 1MiB to 1GiB`);
   if (values.sources.some((source, i) => values.sources.indexOf(source) < i)) fail(at, 'sources', 'a source stands there twice, expected each once');
   checkThresholds(at);
+  checkKept(at);
   for (const [name, value] of values.labels) {
     if (!isValidLabelName(name, 'utf8') || name.startsWith('__')) fail(at, 'labels', `${JSON.stringify(name)} is not a valid label name here, expected one that does not begin with __`);
     if (/\p{Surrogate}/u.test(value)) fail(at, 'labels', `${JSON.stringify(value)} is not a valid label value, expected UTF-8`);
@@ -200,6 +202,13 @@ function checkThresholds(at: RoceBlock): void {
   const { thresholds } = at.values;
   const isAscending = thresholds.every((value, i) => value > (thresholds[i - 1] ?? 0) && value <= 1);
   if (thresholds.length > thresholdsMax || !isAscending) fail(at, 'thresholds', `thresholds are ${thresholds.join(', ')}, expected at most ${thresholdsMax}, ascending, above 0, at most 1`);
+}
+
+/** What is kept from before an event is a number of intervals, of which there are more the shorter they are. */
+function checkKept({ values: { capture, interval } }: RoceBlock): void {
+  const { pre } = capture.values;
+  const most = preIntervalsMax * interval;
+  if (pre > most && pre <= 10 * second && !capture.bad.has('pre')) fail(capture, 'pre', `pre is ${pre / ms}ms, expected at most ${preIntervalsMax} times interval, ${most / ms}ms`);
 }
 
 /** `expand` fills in the environment of a label's value. */

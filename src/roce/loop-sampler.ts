@@ -1,5 +1,5 @@
 // The sampler in TypeScript, for machines without the addon: kept descriptors, read in the event loop every 10 ms or slower. Deadlines lie on a grid of ticks;
-// those that passed while the loop was busy are counted and not caught up, and between them nothing runs.
+// those that passed while the loop was busy are counted and not caught up, but for the last one of a source that is read more seldom, and between them nothing runs.
 
 import assert from 'node:assert/strict';
 import type { Clock, Timer } from '../io/clock.ts';
@@ -125,15 +125,11 @@ export class LoopSampler implements Sampler {
     const endNs = this.#nowNs();
     // Nothing here waits, so the time that passed is about the time that was used.
     this.#cpuNs += endNs - beginNs;
-    this.#heedEvents(endNs);
+    const nextNs = this.#gridNs + (Math.floor((endNs - this.#gridNs) / this.#tickNs) + 1) * this.#tickNs;
+    for (const source of this.#sources) source.heed(this.#events, endNs, nextNs);
     // Of the source that is read most often: the deadlines of the others are among its own.
-    this.#missed += Math.max(...this.#sources.map((source) => source.skipUntil(endNs)));
+    this.#missed += Math.max(...this.#sources.map((source) => source.skipUntil(endNs, nextNs)));
     this.#schedule();
-  }
-
-  #heedEvents(nowNs: number): void {
-    const nextNs = this.#gridNs + (Math.floor((nowNs - this.#gridNs) / this.#tickNs) + 1) * this.#tickNs;
-    for (const source of this.#sources) source.heed(this.#events, nowNs, nextNs);
   }
 }
 

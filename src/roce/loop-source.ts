@@ -28,6 +28,7 @@ export interface LoopContext {
 
 export class LoopSource {
   readonly #name: string;
+  readonly #tickNs: number;
   readonly #pace: Pace;
   readonly #counters: LoopCounter[] = [];
   readonly #ports = new Set<number>();
@@ -35,14 +36,16 @@ export class LoopSource {
   #hasLineRate = false;
   #periodNs: number;
   #dueNs = 0;
-  /** Of the last reading: when it was due, and when it was. */
+  /** Of the last reading: when it was due, when it was, and when it was over. */
   #deadlineNs = 0;
   #readNs: number | undefined;
+  #endNs = 0;
   #eventsSeen = 0;
   #failedReadings = 0;
 
   constructor(rules: SourceRules, tickNs: number) {
     this.#name = rules.name;
+    this.#tickNs = tickNs;
     this.#pace = new Pace(rules, tickNs);
     this.#periodNs = this.#pace.periodNs(0);
   }
@@ -81,16 +84,24 @@ export class LoopSource {
     if (isBusy) this.#pace.noteBusy(beginNs);
     if (this.#pace.noteReading(beginNs, endNs - beginNs)) this.#judgeRefresh();
     this.#deadlineNs = deadlineNs;
+    this.#endNs = endNs;
     this.#applyPeriod(endNs);
     this.#dueNs = deadlineNs + this.#periodNs;
   }
 
-  /** How many of its deadlines passed by `nowNs`: they are left out. */
-  skipUntil(nowNs: number): number {
+  /**
+   * How many of its deadlines passed by `nowNs` and are left out. The last one is not: it is made up for at `nextNs`, the next tick, unless another follows there. So two
+   * sources are both read though the deadline of one always comes while the other is read; who lasts over a deadline of its own waits for the next.
+   */
+  skipUntil(nowNs: number, nextNs: number): number {
     if (this.#dueNs > nowNs) return 0;
     const skipped = Math.floor((nowNs - this.#dueNs) / this.#periodNs) + 1;
+    const isOwnFault = this.#dueNs <= this.#endNs;
     this.#dueNs += skipped * this.#periodNs;
-    return skipped;
+    // Sums of periods are not exact to the nanosecond.
+    if (isOwnFault || this.#dueNs - nextNs < this.#tickNs / 2) return skipped;
+    this.#dueNs = nextNs;
+    return skipped - 1;
   }
 
   /** Looks for events at its ports; then due no later than at `nextNs`, the next tick, if its pace asks for it. */
@@ -134,6 +145,8 @@ export class LoopSource {
     // A counter that went back says nothing about what happened.
     if (before === undefined || value <= before) return false;
     counter.hasMoved = true;
+    // One that is fresh is not kept waiting until the others are judged again.
+    if (this.#pace.refreshNs > 0 && reducer.refreshNs === 0) this.#pace.setRefresh(0);
     if (counter.isEvent) events.raise(counter.port, beginMs * 1e6 + escalationNs);
     return this.#isTraffic(counter, Number(value - before), elapsedNs);
   }

@@ -1,8 +1,9 @@
 // Law: whatever a script gives the addon, it takes it or throws a TypeError or RangeError, and what it takes runs. A native crash would end this process.
 
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/io/random.ts';
 import { loadNativeSampler, type NativeAddon } from '../../src/roce/native-sampler.ts';
+import { windowRowNumbers } from '../../src/roce/reduction.ts';
 import { channelOf, fileChannel, planOf, steadySource } from '../support/sampler-plan.ts';
 
 const loaded = loadNativeSampler();
@@ -38,6 +39,45 @@ test.runIf('addon' in loaded)(`hostile arguments never end the process (seed ${s
   expect(Object.values(outcomes).every((count) => count > 0)).toBe(true);
 });
 
+describe.runIf('addon' in loaded)('an array that changes while it is read', () => {
+  test.each(['thresholds', 'sources', 'channels'] as const)('%s that grow are as many as they were', (name) => {
+    if (!('addon' in loaded)) return;
+    const options = good();
+    const array = arrayIn(options, name);
+    changeWhenRead(array, 0, () => array.push(...Array.from({ length: 5000 }, () => array.at(-1))));
+    const sampler = new loaded.addon.Sampler(options);
+    expect(sampler.figures().sources).toHaveLength(2);
+    sampler.start();
+    sampler.stop();
+    expect(new Set(sampler.drain().windows.filter((_, i) => i % windowRowNumbers === 0)).size).toBeLessThanOrEqual(3);
+  });
+
+  test.each(['thresholds', 'sources', 'channels'] as const)('%s that shrink lack what is gone', (name) => {
+    if (!('addon' in loaded)) return;
+    const options = good();
+    const array = arrayIn(options, name);
+    changeWhenRead(array, 0, () => (array.length = 1));
+    expect(attempt(loaded.addon, options, false)).toBe('TypeError');
+  });
+});
+
+function arrayIn(options: Record<string, unknown>, name: 'thresholds' | 'sources' | 'channels'): unknown[] {
+  const array = (name === 'thresholds' ? (options['reduction'] as { thresholds: unknown[] }).thresholds : options[name]) as unknown[];
+  expect(array.length).toBeGreaterThan(1);
+  return array;
+}
+
+function changeWhenRead(array: unknown[], at: number, change: () => void): void {
+  const value = array[at];
+  Object.defineProperty(array, at, {
+    configurable: true, enumerable: true,
+    get: () => {
+      change();
+      return value;
+    },
+  });
+}
+
 /** Replaces one value somewhere below `object`, removes it, or puts a getter in its place. */
 function spoil(object: object, next: () => number): void {
   const keys = Object.keys(object);
@@ -47,6 +87,8 @@ function spoil(object: object, next: () => number): void {
   if (typeof value === 'object' && value !== null && !hostile.includes(value) && next() < 0.85) return spoil(value, next);
   const other = hostile[Math.floor(next() * hostile.length)];
   const how = next();
+  // Longer or shorter each time it is asked.
+  if (Array.isArray(object) && how < 0.05) return changeWhenRead(object, Number(key), () => (object.length = Math.max(Number(key) + 1, Math.floor(next() * 100))));
   if (how < 0.1) Reflect.deleteProperty(object, key);
   // Another answer each time it is asked.
   else if (how < 0.25) Object.defineProperty(object, key, { get: () => (next() < 0.5 ? value : other), configurable: true, enumerable: true });

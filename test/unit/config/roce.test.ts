@@ -48,6 +48,7 @@ test.each([
   ['capture: {budget: 0}', { capture: { preNs: 50 * ms, postNs: 100 * ms, maxNs: 2e9, signals: 8, samplesPerMinute: 0 } }],
   ['output: metrics', { output: 'metrics' }],
   ['compat: {node_exporter_names: false}', { nodeExporterNames: false }],
+  ['interval: 10ms, capture: {pre: 10s, max: 10s}', { capture: { preNs: 10e9, maxNs: 10e9 } }],
 ])('%s', (lines, expected) => expect(roce(lines)).toMatchObject(expected));
 
 describe('labels', () => {
@@ -91,6 +92,8 @@ test.each([
   ['capture: {pre: 11s, max: 12s}', 'pre is out of range'],
   ['capture: {post: 11s}', 'post is out of range'],
   ['capture: {pre: 3s}', 'max is out of range, expected at least pre'],
+  ['capture: {pre: 9s, max: 9s}', 'roce.capture.pre: pre is 9000ms, expected at most 8128 times interval, 8128ms'],
+  ['interval: 100us, capture: {pre: 900ms}', 'pre is 900ms, expected at most 8128 times interval, 812.8ms'],
   ['capture: {signals: 65}', 'signals is out of range'],
   ['capture: {budget: 1000001}', 'budget is out of range'],
   ['sched: {policy: polite}', 'unknown policy "polite"'],

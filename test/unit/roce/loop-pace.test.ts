@@ -74,10 +74,48 @@ describe('the share of the time that readings take', () => {
     }
   });
 
+  test.each([
+    ['a reading that waits for half a second changes nothing', 3, (read: number) => (read === 50 ? 500 : 0), 10],
+    ['nor does one in a hundred each', 60, (read: number) => (read % 120 === 50 ? 500 : 0), 10],
+    ['the second of a hundred does', 3, (read: number) => (read === 50 || read === 90 ? 500 : 0), 25_000],
+    ['a minute is the longest period', 60, () => 5000, 60_000],
+  ])('%s', async (_, seconds, readMs, expectedMs) => {
+    let reads = 0;
+    const { advance, periodMs } = running([source], [fileChannel('a', 'x')], { x: { ...idle, readMs: () => readMs(++reads) } });
+    await advance(seconds * 1000);
+    expect(periodMs('a')).toBe(expectedMs);
+  });
+
   test('readings that use up the share of ten seconds are judged at once', async () => {
     const { advance, periodMs } = running([steadySource('a', 1e8, { maxDuty: 0.02 })], [fileChannel('a', 'x')], { x: { ...idle, readMs: () => 30 } });
     await advance(1000);
     expect(periodMs('a')).toBeGreaterThanOrEqual(1500);
+  });
+});
+
+describe('deadlines that pass while something else is read', () => {
+  test('are made up for', async () => {
+    // One is idle after a thousand ticks, and from then on always due one tick after the other one, which is 27 periods and a tick later.
+    const sources = [steadySource('a', 1e7, { idlePeriodNs: 37e7 }), steadySource('b', 37e7)];
+    const { advance, readsIn } = running(sources, [fileChannel('a', 'a'), fileChannel('b', 'b')], { a: idle, b: { ...idle, readMs: (ms) => (ms < 10_005 ? 0 : 12) } });
+    await advance(20_000);
+    expect(readsIn('a', 10_020, 20_000)).toBe(26);
+  });
+
+  test('a whole period follows what was made up for', async () => {
+    const times: number[] = [];
+    // Each of its readings lasts over a deadline of the other one.
+    const signals = { a: { ...idle, readMs: (ms: number) => (times.push(ms), 0) }, b: { ...idle, readMs: () => 25 } };
+    const { advance } = running([steadySource('a', 3e7), steadySource('b', 7e7)], [fileChannel('a', 'a'), fileChannel('b', 'b')], signals);
+    await advance(10_000);
+    expect(times.length).toBeGreaterThan(200);
+    expect(Math.min(...times.slice(1).map((ms, i) => ms - times[i]!))).toBeGreaterThan(29.99);
+  });
+
+  test('what lasts over its own deadline waits for the next one', async () => {
+    const { advance, readsIn } = running([steadySource('a', 4e7)], [fileChannel('a', 'a')], { a: { ...idle, readMs: () => 45 } });
+    await advance(8000);
+    expect(readsIn('a', 0, 8000)).toBe(100);
   });
 });
 
@@ -97,6 +135,18 @@ describe('refreshes', () => {
     await mixed.advance(20_000);
     await resting.advance(20_000);
     expect([mixed.periodMs('a'), resting.periodMs('a')]).toEqual([10, 100]);
+  });
+});
+
+describe('a fresh counter in a source that is slow', () => {
+  test('makes it quick again by its first movement', async () => {
+    const channels = [fileChannel('a', 'x', { rules: { ...events, refreshNs: 'learn' } }), fileChannel('a', 'y', { rules: events })];
+    const { advance, readsIn } = running([steadySource('a', 1e7)], channels, {
+      x: { valueAt: (ms) => Math.floor(ms / 400) * 1000 }, y: { valueAt: (ms) => Math.max(0, ms - 20_050) * 1000 },
+    });
+    await advance(21_000);
+    expect(readsIn('y', 18_000, 20_000)).toBe(20);
+    expect(readsIn('y', 20_150, 20_950)).toBe(80);
   });
 });
 

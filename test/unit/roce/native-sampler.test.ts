@@ -3,6 +3,7 @@
 
 import { createServer, connect } from 'node:net';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { linkFields } from '../../../src/roce/link-fields.ts';
@@ -24,6 +25,20 @@ test('TRIBUTARY_NATIVE=0 keeps the addon out', () => {
   if (before === undefined) delete process.env['TRIBUTARY_NATIVE'];
   else process.env['TRIBUTARY_NATIVE'] = before;
 });
+
+/** Of this process, in kilobytes. */
+const lockedMemory = () => Number(/^VmLck:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+
+test.runIf(addon !== undefined)('memory is locked until the sampler is stopped, not until it is freed', withAddon((native) => {
+  const before = lockedMemory();
+  const sampler = createNativeSampler(native, planOf(Array.from({ length: 200 }, (_, i) => fileChannel('a', `/no/such/${i}`))));
+  const locked = lockedMemory() - before;
+  // There may be a limit.
+  if (locked < 1000) return;
+  sampler.stop();
+  expect(lockedMemory() - before).toBeLessThan(100);
+  expect(sampler.drain().windows).toEqual([]);
+}));
 
 describe.runIf(addon !== undefined)('arguments', () => {
   const options = planOf([fileChannel('a', '/x')]);

@@ -167,7 +167,7 @@ const loaded = loadNativeSampler();
 test.runIf('addon' in loaded).each([
   '', 'interval: 100us, idle_interval: 100us, window: 1s, tiers: {t1: 1ms, t2: 100ms, t3: 1s}', 'interval: 1s, idle_interval: 1s, window: 1m, tiers: {t1: 1m, t2: 1m, t3: 1m}',
   'burst: {enter: 0.01, leave: 0.001, merge_gap: 0, min: 1000}, thresholds: []', 'burst: {enter: 1, merge_gap: 1000}, thresholds: [0.1, 0.2, 0.3, 1]', 'ring_bytes: 1MiB', 'ring_bytes: 1GiB',
-  'capture: {pre: 0, post: 0, max: 10ms, signals: 64}', 'capture: {pre: 10s, post: 10s, max: 1m}', 'governor: {max_duty: {firmware: 0.0001, software: 0.5}}', 'sched: {policy: fifo, priority: 99, cpu: 1023}',
+  'capture: {pre: 0, post: 0, max: 10ms, signals: 64}', 'interval: 10ms, capture: {pre: 10s, post: 10s, max: 1m}', 'capture: {pre: 8128ms, max: 1m}', 'governor: {max_duty: {firmware: 0.0001, software: 0.5}}', 'sched: {policy: fifo, priority: 99, cpu: 1023}',
 ])('the native sampler takes what the settings allow: %s', (lines) => {
   if (!('addon' in loaded)) return;
   for (const tree of ['mlx5-two-ports', 'rxe', 'bnxt-re-old']) expect(() => createNativeSampler(loaded.addon, plan(discover(join(sys, tree), { kernel }), lines, true).sampler)).not.toThrow();

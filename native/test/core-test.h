@@ -1,0 +1,5 @@
+// What the parts of the test program give each other.
+
+#pragma once
+
+void test_threads();

@@ -1,15 +1,20 @@
 // `npm test`: everything, on a machine that has nothing but Node. Installs, builds, fetches the real peers, then types, lint and every
 // suite; a failing step does not hide the next one. Ends with what could not be run and one line `N passed, N failed` that programs read.
 
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fetchDeployTools, missingDeployTools } from './deploy-tools.mjs';
-import { ensure, root, statusOf } from './ensure.mjs';
+import { ensureBuilt, ensureInstalled, ensureNode, root, statusOf } from './ensure.mjs';
+import { testSanitizers } from './native.mjs';
 import { fetchPeers, missingPeers } from './peers.mjs';
 
 const report = join(root, '.cache', 'test-report.json');
 
-ensure();
+ensureNode();
+ensureInstalled();
+const programs = testSanitizers.map(buildPrograms);
+ensureBuilt();
 const peers = fetchPeers();
 const deployTools = fetchDeployTools();
 
@@ -20,6 +25,7 @@ step('lint', bin('oxlint'), ['--type-aware', '--deny-warnings', 'src', 'discover
 
 mkdirSync(join(root, '.cache'), { recursive: true });
 rmSync(report, { force: true });
+await Promise.all(programs);
 const suiteArguments = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)];
 const suiteStatus = statusOf(bin('vitest'), suiteArguments);
 
@@ -28,6 +34,12 @@ process.exitCode = summarize();
 function step(name, command, args) {
   console.log(`\n== ${name}`);
   if (statusOf(command, args) !== 0) failedSteps.push(name);
+}
+
+/** Beside the steps. A program that does not compile fails the test that needs it. */
+function buildPrograms(sanitizers) {
+  const child = spawn(process.execPath, [join(root, 'scripts', 'native.mjs'), '--tests', sanitizers], { stdio: 'ignore' });
+  return new Promise((resolve) => child.once('close', resolve).once('error', resolve));
 }
 
 function bin(name) {

@@ -3,18 +3,17 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { join, relative } from 'node:path';
 import { fetchDeployTools, missingDeployTools } from './deploy-tools.mjs';
-import { ensureBuilt, ensureInstalled, ensureNode, root, statusOf } from './ensure.mjs';
+import { ensure, root, statusOf } from './ensure.mjs';
 import { testSanitizers } from './native.mjs';
 import { fetchPeers, missingPeers } from './peers.mjs';
 
 const report = join(root, '.cache', 'test-report.json');
 
-ensureNode();
-ensureInstalled();
-const programs = testSanitizers.map(buildPrograms);
-ensureBuilt();
+ensure();
+testSanitizers.forEach(buildPrograms);
 const peers = fetchPeers();
 const deployTools = fetchDeployTools();
 
@@ -25,7 +24,6 @@ step('lint', bin('oxlint'), ['--type-aware', '--deny-warnings', 'src', 'discover
 
 mkdirSync(join(root, '.cache'), { recursive: true });
 rmSync(report, { force: true });
-await Promise.all(programs);
 const suiteArguments = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)];
 const suiteStatus = statusOf(bin('vitest'), suiteArguments);
 
@@ -36,10 +34,14 @@ function step(name, command, args) {
   if (statusOf(command, args) !== 0) failedSteps.push(name);
 }
 
-/** Beside the steps. A program that does not compile fails the test that needs it. */
+/**
+ * Beside the steps and the first suites, which wait more than they compute, and after them where both want a processor. A suite that comes too early, and one whose
+ * program does not compile, builds it by itself.
+ */
 function buildPrograms(sanitizers) {
   const child = spawn(process.execPath, [join(root, 'scripts', 'native.mjs'), '--tests', sanitizers], { stdio: 'ignore' });
-  return new Promise((resolve) => child.once('close', resolve).once('error', resolve));
+  child.on('error', () => undefined).unref();
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
 }
 
 function bin(name) {

@@ -1,9 +1,10 @@
 // Builds what is written in C++ with the compiler alone: the sampler's addon (`node scripts/native.mjs`, and every `npm run build`) and the programs
 // that test its core. Headers come from the running Node's own folder where it has them, else from a package; nothing is downloaded.
 // Without a compiler nothing is built and the program reads counters in TypeScript; with `--required` that is a failure, so that no image lacks it unnoticed.
+// `--tests <sanitizers>` builds what the tests need of one kind, before they run beside each other and each make the same.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +13,11 @@ import { root } from './ensure.mjs';
 const require = createRequire(import.meta.url);
 const compiler = process.env.CXX ?? 'g++';
 const warnings = ['-std=c++17', '-Wall', '-Wextra', '-Wshadow', '-Wconversion', '-Werror', '-pthread'];
+
+/** What the tests build, by sanitizers. */
+const testPrograms = { 'address,undefined': ['replay', 'core-test', 'netlink-test'], thread: ['core-test'], '': ['fake-counters'] };
+/** For `--tests`, which may run beside each other. */
+export const testSanitizers = Object.keys(testPrograms);
 
 /** The sampler asks Linux for counters; elsewhere there is nothing to build. */
 export function hasCompiler() {
@@ -29,19 +35,26 @@ export function hasSanitizer(names) {
 }
 
 /**
- * Builds `native/test/<name>.cpp`, and what is named `<name>-*.cpp`, with the core, which several programs share; what did not change since the last time is
- * left as it is. Returns the program's path. Throws what the compiler says.
+ * Builds `native/test/<name>.cpp`, and what is named `<name>-*.cpp`, with the core where they use it, which several programs share; what did not change since the
+ * last time is left as it is. Returns the program's path. Throws what the compiler says.
  */
 export function buildProgram(name, sanitizers) {
   const kind = sanitizers === '' ? 'plain' : sanitizers;
   const to = join(root, '.cache', 'native', `${name}-${kind}`);
-  const core = join(root, '.cache', 'native', `core-${kind}.o`);
   const flags = [...warnings, '-O1', '-g', ...(sanitizers === '' ? [] : [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all'])];
+  const own = sourcesIn('test').filter((path) => basename(path) === `${name}.cpp` || basename(path).startsWith(`${name}-`));
+  // What includes nothing of ours stands alone.
+  const usesCore = own.some((path) => readFileSync(join(root, path), 'utf8').includes('#include "'));
+  const core = usesCore ? [buildCore(kind, flags)] : [];
+  if (!isNewer(to, ['sampler', 'test'])) compile([...flags, ...core, ...own], to);
+  return to;
+}
+
+function buildCore(kind, flags) {
+  const core = join(root, '.cache', 'native', `core-${kind}.o`);
   // `-r` links the core's files into one that can be linked again.
   if (!isNewer(core, ['sampler'])) compile([...flags, '-r', ...sourcesIn('sampler')], core);
-  const own = sourcesIn('test').filter((path) => basename(path) === `${name}.cpp` || basename(path).startsWith(`${name}-`));
-  if (!isNewer(to, ['sampler', 'test'])) compile([...flags, core, ...own], to);
-  return to;
+  return core;
 }
 
 /** Builds `dist/native/sampler.node`. Returns why it could not, or undefined. */
@@ -92,8 +105,20 @@ function compile(args, to) {
   renameSync(unfinished, to);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+/** Where a sanitizer cannot be had the tests say so, or do without it. */
+function buildForTests(sanitizers) {
+  if (!hasCompiler() || (sanitizers !== '' && !hasSanitizer(sanitizers))) return;
+  for (const name of testPrograms[sanitizers]) buildProgram(name, sanitizers);
+}
+
+function showAddon() {
   const problem = buildAddon();
   console.log(problem === undefined ? 'native sampler: built' : `native sampler: not built, ${problem}`);
   if (problem !== undefined && process.argv.includes('--required')) process.exitCode = 1;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const at = process.argv.indexOf('--tests');
+  if (at < 0) showAddon();
+  else buildForTests(process.argv[at + 1]);
 }

@@ -1,15 +1,19 @@
 // `npm test`: everything, on a machine that has nothing but Node. Installs, builds, fetches the real peers, then types, lint and every
 // suite; a failing step does not hide the next one. Ends with what could not be run and one line `N passed, N failed` that programs read.
 
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { join, relative } from 'node:path';
 import { fetchDeployTools, missingDeployTools } from './deploy-tools.mjs';
 import { ensure, root, statusOf } from './ensure.mjs';
+import { testSanitizers } from './native.mjs';
 import { fetchPeers, missingPeers } from './peers.mjs';
 
 const report = join(root, '.cache', 'test-report.json');
 
 ensure();
+testSanitizers.forEach(buildPrograms);
 const peers = fetchPeers();
 const deployTools = fetchDeployTools();
 
@@ -28,6 +32,16 @@ process.exitCode = summarize();
 function step(name, command, args) {
   console.log(`\n== ${name}`);
   if (statusOf(command, args) !== 0) failedSteps.push(name);
+}
+
+/**
+ * Beside the steps and the first suites, which wait more than they compute, and after them where both want a processor. A suite that comes too early, and one whose
+ * program does not compile, builds it by itself.
+ */
+function buildPrograms(sanitizers) {
+  const child = spawn(process.execPath, [join(root, 'scripts', 'native.mjs'), '--tests', sanitizers], { stdio: 'ignore' });
+  child.on('error', () => undefined).unref();
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
 }
 
 function bin(name) {

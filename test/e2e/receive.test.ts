@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seriesKey, type ExpectedSample } from '../support/oracle/oracle.ts';
 import { startOracle, type OracleServer } from '../support/oracle/server.ts';
 import { missingPeers } from '../support/peers.ts';
+import { freePort } from '../support/ports.ts';
 import { STALE_BITS } from '../support/write-request.ts';
 import { startOutageTarget, type OutageTarget } from './support/outage-pages.ts';
 import { startPrometheus, startVictoriaMetrics, startVmagent, type Peer } from './support/peers.ts';
@@ -34,7 +35,7 @@ describe.skipIf(missing !== undefined)('pushing', () => {
   let through: OracleServer;
   let placeB: Workplace;
   let b: Tributary;
-  let port: string;
+  let port: number;
 
   const startB = (...more: string[]) => startTributary(placeB, '--web.enable-remote-write-receiver', `--web.config.file=${join(placeB.folder, 'web.yml')}`, ...more);
 
@@ -50,8 +51,8 @@ tributary: {queue: {segment_bytes: 256KiB}, destinations: {vm: {profile: victori
     writeFileSync(join(placeB.folder, 'web.yml'), `{basic_auth_users: {password: '${hashSync('secret', 4)}'}, tributary: {bearer_token_files: {token: token, prometheus: other}}}`);
     writeFileSync(join(placeB.folder, 'token'), 'for-a\n');
     writeFileSync(join(placeB.folder, 'other'), 'for-prometheus\n');
-    b = await startB();
-    port = new URL(b.url).port;
+    port = await freePort();
+    b = await startB(`--web.listen-address=127.0.0.1:${port}`);
   });
 
   afterAll(async () => {

@@ -9,9 +9,9 @@
 // their bytes come. What the sender's system takes into its own socket buffers counts as sent for it, as on a real link, and is throttled from there on.
 
 import { createConnection, createServer, type LookupFunction, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { systemClock, type Clock, type Timer } from '../../src/io/clock.ts';
 import { seededRandom, type Random } from '../../src/io/random.ts';
+import { freePort } from './ports.ts';
 
 export type Direction = 'up' | 'down';
 
@@ -86,7 +86,7 @@ const BUFFER_BYTES = 16 * 1024;
 const QUANTUM_BYTES = 1024;
 
 export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
-  const proxy = new Proxy(options);
+  const proxy = new Proxy(options, await freePort());
   await proxy.listen();
   return proxy;
 }
@@ -106,7 +106,7 @@ interface LinkState {
 
 class Proxy implements FaultProxy {
   host: string;
-  port = 0;
+  readonly port: number;
   readonly #target: FaultProxyOptions['target'];
   readonly #link: LinkState;
   readonly #connections = new Set<Connection>();
@@ -115,8 +115,9 @@ class Proxy implements FaultProxy {
   #isDown = false;
   #opened = 0;
 
-  constructor({ target, seed, clock = systemClock, host = '127.0.0.1' }: FaultProxyOptions) {
+  constructor({ target, seed, clock = systemClock, host = '127.0.0.1' }: FaultProxyOptions, port: number) {
     this.host = host;
+    this.port = port;
     this.#target = target;
     const infinite = { up: Infinity, down: Infinity };
     this.#link = { clock, random: seededRandom(seed), shape: {}, freeAtMs: { up: 0, down: 0 }, cutAfter: infinite, bytes: { up: 0, down: 0 }, lostBytes: 0, resets: 0 };
@@ -156,7 +157,6 @@ class Proxy implements FaultProxy {
       server.once('error', reject);
       server.listen(this.port, this.host, resolve);
     });
-    this.port = (server.address() as AddressInfo).port;
   }
 
   async move(host: string): Promise<void> {

@@ -8,9 +8,9 @@
 // Only requests answered with 2xx add to `samples()`; `requests` has all of them.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { snappyDecompress } from '../../src/wire/snappy.ts';
 import { initZstd, zstdDecompress } from '../../src/wire/zstd.ts';
+import { freePort } from './ports.ts';
 import { decodeWriteRequest, type PlainRequest } from './write-request.ts';
 import { zstdContentBytes } from './zstd-frame.ts';
 
@@ -50,7 +50,7 @@ export interface ReceivedSample {
 export interface ReceiverOptions {
   /** Answers zstd with this status instead of decoding it. */
   readonly refuseZstd?: 400 | 415;
-  /** 0, the default, takes a free port; a fixed one is for coming back at the same address. */
+  /** For coming back at the same address; the default is a free one. */
   readonly port?: number;
   /** Decides about a request that nothing was scripted for; undefined means 204. */
   readonly answer?: (content: PlainRequest) => ScriptedAnswer | undefined;
@@ -122,11 +122,11 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
       return reply(request, response, answer).then(() => watchers.forEach((watch) => watch()));
     }, () => response.destroy());
   });
+  const port = options.port ?? (await freePort());
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', resolve);
+    server.listen(port, '127.0.0.1', resolve);
   });
-  const { port } = server.address() as AddressInfo;
 
   const samples = () => accepted.flatMap(flatten);
   return {

@@ -1,9 +1,9 @@
 // The real peers as processes: each on a free port of its own, with its data in a temporary folder.
 
-import { createServer, type AddressInfo } from 'node:net';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { peerBinary, type PeerName } from '../../support/peers.ts';
+import { freePort } from '../../support/ports.ts';
 import { run, temporaryFolder, until, type Running } from './process.ts';
 
 export interface Peer extends Running {
@@ -15,15 +15,6 @@ export interface Peer extends Running {
 
 /** Of a peer that ended: started with it, another one goes on in its place. */
 export type PeerPlace = Pick<Peer, 'address' | 'folder'>;
-
-/** A port that was free a moment ago: these programs do not tell which one they took for port 0. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function startPeer(name: PeerName, argumentsFor: (place: PeerPlace) => readonly string[], readyPath: string, before?: PeerPlace): Promise<Peer> {
   const binary = peerBinary(name);

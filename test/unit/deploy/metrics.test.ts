@@ -38,8 +38,8 @@ function documentedIn(document: string, more: readonly string[]): [string, strin
 
 /** Our own metrics, and those of sampled ports. */
 const documented = new Map([...documentedIn('metrics.md', []), ...documentedIn('roce.md', ['device', 'port'])]);
-/** Of the target, given by whoever scrapes us, in a cluster with its pod; `le` by a histogram. */
-const targetLabels = ['job', 'instance', 'namespace', 'pod', 'le'];
+/** Of the target, given by whoever scrapes us, in a cluster with its pod and what a PodMonitor adds; `le` by a histogram. */
+const targetLabels = ['job', 'instance', 'namespace', 'pod', 'container', 'endpoint', 'le'];
 
 function unknownNames(expression: string): string[] {
   const names = [...expression.matchAll(/\b(?:tributary|prometheus|process|nodejs)_[a-z0-9_]+/g)].map(([name]) => name.replace(/_bucket$/, ''));

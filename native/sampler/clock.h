@@ -24,7 +24,7 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual double now_ns() = 0;
-  // Returns at the deadline, or earlier when `wake` was called since the last sleep; one that is over in 2 ms may take no notice.
+  // Returns at the deadline, or earlier when `wake` was called since the last sleep; one that is over in 10 ms may take no notice.
   virtual void sleep_until(double ns) = 0;
   // From any thread.
   virtual void wake() = 0;

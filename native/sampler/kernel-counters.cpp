@@ -6,7 +6,6 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
-
 #include "ethtool-netlink.h"
 #include "rdma-netlink.h"
 

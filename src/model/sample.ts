@@ -7,3 +7,6 @@ export const STALE_LOW = 0x00000002;
 /** High and low half of an ordinary NaN as Prometheus stores it, 0x7ff8000000000001. */
 export const NAN_HIGH = 0x7ff80000;
 export const NAN_LOW = 0x00000001;
+
+/** Receivers refuse samples more than 2 to 10 minutes ahead of their clock; below that nothing needs to be held. Milliseconds. */
+export const AHEAD_MAX_MS = 120_000;

@@ -8,15 +8,13 @@
 // The monotonic clock is slewed with the wall clock, so that the two go at the same speed and only steps tell them apart.
 
 import type { Clock } from '../io/clock.ts';
+import { AHEAD_MAX_MS } from '../model/sample.ts';
 
 /** Smaller differences come from the measurement: two readings of clocks, between which the process may have to wait. Milliseconds. */
 const stepMsMin = 200;
 /** A measurement that took longer is none. Milliseconds. */
 const errorMsMax = 5;
 const triesMax = 5;
-
-/** So far ahead the sender holds samples back (`AHEAD_MAX_MS` of src/sender/clock-guard.ts): they would arrive when the clock is where they are, perhaps never. Milliseconds. */
-const aheadMsMax = 120_000;
 
 export type ClockStep = { readonly direction: 'forward' | 'backward'; readonly stepMs: number };
 
@@ -43,9 +41,9 @@ export class WallClock {
     return this.#aheadMs;
   }
 
-  /** Whether timestamps are too far ahead to go on like that. */
+  /** Whether timestamps are too far ahead to go on like that: the sender would hold samples back until the clock is where they are, perhaps for ever. */
   get isTooFarAhead(): boolean {
-    return this.#aheadMs > aheadMsMax;
+    return this.#aheadMs > AHEAD_MAX_MS;
   }
 
   /** Now, as timestamps have it. */

@@ -3,10 +3,9 @@
 // monotonic one; what was learned before a jump is carried over.
 
 import type { Clock } from '../io/clock.ts';
+import { AHEAD_MAX_MS } from '../model/sample.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
-/** Receivers refuse samples more than 2 to 10 minutes ahead; below that nothing needs to be held. Milliseconds. */
-const AHEAD_MAX_MS = 120_000;
 /** `Date` has whole seconds, and half of the round trip is a guess: a smaller difference is none. Milliseconds. */
 const SKEW_MIN_MS = 2000;
 /** Answers that take longer say too little about the moment they were made. Milliseconds. */

@@ -196,13 +196,21 @@ function resolveRefs(refs: readonly number[], symbols: readonly string[], labels
 }
 
 function readLabel(part: Field): LabelPair {
-  let name: Content | undefined;
-  let value: Content | undefined;
+  // Numbers instead of `Content`: there are more labels than anything else.
+  let nameStart = 0;
+  let nameEnd = 0;
+  let valueStart = 0;
+  let valueEnd = 0;
   while (nextField(part)) {
-    if (part.tag === tagOf(1)) name = contentOf(part);
-    else if (part.tag === tagOf(2)) value = contentOf(part);
+    if (part.tag === tagOf(1)) {
+      nameStart = part.contentStart;
+      nameEnd = part.end;
+    } else if (part.tag === tagOf(2)) {
+      valueStart = part.contentStart;
+      valueEnd = part.end;
+    }
   }
-  return [textOf(name), textOf(value)];
+  return [textAt(part.bytes, nameStart, nameEnd), textAt(part.bytes, valueStart, valueEnd)];
 }
 
 function readSample(part: Field): PushedSample {
@@ -284,11 +292,14 @@ function numberOf(content: Content | undefined): number {
   return content === undefined ? 0 : int64Of(content);
 }
 
-/** What is no UTF-8 comes as text that is not well formed, which no name may be and no storage could keep. A field that is not there is empty. */
+/** A field that is not there is empty. */
 function textOf(content: Content | undefined): string {
-  if (content === undefined) return '';
-  const { bytes, contentStart, end } = content;
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset + contentStart, end - contentStart);
+  return content === undefined ? '' : textAt(content.bytes, content.contentStart, content.end);
+}
+
+/** What is no UTF-8 comes as text that is not well formed, which no name may be and no storage could keep. */
+function textAt(bytes: Uint8Array, start: number, end: number): string {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
   const text = view.toString('utf8');
   return text.includes('\ufffd') && !isUtf8(view) ? '\ud800' : text;
 }

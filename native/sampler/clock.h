@@ -5,6 +5,8 @@
 #include <atomic>
 #include <ctime>
 
+#include "alarms.h"
+
 namespace sampler {
 
 inline double seconds_of(clockid_t clock) {
@@ -37,6 +39,7 @@ class SystemClock : public Clock {
   void wake() override;
 
  private:
+  Alarms alarms_;
   // 1 when somebody called; the kernel waits for it to change.
   std::atomic<int> is_called_{0};
 };

@@ -41,12 +41,17 @@ unsigned index_of(int fd, const std::string& name) {
 
 LinkSource::LinkSource(std::vector<LinkCounter> counters, OpenSocket open)
     : Source(counters.size(), 0), open_(std::move(open)), buffer_(link_buffer_bytes(static_cast<std::size_t>(sysconf(_SC_PAGESIZE)))) {
-  std::map<std::string, std::vector<Place>> by_name;
-  for (std::size_t i = 0; i < counters.size(); i++) by_name[counters[i].link].push_back({counters[i].field, static_cast<std::uint32_t>(i)});
-  for (auto& [name, places] : by_name) {
-    for (const Place& place : places) window_of_[place.counter] = static_cast<std::uint32_t>(links_.size());
-    links_.push_back({name, 0, places_.size(), places.size(), 0});
-    places_.insert(places_.end(), places.begin(), places.end());
+  std::map<std::string, std::vector<Run>> by_name;
+  for (std::size_t i = 0; i < counters.size(); i++) {
+    const auto counter = static_cast<std::uint32_t>(i);
+    std::vector<Run>& runs = by_name[counters[i].link];
+    if (!runs.empty() && follows(runs.back(), counters[i].field, counter)) runs.back().length++;
+    else runs.push_back({counters[i].field, counter, 1});
+  }
+  for (auto& [name, runs] : by_name) {
+    for (const Run& run : runs) std::fill_n(window_of_.begin() + run.counter, run.length, static_cast<std::uint32_t>(links_.size()));
+    links_.push_back({name, 0, runs_.size(), runs.size(), 0});
+    runs_.insert(runs_.end(), runs.begin(), runs.end());
   }
   windows_.resize(links_.size());
   std::size_t slots = 1;
@@ -83,9 +88,11 @@ double LinkSource::read_once() {
   return request_ns;
 }
 
+bool LinkSource::follows(const Run& run, unsigned field, std::uint32_t counter) { return run.field + run.length == field && run.counter + run.length == counter; }
+
 void LinkSource::forget_absent() {
   for (const Link& link : links_)
-    for (std::size_t i = link.first; link.sequence != sequence_ && i < link.first + link.count; i++) is_known_[places_[i].counter] = 0;
+    for (std::size_t i = link.first; link.sequence != sequence_ && i < link.first + link.count; i++) std::fill_n(is_known_.begin() + runs_[i].counter, runs_[i].length, 0);
 }
 
 void LinkSource::receive() {
@@ -170,10 +177,11 @@ void LinkSource::take_stats(unsigned index, std::size_t at, std::size_t fields) 
   link->sequence = sequence_;
   windows_[static_cast<std::size_t>(link - links_.data())] = window_;
   for (std::size_t i = link->first; i < link->first + link->count; i++) {
-    const Place place = places_[i];
-    is_known_[place.counter] = place.field < fields ? 1 : 0;
-    // Attributes are aligned to four bytes, numbers to eight: copied.
-    if (place.field < fields) std::memcpy(&values_[place.counter], &buffer_[at + place.field * sizeof(std::uint64_t)], sizeof(std::uint64_t));
+    const Run run = runs_[i];
+    const std::size_t known = std::min<std::size_t>(run.length, fields - std::min<std::size_t>(run.field, fields));
+    std::fill_n(is_known_.begin() + run.counter, known, 1);
+    std::fill_n(is_known_.begin() + run.counter + static_cast<std::ptrdiff_t>(known), run.length - known, 0);
+    if (known > 0) std::memcpy(&values_[run.counter], &buffer_[at + run.field * sizeof(std::uint64_t)], known * sizeof(std::uint64_t));
   }
 }
 

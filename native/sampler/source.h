@@ -120,11 +120,13 @@ class LinkSource : public Source {
   void read() override;
 
  private:
-  struct Place {
+  // Counters that follow each other as their fields do.
+  struct Run {
     std::uint32_t field;
     std::uint32_t counter;
+    std::uint32_t length;
   };
-  // Its counters are `count` places from `first` on, its window has its own number.
+  // Its counters are in `count` runs from `first` on, its window has its own number.
   struct Link {
     std::string name;
     unsigned index = 0;
@@ -133,6 +135,7 @@ class LinkSource : public Source {
     // Of the last request that it was in the answer of.
     std::uint32_t sequence = 0;
   };
+  static bool follows(const Run& run, unsigned field, std::uint32_t counter);
   // Again at once where the first request was interrupted: nobody knows on which side of that its numbers were read.
   double read_once();
   void receive();
@@ -147,7 +150,7 @@ class LinkSource : public Source {
   void forget_absent();
 
   const OpenSocket open_;
-  std::vector<Place> places_;
+  std::vector<Run> runs_;
   std::vector<Link> links_;
   // Links by index; a power of two.
   std::vector<Link*> slots_;

@@ -1,12 +1,16 @@
 // Wakes up at fixed moments and does nothing else, which serves two ends. With threads on processors, at a priority that leaves little before them, it is a canary: when it did
-// not run for long, nothing could, so the host took the processor away. With one thread anywhere it is the empty loop whose cost any sampler has.
+// not run for long, nothing could, so the host took the processor away. With one thread anywhere it is the empty loop whose cost any sampler has, and with `ask` the plain one that has
+// the kernel tell of all interfaces each time and reads nothing of it.
 //
-// canary <period us> <stall us> <priority> <processors, with commas; -1 for wherever the scheduler likes>
+// canary <period us> <stall us> <priority> <processors, with commas; -1 for wherever the scheduler likes> [ask]
 //
 // A thread for each processor. Ends when its input does. Prints `stall <begin ns> <end ns>` for every time without a wake-up that was longer than period and stall together, then
 // `loop <fifo|plain> <seconds> <cpu seconds> <ticks> <p99 lateness ns> <most>` for each thread.
 
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,10 +20,12 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "../sampler/durations.h"
+#include "../sampler/source.h"
 #include "realtime.h"
 
 namespace {
@@ -34,11 +40,53 @@ struct Stall {
 struct Settings {
   double period_ns, stall_ns;
   int priority;
+  bool asks;
+};
+
+// The kernel's answer about all interfaces, part by part.
+class Question {
+ public:
+  explicit Question(bool asks) : socket_(asks ? sampler::open_netlink_socket(NETLINK_ROUTE) : -1), buffer_(sampler::link_buffer_bytes(static_cast<std::size_t>(sysconf(_SC_PAGESIZE)))) {
+    request_.header.nlmsg_len = sizeof request_;
+    request_.header.nlmsg_type = RTM_GETSTATS;
+    request_.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    request_.stats.filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64);
+  }
+  ~Question() {
+    if (socket_ >= 0) close(socket_);
+  }
+  Question(const Question&) = delete;
+  Question& operator=(const Question&) = delete;
+
+  void ask() {
+    if (socket_ < 0) return;
+    request_.header.nlmsg_seq++;
+    if (send(socket_, &request_, sizeof request_, 0) < 0) std::abort();
+    while (!is_over(recv(socket_, buffer_.data(), buffer_.size(), 0))) {
+    }
+  }
+
+ private:
+  bool is_over(ssize_t size) const {
+    if (size <= 0) std::abort();
+    sampler::Bytes part{buffer_.data(), static_cast<std::size_t>(size)};
+    nlmsghdr header;
+    for (sampler::Bytes body; sampler::take_message(part, header, body);)
+      if (header.nlmsg_type == NLMSG_DONE) return true;
+    return false;
+  }
+
+  struct {
+    nlmsghdr header;
+    if_stats_msg stats;
+  } request_{};
+  const int socket_;
+  std::vector<char> buffer_;
 };
 
 class Watch {
  public:
-  Watch(const Settings& settings, int cpu) : settings_(settings), stalls_(kStallsMax), thread_([this, cpu] { run(cpu); }) {}
+  Watch(const Settings& settings, int cpu) : settings_(settings), question_(settings.asks), stalls_(kStallsMax), thread_([this, cpu] { run(cpu); }) {}
 
   void finish() {
     is_stopping_.store(true, std::memory_order_relaxed);
@@ -63,6 +111,7 @@ class Watch {
       if (now_ns - before_ns > settings_.period_ns + settings_.stall_ns) note({before_ns, now_ns});
       before_ns = now_ns;
       ticks_++;
+      question_.ask();
       while (deadline_ns + settings_.period_ns < now_ns) deadline_ns += settings_.period_ns;
     }
     seconds_ = (sampler::monotonic_ns() - begin_ns) / 1e9;
@@ -75,6 +124,7 @@ class Watch {
   }
 
   Settings settings_;
+  Question question_;
   std::atomic<bool> is_stopping_{false};
   // Read after the thread has ended.
   std::vector<Stall> stalls_;
@@ -89,8 +139,9 @@ class Watch {
 
 int main(int count, char** arguments) {
   testbed::end_with_parent();
-  if (count != 5) return 2;
-  const Settings settings{std::atof(arguments[1]) * 1e3, std::atof(arguments[2]) * 1e3, std::atoi(arguments[3])};
+  const bool asks = count == 6 && arguments[5] == std::string_view("ask");
+  if (count != 5 && !asks) return 2;
+  const Settings settings{std::atof(arguments[1]) * 1e3, std::atof(arguments[2]) * 1e3, std::atoi(arguments[3]), asks};
   if (!(settings.period_ns >= 1e4)) return 2;
   mlockall(MCL_CURRENT | MCL_FUTURE);
   std::vector<std::unique_ptr<Watch>> watches;

@@ -155,6 +155,7 @@ int main() {
   loopback_has_statistics();
   thread_starts_and_stops();
   threads_tell_each_other_of_events();
+  test_sleeps();
   test_threads();
   loop_cases::run_all();
   capture_cases::run_all();

@@ -2,4 +2,5 @@
 
 #pragma once
 
+void test_sleeps();
 void test_threads();

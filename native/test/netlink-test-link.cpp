@@ -5,6 +5,7 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "../sampler/source.h"
 #include "expect.h"
@@ -13,11 +14,11 @@
 
 namespace {
 
-std::string stats_message(std::uint32_t sequence, std::uint64_t value) {
+std::string stats_message(std::uint32_t sequence, std::uint64_t value, unsigned fields = sampler::kLinkFields) {
   if_stats_msg stats{};
   stats.ifindex = if_nametoindex("lo");
   std::string numbers;
-  for (unsigned field = 0; field < sampler::kLinkFields; field++) numbers += test::bytes_of(value + field);
+  for (unsigned field = 0; field < fields; field++) numbers += test::bytes_of(value + field);
   return test::message(RTM_NEWSTATS, sequence, test::bytes_of(stats) + test::attribute(IFLA_STATS_LINK_64, numbers));
 }
 
@@ -35,6 +36,30 @@ void parts_that_fill_the_room_are_read() {
   for (unsigned i = 0; i < 3; i++) source.read();
   expect(source.reading(0).is_known && source.reading(0).value == 102 && !source.reading(1).is_known, "the interface is read");
   expect(server.questions >= 3 && server.opened == 1, "by one socket");
+}
+
+// Kernels learn new fields, and an interface goes without a word. Whatever follows each other, each counter has its own field.
+void each_counter_is_its_field() {
+  unsigned fields = 0;
+  test::Server server([&fields](const nlmsghdr& header, const std::string&) {
+    return std::vector<std::string>{(fields == 0 ? "" : stats_message(header.nlmsg_seq, 100 * fields, fields)) + test::done_message(header.nlmsg_seq)};
+  });
+  const std::vector<unsigned> asked{3, 4, 5, 1, 0, 20, 21, 22, 23, 7, 7, 8};
+  std::vector<sampler::LinkCounter> counters;
+  for (const unsigned field : asked) counters.push_back({"lo", field});
+  counters.insert(counters.begin() + 2, {"no-such-link", 5});
+  sampler::LinkSource source(counters, server.opener());
+  for (const unsigned told : {24U, 22U, 21U, 5U, 1U, 0U, 24U, 30U, 0U}) {
+    fields = told;
+    source.read();
+    bool holds = true;
+    for (std::size_t i = 0; i < counters.size(); i++) {
+      const auto [is_known, value, window] = source.reading(i);
+      const bool is_told = counters[i].link == "lo" && counters[i].field < told;
+      holds = holds && is_known == is_told && (!is_told || value == 100 * told + counters[i].field);
+    }
+    expect(holds, "what was told is known, and nothing else");
+  }
 }
 
 // What does not fit is gone, and the kernel takes no other question before the rest was fetched.
@@ -58,6 +83,7 @@ void parts_of_all_kernels_have_room() {
 
 void test_link() {
   parts_that_fill_the_room_are_read();
+  each_counter_is_its_field();
   parts_that_were_cut_end_the_socket();
   parts_of_all_kernels_have_room();
 }

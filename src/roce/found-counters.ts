@@ -36,7 +36,8 @@ export function rdmaPortCounters(outline: PortOutline, vendor: Vendor | undefine
 /** `canAskKernel`: rtnetlink tells of the interfaces of this process, which may be others than those below the root. */
 export function netdevCounters(outline: PortOutline, canAskKernel: boolean): CountersOfPort {
   const { readable, unreadable } = readCounters(outline.statistics, statisticMeaning);
-  const counters = canAskKernel ? readable.map((counter) => withLinkPlace(counter, outline.device)) : readable;
+  // In the order in which the kernel tells them: what follows each other is taken at once.
+  const counters = canAskKernel ? readable.map((counter) => withLinkPlace(counter, outline.device)).toSorted((a, b) => linkFields.indexOf(a.name) - linkFields.indexOf(b.name)) : readable;
   return { groups: nonEmpty([{ kind: 'statistics', counters }, ...ethtoolGroups(outline)]), unreadable };
 }
 

@@ -1,5 +1,5 @@
 // RoCE sampling on real counters of the kernel: are bursts found as they were, what does it cost, how punctual is it on a busy machine, and what others cost.
-// `npm run bench -- roce [truth] [cpu] [jitter] [peers] [--speed=1000] [--bursts=100] [--window=5] [--repeats=5]`: without a section all of them; `--speed` is the rate of the line in Mb/s
+// `npm run bench -- roce [truth] [cpu] [jitter] [peers] [--speed=1000] [--bursts=100] [--window=5] [--repeats=5] [--loads=empty_1ms,link_450_1ms]`: without a section all of them; `--speed` is the rate of the line in Mb/s
 // that bursts are measured by. Needs root, `ip` and a compiler for the first three.
 
 import { cpuSection } from './support/roce-cpu.ts';
@@ -21,8 +21,8 @@ interface Options {
   readonly bursts: number;
   readonly windowSeconds: number;
   readonly repeats: number;
-  /** One line of `cpu` alone. */
-  readonly load: string | undefined;
+  /** Lines of `cpu`, by their figures: these alone. */
+  readonly loads: readonly string[] | undefined;
 }
 
 type SectionOf = (rig: Rig, options: Options) => Promise<Section>;
@@ -53,7 +53,7 @@ function optionsOf(args: readonly string[]): Options {
     bursts: number('bursts', 100),
     windowSeconds: number('window', 5),
     repeats: number('repeats', 5),
-    load: text('load'),
+    loads: text('loads')?.split(','),
   };
 }
 

@@ -1,8 +1,8 @@
-// What sampling costs: the threads of the sampler at work on moving counters, side by side with a loop that wakes up as often and does nothing. Each is measured in turn, again and again, so
-// that whatever else the machine does meets all of them.
+// What sampling costs: the threads of the sampler at work on moving counters, side by side with a loop that wakes up as often and does nothing, and with one that has the kernel tell of all
+// interfaces and reads nothing of it. Each is measured in turn, again and again, so that whatever else the machine does meets all of them.
 
 import { measureSubject, type Stretch } from './roce-measure.ts';
-import { startDrizzle, startEmptyLoop, type Rig } from './roce-rig.ts';
+import { startDrizzle, startEmptyLoop, startPlainLoop, type Canary, type Rig } from './roce-rig.ts';
 import type { SubjectOptions } from './roce-subject.ts';
 import { sleepMs } from './process.ts';
 import { atMost, median, most, percent, row, say, type Section } from './roce-section.ts';
@@ -11,17 +11,17 @@ export interface CpuOptions {
   readonly windowSeconds: number;
   readonly repeats: number;
   readonly lineRate: number;
-  /** The figure that alone is wanted; undefined: all. */
-  readonly load: string | undefined;
+  /** The figures that alone are wanted; undefined: all. */
+  readonly loads: readonly string[] | undefined;
 }
 
 interface Load {
   readonly name: string;
   readonly figure: string;
   readonly periodMs: number;
-  /** 0: the empty loop. */
   readonly counters: number;
-  readonly place: 'link' | 'file';
+  /** `nothing` and `question`: a loop that is no sampler. */
+  readonly place: 'link' | 'file' | 'nothing' | 'question';
   readonly isWhole: boolean;
   /** Nothing moves meanwhile. */
   readonly isResting?: boolean;
@@ -39,21 +39,25 @@ interface Sample {
 
 const link = { place: 'link', counters: 450, isWhole: false } as const;
 const file = { place: 'file', isWhole: false } as const;
+const nothing = { name: 'nothing', place: 'nothing', counters: 0, isWhole: false } as const;
+const question = { name: 'a question, no answer read', place: 'question', counters: 0, isWhole: false } as const;
 const loads: readonly Load[] = [
-  { ...link, name: 'nothing', figure: 'empty_1ms', periodMs: 1, counters: 0 },
+  { ...nothing, figure: 'empty_1ms', periodMs: 1 },
+  { ...question, figure: 'question_1ms', periodMs: 1 },
   { ...link, name: 'rtnetlink', figure: 'link_450_1ms', periodMs: 1, limit: 0.035 },
   { ...link, name: 'rtnetlink, at rest', figure: 'rest_450_1ms', periodMs: 1, isResting: true },
   { ...link, name: 'rtnetlink, with captures', figure: 'whole_450_1ms', periodMs: 1, isWhole: true },
   { ...file, name: 'files', figure: 'file_64_1ms', periodMs: 1, counters: 64 },
   { ...file, name: 'files', figure: 'file_256_1ms', periodMs: 1, counters: 256 },
-  { ...link, name: 'nothing', figure: 'empty_10ms', periodMs: 10, counters: 0 },
+  { ...nothing, figure: 'empty_10ms', periodMs: 10 },
+  { ...question, figure: 'question_10ms', periodMs: 10 },
   { ...link, name: 'rtnetlink', figure: 'link_450_10ms', periodMs: 10, limit: 0.007 },
   { ...link, name: 'rtnetlink, at rest', figure: 'rest_450_10ms', periodMs: 10, isResting: true },
   { ...file, name: 'files', figure: 'file_64_10ms', periodMs: 10, counters: 64 },
 ];
 
 export async function cpuSection(rig: Rig, options: CpuOptions): Promise<Section> {
-  const wanted = loads.filter(({ figure }) => options.load === undefined || options.load === figure);
+  const wanted = loads.filter(({ figure }) => options.loads?.includes(figure) ?? true);
   const samples = new Map<Load, Sample[]>(wanted.map((load) => [load, []]));
   for (let turn = 0; turn < options.repeats; turn++) {
     for (const load of wanted) samples.get(load)?.push(await measure(rig, load, options));
@@ -73,8 +77,9 @@ export async function cpuSection(rig: Rig, options: CpuOptions): Promise<Section
 }
 
 async function measure(rig: Rig, load: Load, { windowSeconds, lineRate }: CpuOptions): Promise<Sample> {
-  if (load.counters === 0) return measureEmpty(rig, load, windowSeconds);
   const { place, counters, periodMs, isWhole, isResting = false } = load;
+  if (place === 'nothing') return measureLoop(rig, () => startEmptyLoop(periodMs), windowSeconds);
+  if (place === 'question') return measureLoop(rig, () => startPlainLoop(rig, periodMs), windowSeconds);
   const options: SubjectOptions = { kind: 'native', place, counters, periodMs, policy: 'auto', isWhole, links: rig.links, windowMs: 15_000, lineRate };
   return sampleOf(await measureSubject(rig, options, windowSeconds, { isResting }));
 }
@@ -84,9 +89,9 @@ function sampleOf({ threadShare, processShare, ticks, seconds, report }: Stretch
   return { threadShare, processShare, readP50Ns: source?.readP50Ns ?? NaN, readP99Ns: source?.readP99Ns ?? NaN, ticksPerSecond: ticks / seconds };
 }
 
-async function measureEmpty(rig: Rig, { periodMs }: Load, seconds: number): Promise<Sample> {
+async function measureLoop(rig: Rig, start: () => Promise<Canary>, seconds: number): Promise<Sample> {
   const drizzle = startDrizzle(rig, seconds + 1);
-  const loop = await startEmptyLoop(periodMs);
+  const loop = await start();
   await sleepMs(seconds * 1000);
   const [cost] = (await loop.finish()).loops;
   await drizzle.stop();

@@ -203,9 +203,14 @@ export function startEmptyLoop(periodMs: number): Promise<Canary> {
   return startLoop({ periodUs: periodMs * 1000, priority: samplerPriority, where: [-1] });
 }
 
-async function startLoop({ periodUs, priority, where }: { periodUs: number; priority: number; where: readonly number[] }): Promise<Canary> {
+/** What the kernel's answer costs beside: the same loop that asks for all interfaces of the namespace each time, and reads nothing of what it is told. */
+export function startPlainLoop({ prefix }: Rig, periodMs: number): Promise<Canary> {
+  return startLoop({ periodUs: periodMs * 1000, priority: samplerPriority, where: [-1] }, ['ask'], prefix);
+}
+
+async function startLoop({ periodUs, priority, where }: { periodUs: number; priority: number; where: readonly number[] }, more: readonly string[] = [], prefix: readonly string[] = []): Promise<Canary> {
   const stallUs = 1000;
-  const program = new Program('canary', [periodUs, stallUs, priority, where.join(',')]);
+  const program = new Program('canary', [periodUs, stallUs, priority, where.join(','), ...more], prefix);
   await program.ready;
   return { finish: async () => reportOf(await program.finish(false)) };
 }

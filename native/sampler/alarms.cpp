@@ -1,0 +1,78 @@
+// See alarms.h, and timerfd_create(2): reading a timer waits for its ring, and arms it again (fs/timerfd.c).
+
+#include "alarms.h"
+
+#include <sys/timerfd.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+namespace sampler {
+
+namespace {
+
+// Sums of periods are not exact to the nanosecond; no two periods are as close as this.
+constexpr double kSameNs = 1000;
+// Two timers that ring this seldom cost as much as one that is armed each time: the kernel's own tick is earlier.
+constexpr double kStepMaxNs = 1e7;
+
+bool is_same(double a_ns, double b_ns) { return std::abs(a_ns - b_ns) <= kSameNs; }
+
+timespec time_of(double ns) {
+  const double seconds = std::floor(ns / 1e9);
+  return {static_cast<time_t>(seconds), static_cast<long>(ns - seconds * 1e9)};
+}
+
+// Where interrupts are threads these timers wait for one of them; those of clock_nanosleep do not.
+bool has_threaded_interrupts() {
+  utsname names{};
+  return uname(&names) == 0 && std::strstr(names.version, "PREEMPT_RT") != nullptr;
+}
+
+}  // namespace
+
+Alarms::Alarms() : timers_{-1, -1} {
+  if (has_threaded_interrupts()) return;
+  for (int& timer : timers_) timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+}
+
+Alarms::~Alarms() {
+  for (const int timer : timers_)
+    if (timer >= 0) close(timer);
+}
+
+bool Alarms::is_steady(double deadline_ns) {
+  const double step_ns = deadline_ns - deadline_ns_;
+  const bool is_repeated = is_same(step_ns, step_ns_) && step_ns > kSameNs && step_ns <= kStepMaxNs;
+  deadline_ns_ = deadline_ns;
+  step_ns_ = step_ns;
+  if (!is_repeated) return false;
+  const bool is_armed = is_same(step_ns, armed_step_ns_) && is_same(std::remainder(deadline_ns - begin_ns_, armed_step_ns_), 0);
+  return is_armed || arm();
+}
+
+bool Alarms::arm() {
+  begin_ns_ = deadline_ns_;
+  armed_step_ns_ = step_ns_;
+  double first_ns = begin_ns_;
+  for (const int timer : timers_) {
+    const itimerspec times{time_of(2 * step_ns_), time_of(first_ns)};
+    first_ns += step_ns_;
+    if (timer >= 0 && timerfd_settime(timer, TFD_TIMER_ABSTIME, &times, nullptr) == 0) continue;
+    armed_step_ns_ = 0;
+    return false;
+  }
+  return true;
+}
+
+void Alarms::wait() {
+  const auto turn = std::llround((deadline_ns_ - begin_ns_) / armed_step_ns_) % 2;
+  std::uint64_t rings = 0;
+  // Interrupted, or it had rung for a deadline that nobody waited for: the caller knows the time.
+  [[maybe_unused]] const ssize_t size = read(timers_[turn == 0 ? 0 : 1], &rings, sizeof rings);
+}
+
+}  // namespace sampler

@@ -50,13 +50,16 @@ bool Alarms::is_steady(double deadline_ns) {
   deadline_ns_ = deadline_ns;
   step_ns_ = step_ns;
   if (!is_repeated) return false;
-  const bool is_armed = is_same(step_ns, armed_step_ns_) && is_same(std::remainder(deadline_ns - begin_ns_, armed_step_ns_), 0);
-  return is_armed || arm();
+  if (!is_same(step_ns, armed_step_ns_)) return arm();
+  const auto steps = static_cast<std::int64_t>((deadline_ns - begin_ns_) / armed_step_ns_ + 0.5);
+  turn_ = static_cast<std::size_t>(steps & 1);
+  return is_same(begin_ns_ + static_cast<double>(steps) * armed_step_ns_, deadline_ns) || arm();
 }
 
 bool Alarms::arm() {
   begin_ns_ = deadline_ns_;
   armed_step_ns_ = step_ns_;
+  turn_ = 0;
   double first_ns = begin_ns_;
   for (const int timer : timers_) {
     const itimerspec times{time_of(2 * step_ns_), time_of(first_ns)};
@@ -69,10 +72,9 @@ bool Alarms::arm() {
 }
 
 void Alarms::wait() {
-  const auto turn = std::llround((deadline_ns_ - begin_ns_) / armed_step_ns_) % 2;
   std::uint64_t rings = 0;
   // Interrupted, or it had rung for a deadline that nobody waited for: the caller knows the time.
-  [[maybe_unused]] const ssize_t size = read(timers_[turn == 0 ? 0 : 1], &rings, sizeof rings);
+  [[maybe_unused]] const ssize_t size = read(timers_[turn_], &rings, sizeof rings);
 }
 
 }  // namespace sampler

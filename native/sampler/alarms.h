@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 
 namespace sampler {
 
@@ -32,6 +33,8 @@ class Alarms {
   // What the timers are armed for: the first ring of the first timer, and the time between rings of both. 0: nothing.
   double begin_ns_ = 0;
   double armed_step_ns_ = 0;
+  // Which timer rings at the last deadline.
+  std::size_t turn_ = 0;
 };
 
 }  // namespace sampler

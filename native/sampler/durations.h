@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 namespace sampler {
 
@@ -73,12 +74,11 @@ class Durations {
 
   static std::size_t bucket_of(double ns) {
     if (!(ns >= 1)) return 0;
-    int exponent = 0;
-    // In [0.5, 1): the octave is one less.
-    const double mantissa = std::frexp(ns, &exponent);
-    const std::size_t octave = std::min(kOctaves - 1, static_cast<std::size_t>(exponent - 1));
-    const auto part = static_cast<std::size_t>((mantissa * 2 - 1) * static_cast<double>(kParts));
-    return octave * kParts + std::min(kParts - 1, part);
+    // The exponent and the first bits behind the point, as IEEE 754 has them.
+    std::uint64_t bits;
+    std::memcpy(&bits, &ns, sizeof bits);
+    const std::size_t octave = std::min<std::size_t>(kOctaves - 1, (bits >> 52) - 1023);
+    return octave * kParts + (bits >> 48) % kParts;
   }
   static double edge_of(std::size_t bucket) {
     return std::ldexp(1 + static_cast<double>(bucket % kParts + 1) / static_cast<double>(kParts), static_cast<int>(bucket / kParts));

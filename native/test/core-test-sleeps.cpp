@@ -1,6 +1,7 @@
 // Sleeps of the system's own clock: none ends before its deadline, whatever follows what, and which of them are had by alarms.
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <limits>
 #include <vector>
@@ -29,22 +30,22 @@ void no_sleep_ends_before_its_deadline() {
   }
 }
 
-// The best of many rounds, so that no busy machine is judged: of every other one, whose deadlines lie between those of the first.
+// The best of up to a hundred, so that no busy machine is judged: of the third and the fourth sleep in every other round, whose deadlines lie between those of the first.
 void an_alarm_rings_at_its_deadline() {
   sampler::SystemClock clock;
   double deadline_ns = clock.now_ns();
-  double best_ns = std::numeric_limits<double>::infinity();
-  for (int round = 0; round < 20; round++) {
-    double late_ns = 0;
+  std::array<double, 4> best_ns;
+  best_ns.fill(std::numeric_limits<double>::infinity());
+  const auto worst_ns = [&best_ns] { return std::max(best_ns[2], best_ns[3]); };
+  for (int round = 0; round < 200 && worst_ns() >= 2 * kMs; round++) {
     deadline_ns += 3 * kMs;
-    for (int i = 0; i < 4; i++) {
+    for (double& best : best_ns) {
       deadline_ns += 6 * kMs;
       clock.sleep_until(deadline_ns);
-      late_ns = std::max(late_ns, clock.now_ns() - deadline_ns);
+      if (round % 2 == 1) best = std::min(best, clock.now_ns() - deadline_ns);
     }
-    if (round % 2 == 1) best_ns = std::min(best_ns, late_ns);
   }
-  expect(best_ns < 2 * kMs, "neither at the next ring nor at one that is out of step");
+  expect(worst_ns() < 2 * kMs, "neither at the next ring nor at one that is out of step");
 }
 
 void deadlines_are_steady_from_the_third_on() {

@@ -26,9 +26,13 @@ export function hasCompiler() {
 
 /** Whether programs built with `-fsanitize=<names>` run here. */
 export function hasSanitizer(names) {
-  const to = join(root, '.cache', 'native', `probe-${names}-${process.pid}`);
+  return hasFlag(`-fsanitize=${names}`);
+}
+
+function hasFlag(flag) {
+  const to = join(root, '.cache', 'native', `probe-${process.pid}`);
   mkdirSync(dirname(to), { recursive: true });
-  const { status } = spawnSync(compiler, ['-x', 'c++', '-', `-fsanitize=${names}`, '-o', to], { input: 'int main() { return 0; }' });
+  const { status } = spawnSync(compiler, ['-x', 'c++', '-', flag, '-o', to], { input: 'int main() { return 0; }' });
   const runs = status === 0 && spawnSync(to).status === 0;
   rmSync(to, { force: true });
   return runs;
@@ -66,9 +70,11 @@ export function buildAddon() {
   }
   // The stage of the image that makes the rest of dist/ has none: it runs once for several platforms. The stage `native` runs once for each.
   if (!existsSync(join(root, 'native'))) return 'its sources are not here';
+  // A tick goes through half of the files: seen as one they are a tenth quicker.
+  const whole = hasFlag('-flto=auto') ? ['-flto=auto'] : [];
   const includes = [nodeHeaders(), require('node-addon-api').include_dir].flatMap((folder) => ['-isystem', folder]);
   try {
-    compile([...warnings, '-O2', '-DNAPI_VERSION=8', '-DNODE_ADDON_API_CPP_EXCEPTIONS', '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL', '-fPIC', '-shared', '-fvisibility=hidden', ...includes, ...sourcesIn('sampler'), ...sourcesIn('binding')], to);
+    compile([...warnings, '-O2', ...whole, '-DNAPI_VERSION=8', '-DNODE_ADDON_API_CPP_EXCEPTIONS', '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL', '-fPIC', '-shared', '-fvisibility=hidden', ...includes, ...sourcesIn('sampler'), ...sourcesIn('binding')], to);
     return undefined;
   } catch (error) {
     rmSync(to, { force: true });

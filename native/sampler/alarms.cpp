@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "clock.h"
+
 namespace sampler {
 
 namespace {
@@ -20,11 +22,6 @@ constexpr double kSameNs = 1000;
 constexpr double kStepMaxNs = 1e7;
 
 bool is_same(double a_ns, double b_ns) { return std::abs(a_ns - b_ns) <= kSameNs; }
-
-timespec time_of(double ns) {
-  const double seconds = std::floor(ns / 1e9);
-  return {static_cast<time_t>(seconds), static_cast<long>(ns - seconds * 1e9)};
-}
 
 // Where interrupts are threads these timers wait for one of them; those of clock_nanosleep do not.
 bool has_threaded_interrupts() {

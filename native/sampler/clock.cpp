@@ -7,8 +7,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cmath>
-
 namespace sampler {
 
 namespace {
@@ -19,8 +17,7 @@ constexpr double kShortNs = 1e7;
 }  // namespace
 
 void SystemClock::sleep_until(double ns) {
-  const double seconds = std::floor(ns / 1e9);
-  const timespec deadline{static_cast<time_t>(seconds), static_cast<long>(ns - seconds * 1e9)};
+  const timespec deadline = time_of(ns);
   const bool is_steady = alarms_.is_steady(ns);
   // Interrupted by a signal, or returned for no reason: sleeps on.
   while (is_called_.load(std::memory_order_acquire) == 0) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cmath>
 #include <ctime>
 
 #include "alarms.h"
@@ -19,6 +20,11 @@ inline double monotonic_ns() {
   timespec time{};
   clock_gettime(CLOCK_MONOTONIC, &time);
   return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
+}
+
+inline timespec time_of(double ns) {
+  const double seconds = std::floor(ns / 1e9);
+  return {static_cast<time_t>(seconds), static_cast<long>(ns - seconds * 1e9)};
 }
 
 // Of one thread.

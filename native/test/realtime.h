@@ -34,8 +34,7 @@ inline bool pin_thread(int cpu) {
 }
 
 inline void sleep_until(double ns) {
-  const double seconds = static_cast<double>(static_cast<time_t>(ns / 1e9));
-  const timespec deadline{static_cast<time_t>(seconds), static_cast<long>(ns - seconds * 1e9)};
+  const timespec deadline = sampler::time_of(ns);
   while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, nullptr) == EINTR) {
   }
 }

@@ -3,7 +3,8 @@
 //
 // From standard input: `begin <milliseconds since the epoch>`, then `counter <value> <path>`, numbered from 0, and `move <counter> <start> <duration>
 // <counts>`, nanoseconds after the beginning, in the order of their start. Prints `<longest lag, nanoseconds>` for each move.
-// test/support/fake-counters.ts does the same where there is no compiler.
+// `reader <pid>` names a process that reads: the two get processors of their own where there are several, because a device takes no time from whoever reads it.
+// test/support/fake-counters.ts does the same where there is no compiler, but for the processors.
 
 #include <fcntl.h>
 #include <sched.h>
@@ -14,6 +15,7 @@
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -59,6 +61,21 @@ void write_value(const Counter& counter) {
   if (pwrite(counter.file, text, sizeof text, 0) != sizeof text) std::perror("pwrite");
 }
 
+/** Takes the last processor that this program may use, and leaves the others to the threads of the reader. */
+void keep_apart(int reader) {
+  cpu_set_t others;
+  if (sched_getaffinity(0, sizeof others, &others) != 0 || CPU_COUNT(&others) < 2) return;
+  int last = CPU_SETSIZE - 1;
+  while (!CPU_ISSET(last, &others)) last--;
+  CPU_CLR(last, &others);
+  std::error_code error;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(reader) + "/task", error)) sched_setaffinity(std::stoi(thread.path().filename()), sizeof others, &others);
+  cpu_set_t own;
+  CPU_ZERO(&own);
+  CPU_SET(last, &own);
+  sched_setaffinity(0, sizeof own, &own);
+}
+
 /** Counts what has passed until `at`; whether all of it has. */
 bool advance(Move& move, Counter& counter, std::int64_t at) {
   const bool ends = at >= move.start + move.duration;
@@ -67,7 +84,8 @@ bool advance(Move& move, Counter& counter, std::int64_t at) {
   counter.value += counted - move.counted;
   move.counted = counted;
   write_value(counter);
-  move.lag = std::max(move.lag, at - move.written_at);
+  // Until the write was over the file had the value before, also where there is no next one to show how long that took.
+  move.lag = std::max(move.lag, now() - move.written_at);
   move.written_at = at;
   return ends;
 }
@@ -94,6 +112,10 @@ int main() {
     if (word == "begin") {
       std::cin >> begin;
       begin *= kSecond / 1000;
+    } else if (word == "reader") {
+      int reader = 0;
+      std::cin >> reader;
+      keep_apart(reader);
     } else if (word == "counter") {
       Counter counter{};
       std::string path;

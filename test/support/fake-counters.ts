@@ -41,6 +41,8 @@ process.stdout.write(moves.map(({ lagNs }) => `${Math.round(lagNs)}\n`).join('')
 
 function take([word, ...rest]: readonly string[]): void {
   if (word === 'begin') beginMs = Number(rest[0]);
+  // Processors cannot be chosen from here.
+  else if (word === 'reader') return;
   else if (word === 'counter') counters.push({ value: Number(rest[0]), file: openSync(rest.slice(1).join(' '), 'r+') });
   else moves.push({ counter: counters[Number(rest[0])]!, startNs: Number(rest[1]), durationNs: Number(rest[2]), counts: Number(rest[3]), writtenAtNs: Number(rest[1]), counted: 0, lagNs: 0 });
 }
@@ -76,7 +78,8 @@ function advance(move: Move, atNs: number): boolean {
   move.counter.value += counted - move.counted;
   move.counted = counted;
   write(move.counter);
-  move.lagNs = Math.max(move.lagNs, atNs - move.writtenAtNs);
+  // Until the write was over the file had the value before, also where there is no next one to show how long that took.
+  move.lagNs = Math.max(move.lagNs, now() - move.writtenAtNs);
   move.writtenAtNs = atNs;
   return ends;
 }

@@ -30,8 +30,11 @@ export interface FakeSysfs {
   readonly root: string;
   /** Of every counter's file. */
   valueOf(counter: string): number;
-  /** Moves counters from `beginMs` on, milliseconds since the epoch, which has to be far enough away for a program to start. Resolves when all is done. */
-  move(beginMs: number, movements: readonly Movement[]): Promise<Moved[]>;
+  /**
+   * Moves counters from `beginMs` on, milliseconds since the epoch, which has to be far enough away for a program to start. Resolves when all is done. A process that reads
+   * them, `readerPid`, keeps off the processor on which they are written, where there are several.
+   */
+  move(beginMs: number, movements: readonly Movement[], readerPid?: number): Promise<Moved[]>;
   remove(): void;
 }
 
@@ -54,11 +57,12 @@ export async function createFakeSysfs(writer: 'native' | 'typescript' = hasCompi
   return {
     root,
     valueOf,
-    async move(beginMs, movements) {
+    async move(beginMs, movements, readerPid) {
       const sorted = movements.toSorted((a, b) => a.startMs - b.startMs);
       const names = [...new Set(sorted.map(({ counter }) => counter))];
       const lines = [
         `begin ${beginMs}`,
+        ...(readerPid === undefined ? [] : [`reader ${readerPid}`]),
         ...names.map((name) => `counter ${valueOf(name)} ${join(devices, name)}`),
         ...sorted.map(({ counter, startMs, durationMs, counts }) => `move ${names.indexOf(counter)} ${Math.round(startMs * 1e6)} ${Math.round(durationMs * 1e6)} ${counts}`),
       ];

@@ -62,19 +62,40 @@ export function createNativeSampler({ Sampler }: NativeAddon, plan: SamplerPlan)
   };
 }
 
+/** A millisecond whose begin was seen more exactly than this is exact enough; after so many others the best one has to do. */
+const offsetErrorNsMax = 20_000;
+const offsetTries = 8;
+
+/** The two clocks: milliseconds since the epoch, and nanoseconds as the sampler's thread counts them. */
+export interface ClockPair {
+  readonly nowMs: () => number;
+  readonly monotonicNs: () => bigint;
+}
+
 /**
  * From the clock of the thread, which is the one behind hrtime, to the wall clock. That tells whole milliseconds: the beginning of one is waited for, so that
- * timestamps are right to some microseconds.
+ * timestamps are right to some microseconds. Whoever is interrupted meanwhile does not know when it began, and waits for another.
  */
-function wallOffsetNs(): number {
-  const beganMs = Date.now();
-  let nowMs = beganMs;
-  let ns = 0n;
-  while (nowMs === beganMs) {
-    ns = process.hrtime.bigint();
-    nowMs = Date.now();
+export function wallOffsetNs(clocks: ClockPair = { nowMs: Date.now, monotonicNs: () => process.hrtime.bigint() }): number {
+  let best = beginOfMillisecond(clocks);
+  for (let i = 1; i < offsetTries && best.errorNs > offsetErrorNsMax; i++) {
+    const next = beginOfMillisecond(clocks);
+    if (next.errorNs < best.errorNs) best = next;
   }
-  return nowMs * 1e6 - Number(ns);
+  return best.offsetNs;
+}
+
+/** It began after the wall clock was asked for the last but one time, and before it was asked for the last. */
+function beginOfMillisecond({ nowMs, monotonicNs }: ClockPair): { readonly offsetNs: number; readonly errorNs: number } {
+  let fromNs = monotonicNs();
+  const beganMs = nowMs();
+  for (;;) {
+    const nextNs = monotonicNs();
+    const ms = nowMs();
+    const untilNs = monotonicNs();
+    if (ms !== beganMs) return { offsetNs: ms * 1e6 - Number((fromNs + untilNs) / 2n), errorNs: Number(untilNs - fromNs) };
+    fromNs = nextNs;
+  }
 }
 
 function rowsOf<T>(numbers: Float64Array, width: number, rowAt: (numbers: Float64Array, at: number) => T): T[] {

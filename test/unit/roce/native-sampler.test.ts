@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { linkFields } from '../../../src/roce/link-fields.ts';
-import { createNativeSampler, loadNativeSampler, type NativeAddon } from '../../../src/roce/native-sampler.ts';
+import { createNativeSampler, loadNativeSampler, wallOffsetNs, type NativeAddon } from '../../../src/roce/native-sampler.ts';
 import type { Sampler } from '../../../src/roce/sampler.ts';
 import { channelOf, fileChannel, planOf, steadySource } from '../../support/sampler-plan.ts';
 
@@ -24,6 +24,25 @@ test('TRIBUTARY_NATIVE=0 keeps the addon out', () => {
   expect(loadNativeSampler()).toEqual({ reason: 'TRIBUTARY_NATIVE=0' });
   if (before === undefined) delete process.env['TRIBUTARY_NATIVE'];
   else process.env['TRIBUTARY_NATIVE'] = before;
+});
+
+describe('the distance to the wall clock', () => {
+  /** The wall clock is 5 s ahead. Asking a clock takes 100 ns, and longer at the questions that are told: there somebody interrupts. */
+  const errorOf = (stalls: ReadonlyMap<number, number>, askNs = 100) => {
+    let ns = 123_400;
+    let question = 0;
+    const ask = () => (ns += askNs + (stalls.get(question++) ?? 0));
+    return Math.abs(wallOffsetNs({ nowMs: () => Math.floor(ask() / 1e6) + 5000, monotonicNs: () => BigInt(ask()) }) - 5e9);
+  };
+
+  test.each<readonly [string, ReadonlyMap<number, number>]>([
+    ['is right to a microsecond', new Map()],
+    ['is measured again when the wall clock had to wait', new Map([[2000, 3_000_000]])],
+    ['is measured again when the other one had to wait', new Map([[2001, 3_000_000]])],
+    ['is measured again when the first question had to wait', new Map([[1, 7_300_000]])],
+  ])('%s', (_, stalls) => expect(errorOf(stalls)).toBeLessThan(1000));
+
+  test('is as good as it can be where clocks are slow', () => expect(errorOf(new Map(), 30_000)).toBeLessThan(100_000));
 });
 
 /** Of this process, in kilobytes. */

@@ -327,6 +327,9 @@ function judgeCaptures(stored: readonly StoredSeries[], way: Way, attempt: Attem
     if (way === ways[0] && isCalm(attempt, sampling, { ...marked, roomMs: marks.apartMs })) expect(capturedMarks(stored, marked), where).toBe(marks.counts.reduce((a, b) => a + b));
     // No reading is left out. Timestamps are whole milliseconds, and those of idle intervals are made up, but for the last before something moves.
     expect(Math.max(...inside.slice(1).map(({ timestampMs, value }, i) => (value > 0 ? timestampMs - inside[i]!.timestampMs : 0))), where).toBeLessThanOrEqual(gapMaxMs + 1);
+    // Each one is of a period, but for how late the readings at its ends were: of those at the burst's begin, of those at its end, and of all between.
+    const carriedMs = inside.reduce((sum, { value }) => sum + (value * periodMs) / burst.rate, 0);
+    expect(Math.abs(carriedMs - burst.durationMs), where).toBeLessThanOrEqual(3 * (gapMaxMs - periodMs) + error * periodMs);
     if (error > rateErrorMax) continue;
     rates++;
     expect(Math.abs(Math.max(...inside.map(({ value }) => value)) / burst.rate - 1), where).toBeLessThanOrEqual(rateErrorMax);

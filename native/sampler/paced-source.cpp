@@ -61,39 +61,60 @@ double PacedSource::read(double now_ns, Clock& clock, PortEvents& events, RowSin
 }
 
 void PacedSource::take(Part& part, Round& round) {
-  const std::size_t count = find_awake(part, round);
-  for (std::size_t i = 0; i < count; i++) take_one(part, part.awake[i], round);
-  part.rest.settle();
+  const bool is_in_window = part.lapses.note_reading(*part.reader, round.now_ns, reduction_);
+  const std::size_t count = find_awake(part, is_in_window);
+  for (std::size_t i = 0; i < count; i++) {
+    const std::size_t counter = part.awake[i];
+    if (!is_in_window || !moves_on(part, counter, round)) take_one(part, counter, round);
+  }
+  part.lapses.settle();
 }
 
-std::size_t PacedSource::find_awake(Part& part, const Round& round) {
-  const bool may_rest = part.rest.note_reading(*part.reader, round.now_ns, shortest_interval_ns(figures_.period_ns.get()), reduction_);
+std::size_t PacedSource::find_awake(Part& part, bool is_in_window) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < part.states.size(); i++) {
-    if (may_rest && part.rest.holds(*part.reader, i)) continue;
+    if (is_in_window && part.rest.holds(*part.reader, i)) continue;
     part.awake[count++] = static_cast<std::uint32_t>(i);
-    part.reducers[i].prefetch();
+    if (is_in_window && part.steady.holds(i)) part.steady.prefetch(i);
+    else part.reducers[i].prefetch();
   }
   return count;
+}
+
+// A steady counter is traffic where there is no line rate to tell, see `note_move`.
+bool PacedSource::moves_on(Part& part, std::size_t counter, Round& round) {
+  const std::uint32_t window = part.reader->window_of()[counter];
+  if (!part.steady.holds(counter) || part.reader->is_known()[counter] == 0 || !part.lapses.is_steady(window)) return false;
+  if (!part.steady.take(counter, part.lapses.now(window), part.reader->values()[counter], part.reducers[counter], round.is_busy)) return false;
+  round.is_busy = round.is_busy || !has_line_rate_;
+  return true;
 }
 
 void PacedSource::take_one(Part& part, std::size_t counter, Round& round) {
   State& state = part.states[counter];
   Reducer& reducer = part.reducers[counter];
   const std::uint32_t window = part.reader->window_of()[counter];
-  part.rest.wake(counter, window, reducer);
+  wake(part, counter);
   if (part.reader->is_known()[counter] == 0) return lose(part, counter, round);
   const std::uint64_t value = part.reader->values()[counter];
   if (state.value != value || !state.is_known) note_move(state, reducer, value, round);
   const ReadWindow& read = part.reader->windows()[window];
   reducer.take(value, read.begin_ns, read.end_ns, round.sink);
-  part.rest.begin(counter, window, value, reducer);
+  part.rest.begin(counter, part.lapses.now(window), value, reducer);
+  part.steady.begin(counter, part.lapses.now(window), value, reducer);
 }
 
 // Before something that happens between readings.
 void PacedSource::wake_all() {
   for (auto& part : parts_)
-    for (std::size_t i = 0; i < part.states.size(); i++) part.rest.wake(i, part.reader->window_of()[i], part.reducers[i]);
+    for (std::size_t i = 0; i < part.states.size(); i++) wake(part, i);
+}
+
+void PacedSource::wake(Part& part, std::size_t counter) {
+  const Lapse& before = part.lapses.before(part.reader->window_of()[counter]);
+  State& state = part.states[counter];
+  part.rest.wake(counter, before, part.reducers[counter]);
+  if (part.steady.wake(counter, before, part.reducers[counter], state.value)) state.has_moved = true;
 }
 
 void PacedSource::note_move(State& state, const Reducer& reducer, std::uint64_t value, Round& round) {
@@ -123,7 +144,7 @@ void PacedSource::judge_refresh() {
   double ns = std::numeric_limits<double>::infinity();
   for (auto& part : parts_)
     for (std::size_t i = 0; i < part.states.size(); i++)
-      if (std::exchange(part.states[i].has_moved, false)) ns = std::min(ns, part.reducers[i].refresh_ns());
+      if (std::exchange(part.states[i].has_moved, false) || part.steady.holds(i)) ns = std::min(ns, part.reducers[i].refresh_ns());
   if (std::isfinite(ns)) pace_.set_refresh(ns);
 }
 
@@ -160,7 +181,7 @@ void PacedSource::heed(const PortEvents& events, double now_ns, double next_ns) 
 void PacedSource::apply_period(double now_ns) {
   const double period_ns = pace_.period_ns(now_ns);
   if (period_ns == figures_.period_ns.get()) return;
-  figures_.period_ns.set(period_ns);
+  figures_.period_ns.set(reduction_.period_ns = period_ns);
   wake_all();
   for (auto& part : parts_)
     for (auto& reducer : part.reducers) reducer.set_period(period_ns);

@@ -15,6 +15,7 @@
 #include "recorders.h"
 #include "reducer.h"
 #include "rest.h"
+#include "steady.h"
 
 namespace sampler {
 
@@ -53,7 +54,9 @@ class PacedSource {
   void visit_memory(Visit visit) const {
     for (const auto& part : parts_) {
       part.reader->visit_memory(visit);
+      part.lapses.visit_memory(visit);
       part.rest.visit_memory(visit);
+      part.steady.visit_memory(visit);
       visit(part.awake.data(), part.awake.size() * sizeof part.awake[0]);
       visit(part.states.data(), part.states.size() * sizeof part.states[0]);
       visit(part.reducers.data(), part.reducers.size() * sizeof part.reducers[0]);
@@ -73,10 +76,12 @@ class PacedSource {
     bool has_moved = false;
   };
   struct Part {
-    explicit Part(std::unique_ptr<Source> source) : reader(std::move(source)), rest(*reader), awake(reader->size()) {}
+    explicit Part(std::unique_ptr<Source> source) : reader(std::move(source)), lapses(*reader), rest(reader->size()), steady(reader->size()), awake(reader->size()) {}
     std::unique_ptr<Source> reader;
+    Lapses lapses;
     Rest rest;
-    // The counters whose reading has to be taken.
+    Steady steady;
+    // The counters that do not rest.
     std::vector<std::uint32_t> awake;
     std::vector<State> states;
     std::vector<Reducer> reducers;
@@ -93,8 +98,10 @@ class PacedSource {
 
   void record(Reducer& reducer, const Channel& channel, Recorder* recorder) const;
   void take(Part& part, Round& round);
+  bool moves_on(Part& part, std::size_t counter, Round& round);
   void take_one(Part& part, std::size_t counter, Round& round);
-  std::size_t find_awake(Part& part, const Round& round);
+  std::size_t find_awake(Part& part, bool is_in_window);
+  void wake(Part& part, std::size_t counter);
   void wake_all();
   void note_move(State& state, const Reducer& reducer, std::uint64_t value, Round& round);
   void lose(Part& part, std::size_t counter, Round& round);

@@ -115,6 +115,24 @@ void Reducer::restart(std::uint64_t value, double ns) {
   idle_count_ = pending_units_ = 0;
 }
 
+void Reducer::make_up(const Moves& moves) {
+  const double passed_ns = moves.mark_ns - mark_ns_;
+  const double units = static_cast<double>(moves.value - latest_) * counter_.multiplier;
+  gap_min_ns_ = gaps_ == 0 ? moves.gap_min_ns : std::min(gap_min_ns_, moves.gap_min_ns);
+  gap_sum_ns_ += passed_ns;
+  gaps_ += moves.count;
+  refresh_.forget_gaps();
+  window_[kChanges] += moves.count;
+  window_[kUnits] += units;
+  total_ += units;
+  latest_ = mark_ = moves.value;
+  base_ns_ = moved_ns_ = changed_ns_ = mark_ns_ = moves.mark_ns;
+  window_[kIntervals] += moves.count;
+  window_[kActive] += passed_ns;
+  note_peak(moves.peak_units, moves.peak_rate, moves.peak_at_ns);
+  if (counter_.line_rate > 0) bursts_.pass(moves.last);
+}
+
 bool Reducer::note_change(std::uint64_t value, double ns, RowSink& sink) {
   const double since_ns = refresh_.is_slow() ? base_ns_ : mark_ns_;
   const Step step = step_of(latest_, value, std::max(ns - since_ns, period_ns_), counter_);
@@ -263,15 +281,18 @@ void Reducer::judge(const Interval& interval, double active_ns, RowSink& sink) {
 void Reducer::count(const Interval& interval, double active_ns) {
   window_[kIntervals] += interval.count;
   window_[kActive] += active_ns;
-  window_[kPeakUnits] = std::max(window_[kPeakUnits], interval.units);
-  if (interval.rate > window_[kPeakRate]) {
-    window_[kPeakRate] = interval.rate;
-    window_[kPeakAt] = interval.start_ns + interval.ns;
-  }
+  note_peak(interval.units, interval.rate, interval.start_ns + interval.ns);
   if (counter_.line_rate == 0) return;
   const double share = interval.rate / counter_.line_rate;
   for (std::size_t i = 0; i < rules_.threshold_count && share >= rules_.thresholds[i]; i++) window_[kAbove + i] += interval.ns;
   window_[kUtilization + utilization_bucket(share)] += interval.count;
+}
+
+void Reducer::note_peak(double units, double rate, double at_ns) {
+  window_[kPeakUnits] = std::max(window_[kPeakUnits], units);
+  if (rate <= window_[kPeakRate]) return;
+  window_[kPeakRate] = rate;
+  window_[kPeakAt] = at_ns;
 }
 
 void Reducer::offer_burst(const Interval& interval, RowSink& sink) {

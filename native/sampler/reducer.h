@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <limits>
 
 #include "burst.h"
@@ -10,6 +11,19 @@
 #include "refresh.h"
 
 namespace sampler {
+
+// Readings that each ended an interval in which the counter moved.
+struct Moves {
+  std::uint64_t value;
+  double count;
+  // Of the last reading.
+  double mark_ns;
+  double gap_min_ns;
+  double peak_units;
+  double peak_rate;
+  double peak_at_ns;
+  Interval last;
+};
 
 class alignas(64) Reducer {
  public:
@@ -43,6 +57,23 @@ class alignas(64) Reducer {
     mark_ns_ = mark_ns;
     idle_count_ += count;
   }
+
+  // Nothing but counting is needed as long as the counter moves at every reading and its rate is below `calm_rate`: it did at the last one, at `mark_ns`, which ended an interval for all
+  // counters of its window, and nobody wants to be told of movements, or of intervals.
+  bool can_move_on(double mark_ns) const {
+    return has_base_ && base_is_move_ && idle_count_ == 0 && !has_held_ && mark_ns_ == mark_ns && changed_ns_ == mark_ns && latest_ == mark_ && place_ == kNoPlace && !is_event_ &&
+           counter_.bits == 64 && !refresh_.is_slow() && !bursts_.is_open() && bursts_.calm_rate() < calm_rate();
+  }
+  // No threshold and no burst is reached below.
+  double calm_rate() const {
+    if (counter_.line_rate == 0) return std::numeric_limits<double>::infinity();
+    const double threshold = rules_.threshold_count == 0 ? kPlausibleShare : std::min(kPlausibleShare, rules_.thresholds[0]);
+    return std::min(threshold * counter_.line_rate, bursts_.enter_rate());
+  }
+  const CounterRules& counter_rules() const { return counter_; }
+  // Makes up for readings of such a counter; their utilization is added apart from that.
+  void make_up(const Moves& moves);
+  void add_utilization(std::size_t bucket, double count) { window_[kUtilization + bucket] += count; }
 
   // Has the memory fetched that a movement touches, while that of others is waited for.
   void prefetch() const {
@@ -79,6 +110,7 @@ class alignas(64) Reducer {
   void give_exact(Interval interval, RowSink& sink, double least_ns = 0);
   void judge(const Interval& interval, double active_ns, RowSink& sink);
   void count(const Interval& interval, double active_ns);
+  void note_peak(double units, double rate, double at_ns);
   void offer_burst(const Interval& interval, RowSink& sink);
   void note_burst(const ClosedBurst& burst, RowSink& sink);
 

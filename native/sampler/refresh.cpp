@@ -9,7 +9,6 @@ namespace sampler {
 namespace {
 
 constexpr double kNearPeriods = 1.5;
-constexpr double kApartPeriods = 3;
 constexpr double kRefreshMaxNs = 2e9;
 constexpr unsigned kGapsNeeded = 8;
 constexpr double kShortestShare = 0.5;

@@ -8,6 +8,8 @@ namespace sampler {
 
 // A counter that has proved nothing yet is judged as if it refreshed so slowly; no counter is known that is slower.
 constexpr double kRefreshAssumedNs = 1e9;
+// Changes that are at least so far apart tell how often a counter refreshes.
+constexpr double kApartPeriods = 3;
 
 class Refresh {
  public:

@@ -19,6 +19,8 @@ namespace loop_cases {
 constexpr double kTickNs = 1e7;
 constexpr double kSecond = 1e9;
 constexpr double kLineRate = 1e9;
+// A window in which what moves evenly is not looked at again.
+constexpr double kEvenNs = 60 * kSecond;
 
 using Times = std::vector<double>;
 
@@ -147,6 +149,16 @@ inline void slow_counters_are_read_four_times_a_refresh() {
   expect(refreshed_period_ns([](double) { return 0; }) == 1e8, "one that rests says nothing");
 }
 
+inline void even_movement_keeps_a_source_quick() {
+  Run run;
+  run.window_ns = kEvenNs;
+  std::vector<sampler::Channel> channels{channel_of(0, 0), channel_of(1, 0)};
+  for (auto& channel : channels) channel.rules.learns_refresh = true;
+  const auto times = run.add(steady(kTickNs), channels, {refreshing(0.4), [](double now) { return count_of(now * 1e6); }});
+  run.until(20);
+  expect(reads_in(*times, 0, 19.9) == 1990, "a fresh counter that moves all the time is never waited for");
+}
+
 inline void a_fresh_counter_ends_the_slowness_of_its_source() {
   Run run;
   std::vector<sampler::Channel> channels{channel_of(0, 0), channel_of(1, 0)};
@@ -171,13 +183,25 @@ inline void idle_sources_slow_down_until_traffic_comes() {
   expect(worker.lateness().count() == times->size(), "between deadlines nothing runs");
 }
 
+inline void even_traffic_keeps_a_source_awake() {
+  Run run;
+  run.window_ns = kEvenNs;
+  sampler::SourceRules rules = steady(kTickNs);
+  rules.idle_period_ns = 1e8;
+  const auto times = run.add(rules, {channel_of(0, kLineRate), channel_of(1, 0)}, {[](double now) { return count_of(now * 0.02 * kLineRate); }, [](double now) { return count_of(now * 1e6); }});
+  run.until(12);
+  expect(reads_in(*times, 0, 11.9) == 1190, "with 2 % of the line all the time a source is not idle");
+}
+
 inline void everything_is_traffic_without_a_line_rate() {
   sampler::SourceRules rules = steady(kTickNs);
   rules.idle_period_ns = 1e8;
   Run moving, still;
-  moving.add(rules, {channel_of(0, 0)}, {[](double now) { return count_of(now * 1000); }});
+  moving.window_ns = kEvenNs;
+  const auto times = moving.add(rules, {channel_of(0, 0)}, {[](double now) { return count_of(now * 1000); }});
   still.add(rules, {channel_of(0, 0)}, {[](double) { return 7; }});
-  expect(moving.until(12).source(0).figures().period_ns.get() == kTickNs, "without a line rate everything that moves is traffic");
+  moving.until(12);
+  expect(reads_in(*times, 0, 11.9) == 1190, "without a line rate everything that moves is traffic");
   expect(still.until(12).source(0).figures().period_ns.get() == 1e8, "what does not move is idle");
 }
 
@@ -313,8 +337,10 @@ inline void run_all() {
   one_slow_reading_in_a_hundred_changes_nothing();
   one_reading_that_waited_changes_nothing();
   slow_counters_are_read_four_times_a_refresh();
+  even_movement_keeps_a_source_quick();
   a_fresh_counter_ends_the_slowness_of_its_source();
   idle_sources_slow_down_until_traffic_comes();
+  even_traffic_keeps_a_source_awake();
   everything_is_traffic_without_a_line_rate();
   events_speed_up_the_sources_of_their_port();
   events_of_the_other_thread_wake_this_one();

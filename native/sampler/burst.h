@@ -45,10 +45,10 @@ class BurstFinder {
   // Ends the open burst; false when there is none that is long enough.
   bool close(ClosedBurst& closed);
   bool is_open() const { return is_open_; }
-  // Rates below this one neither begin a burst nor belong to one.
+  // Rates below this one begin no burst.
   double enter_rate() const { return enter_rate_; }
-  // Of the last interval, when that was calm.
-  double calm_rate() const { return before_.rate; }
+  // Of the last interval while no burst is open.
+  double before_rate() const { return before_.rate; }
   // Begin of the first interval of the open burst.
   double began_ns() const { return first_.start_ns; }
 

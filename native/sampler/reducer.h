@@ -62,7 +62,7 @@ class alignas(64) Reducer {
   // counters of its window, and nobody wants to be told of movements, or of intervals.
   bool can_move_on(double mark_ns) const {
     return has_base_ && base_is_move_ && idle_count_ == 0 && !has_held_ && mark_ns_ == mark_ns && changed_ns_ == mark_ns && latest_ == mark_ && place_ == kNoPlace && !is_event_ &&
-           counter_.bits == 64 && !refresh_.is_slow() && !bursts_.is_open() && bursts_.calm_rate() < calm_rate();
+           counter_.bits == 64 && !refresh_.is_slow() && !bursts_.is_open() && bursts_.before_rate() < calm_rate();
   }
   // No threshold and no burst is reached below.
   double calm_rate() const {

@@ -3,6 +3,7 @@
 #include "steady.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "pace.h"
 
@@ -63,8 +64,11 @@ bool Steady::wake(std::size_t counter, const Lapse& before, Reducer& reducer, st
 void Steady::begin(std::size_t counter, const Lapse& now, std::uint64_t value, const Reducer& reducer) {
   const CounterRules& rules = reducer.counter_rules();
   const bool has_room = static_cast<double>(static_cast<float>(rules.multiplier)) == rules.multiplier;
-  rows_[counter] = has_room && reducer.can_move_on(now.mark_ns) ? rows_[counter] + 1 : 0;
-  if (rows_[counter] < kRowMin) return;
+  if (!has_room || !reducer.can_move_on(now.mark_ns)) {
+    rows_[counter] = 0;
+    return;
+  }
+  if (++rows_[counter] < kRowMin) return;
   const double rate_max = std::min(kRoundedDown * reducer.calm_rate(), static_cast<double>(std::numeric_limits<float>::max()));
   Stride stride;
   stride.value = value;

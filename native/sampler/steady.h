@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include "lapses.h"
@@ -19,7 +18,7 @@ class Steady {
 
   bool holds(std::size_t counter) const { return rows_[counter] >= kRowMin; }
   void prefetch(std::size_t counter) const { __builtin_prefetch(&strides_[counter], 1); }
-  // Takes a reading that ended that interval. False, and nothing is done, where the counter does not move on as it did. True in `is_busy` when it used more than `idle_share` of its line.
+  // Takes a reading that ended that interval. False, and nothing is done, where the counter does not move on as it did. True in `is_busy` where that is traffic: at least `kIdleShare` of the line.
   bool take(std::size_t counter, const Lapse& now, std::uint64_t value, Reducer& reducer, bool& is_busy);
   // Ends it, `before` the reading that shows it: true, and in `value` what the counter stood at.
   bool wake(std::size_t counter, const Lapse& before, Reducer& reducer, std::uint64_t& value);

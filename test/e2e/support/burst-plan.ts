@@ -43,7 +43,6 @@ export interface Burst {
 }
 
 export interface BurstPlan {
-  readonly windows: number;
   readonly movements: readonly Movement[];
   /** Before and after each burst and what belongs to it, ascending, milliseconds from the beginning: whoever watches then disturbs no burst, and learns about each of them alone. */
   readonly pausesMs: readonly number[];
@@ -75,7 +74,7 @@ export function planBursts(seed: number, { windows, periodMs, lengths }: { reado
       }
     }
   }
-  return { windows, movements, pausesMs: pausesOf(windows, periodMs, Math.max(...lengths)) };
+  return { movements, pausesMs: pausesOf(windows, periodMs, Math.max(...lengths)) };
 }
 
 function pausesOf(windows: number, periodMs: number, longest: number): number[] {
